@@ -1,0 +1,105 @@
+import { z } from 'zod';
+
+/** Schemas for single environment values: a string in, a typed value out; each message says what to put there instead. */
+
+export function wholeNumber(min: number, max: number) {
+  return z
+    .string()
+    .refine((text) => /^\d{1,16}$/.test(text) && Number(text) >= min && Number(text) <= max, `use a whole number from ${min} to ${max}`)
+    .transform(Number);
+}
+
+export function flag() {
+  return z
+    .string()
+    .refine((text) => /^(true|false)$/i.test(text), 'use true or false')
+    .transform((text) => text.toLowerCase() === 'true');
+}
+
+export function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
+  const message = choices.length === 1 ? `use ${choices[0]}, or leave it unset` : `use one of ${choices.join(', ')}`;
+  return z.enum(choices, { error: message });
+}
+
+export function matching(pattern: RegExp, remedy: string) {
+  return z.string().regex(pattern, remedy);
+}
+
+/** Separated by commas; empty parts are ignored. */
+export function list(part: z.ZodType<string, string>) {
+  return z
+    .string()
+    .transform((text) => splitList(text))
+    .pipe(z.array(part).min(1, 'use at least one value'));
+}
+
+function splitList(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
+/**
+ * URLs of one service on several hosts, in either way of writing them: `amqp://u:p@a/v,amqp://u:p@b/v` or
+ * `amqp://u:p@a,b:5673/v`, where the hosts share what is before and behind them.
+ */
+export function hosts(schemes: readonly string[]) {
+  const remedy = `use ${schemes.map((scheme) => `${scheme}://host:port`).join(' or ')}, several hosts separated by commas`;
+  return z.string().transform((text, context) => {
+    const urls = text.split(/,\s*(?=[a-z][a-z0-9+.-]*:\/\/)/i).flatMap(expandHosts);
+    if (urls.length > 0 && urls.every((url) => isUrlOf(url, schemes))) return urls;
+    context.addIssue({ code: 'custom', message: remedy });
+    return z.NEVER;
+  });
+}
+
+function expandHosts(text: string): string[] {
+  const match = /^([a-z][a-z0-9+.-]*:\/\/)(?:([^/]*)@)?([^/@]*)(\/.*)?$/is.exec(text);
+  if (!match) return [text];
+  const [, scheme = '', credentials, names = '', path = ''] = match;
+  const before = credentials === undefined ? scheme : `${scheme}${credentials}@`;
+  return names.split(',').map((host) => `${before}${host.trim()}${path}`);
+}
+
+function isUrlOf(text: string, schemes: readonly string[]): boolean {
+  const url = URL.parse(text);
+  return url !== null && url.hostname !== '' && schemes.includes(url.protocol.slice(0, -1)) && decodes(url.username + url.password);
+}
+
+export function isWebUrl(text: string): boolean {
+  return isUrlOf(text, ['http', 'https']);
+}
+
+/** Scheme, host and port alone, as a browser sends them in `Origin`. */
+export function isOrigin(text: string): boolean {
+  return isWebUrl(text) && URL.parse(text)?.origin === text.toLowerCase();
+}
+
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Takes the credentials out of URLs (they share one pair), so that these may be logged. */
+export function credentialsOf(urls: readonly string[]): {
+  urls: string[];
+  auth: { kind: 'basic'; username: string; password: string } | undefined;
+} {
+  const parsed = urls.map((url) => new URL(url));
+  const first = parsed.find((url) => url.username !== '');
+  const auth = first && {
+    kind: 'basic' as const,
+    username: decodeURIComponent(first.username),
+    password: decodeURIComponent(first.password),
+  };
+  for (const url of parsed) {
+    url.username = '';
+    url.password = '';
+  }
+  return { urls: parsed.map((url) => url.href), auth };
+}

@@ -1,0 +1,298 @@
+import { z } from 'zod';
+import { credentialsOf, flag, hosts, isOrigin, isWebUrl, list, matching, oneOf, wholeNumber } from './config-values.ts';
+
+/**
+ * The environment of contract §5, understood. Read once, at start, by `main` and `cli`; everything else is handed values.
+ * CA files are paths here: whoever opens connections reads them.
+ */
+export interface Config {
+  readonly backend: EmbeddedBackend | ServicesBackend;
+  readonly prefix: string;
+  readonly exchange: string;
+  readonly bindingKeys: readonly string[];
+  readonly role: 'all' | 'api' | 'projector';
+  readonly http: { readonly host: string; readonly port: number; readonly corsOrigins: readonly string[] };
+  readonly auth: AuthConfig;
+  readonly projector: ProjectorConfig;
+  readonly index: { readonly shards: number; readonly replicas: number; readonly refreshInterval: string };
+  readonly history: { readonly maxAge: string; readonly maxBytes: number | undefined };
+  readonly rollups: {
+    readonly intervalMs: number;
+    /** Undefined: days are kept for ever. */
+    readonly retentionDays: number | undefined;
+    readonly lateGraceSeconds: number;
+  };
+  readonly rebuild: {
+    readonly auto: boolean;
+    readonly standbyTtlHours: number;
+    /** Undefined: no rebuild from a file. */
+    readonly importDir: string | undefined;
+  };
+  readonly logLevel: LogLevel;
+  readonly otlpEndpoint: string | undefined;
+}
+
+export interface EmbeddedBackend {
+  readonly kind: 'embedded';
+  readonly dataDir: string;
+}
+
+export interface ServicesBackend {
+  readonly kind: 'services';
+  readonly amqp: {
+    /** One a host, each with its credentials and virtual host. */
+    readonly urls: readonly string[];
+    readonly caFile: string | undefined;
+  };
+  readonly elasticsearch: {
+    /** One a host, without credentials. */
+    readonly urls: readonly string[];
+    readonly auth: ElasticsearchAuth | undefined;
+    readonly caFile: string | undefined;
+  };
+}
+
+export type ElasticsearchAuth =
+  | { readonly kind: 'apiKey'; readonly apiKey: string }
+  | { readonly kind: 'basic'; readonly username: string; readonly password: string };
+
+export type AuthConfig =
+  /** Everyone is an admin. `reason`: why that is allowed. */
+  | { readonly kind: 'off'; readonly reason: 'embedded' | 'AUTH=off' }
+  | ({ readonly kind: 'secret'; readonly secret: string } & TokenClaims)
+  | ({ readonly kind: 'jwks'; readonly url: string } & TokenClaims);
+
+/** Checked only where they are set. */
+export interface TokenClaims {
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+export interface ProjectorConfig {
+  readonly prefetch: number;
+  readonly batchSize: number;
+  readonly batchDelayMs: number;
+  readonly bulkConcurrency: number;
+  readonly singleActiveConsumer: boolean;
+  readonly deliveryLimit: number;
+  readonly maxMessageBytes: number;
+  readonly maxStoredEvents: number;
+  readonly gapGraceSeconds: number;
+}
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type ConfigResult =
+  | { readonly ok: true; readonly config: Config }
+  /** One line a mistake: the variable, its value unless it may be a secret, the remedy. */
+  | { readonly ok: false; readonly problems: readonly string[] };
+
+/** Never shown in a message, not even when they are wrong. The URLs may carry a password. */
+const SECRETS: ReadonlySet<string> = new Set([
+  'AMQP_URL',
+  'ELASTICSEARCH_URL',
+  'ELASTICSEARCH_API_KEY',
+  'ELASTICSEARCH_PASSWORD',
+  'AUTH_JWT_SECRET',
+  'AUTH_JWKS_URL',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+]);
+
+/** Taken to the letter; all other values are trimmed. */
+const VERBATIM: ReadonlySet<string> = new Set(['ELASTICSEARCH_PASSWORD', 'AUTH_JWT_SECRET']);
+
+const HOUR_SECONDS = 3_600;
+const YEAR_SECONDS = 366 * 24 * HOUR_SECONDS;
+const MIB = 1_048_576;
+
+const VARIABLES = z.object({
+  AMQP_URL: hosts(['amqp', 'amqps']).optional(),
+  AMQP_CA: z.string().optional(),
+  ELASTICSEARCH_URL: hosts(['http', 'https']).optional(),
+  ELASTICSEARCH_API_KEY: z.string().optional(),
+  ELASTICSEARCH_USERNAME: z.string().optional(),
+  ELASTICSEARCH_PASSWORD: z.string().optional(),
+  ELASTICSEARCH_CA: z.string().optional(),
+  PREFIX: matching(
+    /^[a-z0-9][a-z0-9._-]{0,79}$/,
+    'use at most 80 of a-z 0-9 . _ -, starting with a letter or digit: it names queues and indices',
+  ).default('orders'),
+  EXCHANGE: matching(/^[\w.:-]{1,127}$/, 'use at most 127 of letters, digits, . _ : -').optional(),
+  BINDING_KEYS: list(matching(/^[^\s,]{1,255}$/u, 'use routing keys such as order.#, separated by commas')).default(['order.#']),
+  HOST: matching(/^[\w.:%-]{1,253}$/, 'use a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0').default('127.0.0.1'),
+  PORT: wholeNumber(0, 65_535).default(3_000),
+  ROLE: oneOf(['all', 'api', 'projector']).default('all'),
+  PREFETCH: wholeNumber(1, 65_535).default(2_000),
+  BATCH_SIZE: wholeNumber(1, 10_000).default(500),
+  BATCH_DELAY_MS: wholeNumber(0, 10_000).default(50),
+  BULK_CONCURRENCY: wholeNumber(1, 64).default(2),
+  SINGLE_ACTIVE_CONSUMER: flag().default(true),
+  // A delivery that comes back the third time is handled alone: a lower limit would never let it.
+  DELIVERY_LIMIT: wholeNumber(3, 1_000_000).default(50),
+  MAX_MESSAGE_BYTES: wholeNumber(1_024, 128 * MIB).default(4 * MIB),
+  SHARDS: wholeNumber(1, 1_024).default(1),
+  REPLICAS: wholeNumber(0, 10).default(1),
+  REFRESH_INTERVAL: matching(/^([1-9]\d{2,4}ms|[1-9]\d?s|[1-5]m)$/, 'use a time such as 500ms, 1s or 1m').default('1s'),
+  ROLLUP_INTERVAL_MS: wholeNumber(100, HOUR_SECONDS * 1_000).default(5_000),
+  ROLLUP_RETENTION_DAYS: wholeNumber(1, 36_500).optional(),
+  GAP_GRACE_SECONDS: wholeNumber(0, YEAR_SECONDS).default(60),
+  LATE_GRACE_SECONDS: wholeNumber(0, YEAR_SECONDS).default(HOUR_SECONDS),
+  MAX_STORED_EVENTS: wholeNumber(10, 100_000).default(1_000),
+  STANDBY_TTL_HOURS: wholeNumber(0, 8_784).default(24),
+  AUTO_REBUILD: flag().default(false),
+  IMPORT_DIR: z.string().optional(),
+  DATA_DIR: z.string().default('data'),
+  HISTORY_MAX_AGE: matching(/^[1-9]\d{0,8}[YMDhms]$/, 'use a number and one of Y M D h m s, such as 30D').default('30D'),
+  HISTORY_MAX_BYTES: wholeNumber(MIB, Number.MAX_SAFE_INTEGER).optional(),
+  AUTH: oneOf(['off']).optional(),
+  AUTH_JWT_SECRET: z.string().refine((secret) => Buffer.byteLength(secret) >= 32, 'use a secret of at least 32 bytes').optional(),
+  AUTH_JWKS_URL: z.string().refine(isWebUrl, 'use the http(s) URL of a JSON Web Key Set').optional(),
+  AUTH_ISSUER: z.string().optional(),
+  AUTH_AUDIENCE: z.string().optional(),
+  CORS_ORIGINS: list(z.string().refine(isOrigin, 'use origins such as https://shop.example, separated by commas, without a path')).default([]),
+  LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().refine(isWebUrl, 'use the http(s) URL of an OTLP collector').optional(),
+});
+
+type Values = z.output<typeof VARIABLES>;
+type Given = Readonly<Record<string, string>>;
+
+/**
+ * Reads the configuration from environment variables. Empty values count as unset, unknown variables are ignored, and bad values
+ * never throw: every mistake is a line of `problems`.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
+  const given = knownAndSet(env);
+  const parsed = VARIABLES.safeParse(given);
+  const problems = [...(parsed.success ? [] : describeIssues(parsed.error, given)), ...combinationProblems(given)];
+  if (!parsed.success || problems.length > 0) return { ok: false, problems };
+  return { ok: true, config: toConfig(parsed.data) };
+}
+
+function knownAndSet(env: Readonly<Record<string, string | undefined>>): Given {
+  const read = (name: string) => (VERBATIM.has(name) ? env[name] : env[name]?.trim());
+  const entries = Object.keys(VARIABLES.shape).map((name) => [name, read(name)] as const);
+  return Object.fromEntries(entries.filter((entry): entry is readonly [string, string] => !!entry[1]));
+}
+
+function describeIssues(error: z.ZodError, given: Given): string[] {
+  const lines = error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    const value = SECRETS.has(name) ? '(value not shown)' : JSON.stringify(given[name]);
+    return `${name}=${value}: ${issue.message}`;
+  });
+  return [...new Set(lines)];
+}
+
+/** What is wrong between variables, each of which may be right by itself. */
+function combinationProblems(given: Given): string[] {
+  return [...backendProblems(given), ...credentialProblems(given), ...authProblems(given)];
+}
+
+function backendProblems(given: Given): string[] {
+  const { AMQP_URL, ELASTICSEARCH_URL } = given;
+  const problems: string[] = [];
+  if (AMQP_URL && !ELASTICSEARCH_URL) {
+    problems.push('ELASTICSEARCH_URL is not set, but AMQP_URL is: set both, or neither for the embedded default');
+  }
+  if (!AMQP_URL && ELASTICSEARCH_URL) {
+    problems.push('AMQP_URL is not set, but ELASTICSEARCH_URL is: set both, or neither for the embedded default');
+  }
+  if (given['AMQP_CA'] && !/amqps:/i.test(AMQP_URL ?? '')) {
+    problems.push('AMQP_CA is set, but AMQP_URL has no amqps:// host: use amqps://, or unset AMQP_CA');
+  }
+  if (given['ELASTICSEARCH_CA'] && !/https:/i.test(ELASTICSEARCH_URL ?? '')) {
+    problems.push('ELASTICSEARCH_CA is set, but ELASTICSEARCH_URL has no https:// host: use https://, or unset ELASTICSEARCH_CA');
+  }
+  return problems;
+}
+
+function credentialProblems(given: Given): string[] {
+  const { ELASTICSEARCH_USERNAME: username, ELASTICSEARCH_PASSWORD: password, ELASTICSEARCH_API_KEY: apiKey } = given;
+  const problems: string[] = [];
+  if (username && !password) problems.push('ELASTICSEARCH_PASSWORD is not set, but ELASTICSEARCH_USERNAME is: set both or neither');
+  if (!username && password) problems.push('ELASTICSEARCH_USERNAME is not set, but ELASTICSEARCH_PASSWORD is: set both or neither');
+  const inUrl = (given['ELASTICSEARCH_URL'] ?? '').includes('@');
+  if ([inUrl, Boolean(apiKey), Boolean(username ?? password)].filter(Boolean).length > 1) {
+    problems.push(
+      'ELASTICSEARCH_API_KEY, ELASTICSEARCH_USERNAME/PASSWORD, credentials in ELASTICSEARCH_URL: more than one is set, keep one of them',
+    );
+  }
+  return problems;
+}
+
+function authProblems(given: Given): string[] {
+  const { AUTH, AUTH_JWT_SECRET, AUTH_JWKS_URL } = given;
+  if (AUTH_JWT_SECRET && AUTH_JWKS_URL) return ['AUTH_JWT_SECRET and AUTH_JWKS_URL are both set: keep one of them'];
+  const withToken = Boolean(AUTH_JWT_SECRET ?? AUTH_JWKS_URL);
+  if (withToken && AUTH) return ['AUTH is set together with AUTH_JWT_SECRET or AUTH_JWKS_URL: unset one of them'];
+  if (!withToken && !AUTH && given['AMQP_URL'] && given['ELASTICSEARCH_URL']) {
+    return ['AUTH_JWT_SECRET and AUTH_JWKS_URL are not set: set one of them, or AUTH=off to let everyone read everything'];
+  }
+  return [];
+}
+
+function toConfig(values: Values): Config {
+  const embedded = !values.AMQP_URL || !values.ELASTICSEARCH_URL;
+  return {
+    backend: embedded ? { kind: 'embedded', dataDir: values.DATA_DIR } : toServices(values),
+    prefix: values.PREFIX,
+    exchange: values.EXCHANGE ?? values.PREFIX,
+    bindingKeys: values.BINDING_KEYS,
+    role: values.ROLE,
+    http: { host: values.HOST, port: values.PORT, corsOrigins: values.CORS_ORIGINS },
+    auth: toAuth(values, embedded),
+    projector: toProjector(values),
+    index: { shards: values.SHARDS, replicas: values.REPLICAS, refreshInterval: values.REFRESH_INTERVAL },
+    history: { maxAge: values.HISTORY_MAX_AGE, maxBytes: values.HISTORY_MAX_BYTES },
+    rollups: {
+      intervalMs: values.ROLLUP_INTERVAL_MS,
+      retentionDays: values.ROLLUP_RETENTION_DAYS,
+      lateGraceSeconds: values.LATE_GRACE_SECONDS,
+    },
+    rebuild: { auto: values.AUTO_REBUILD, standbyTtlHours: values.STANDBY_TTL_HOURS, importDir: values.IMPORT_DIR },
+    logLevel: values.LOG_LEVEL,
+    otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+  };
+}
+
+function toProjector(values: Values): ProjectorConfig {
+  return {
+    prefetch: values.PREFETCH,
+    batchSize: values.BATCH_SIZE,
+    batchDelayMs: values.BATCH_DELAY_MS,
+    bulkConcurrency: values.BULK_CONCURRENCY,
+    singleActiveConsumer: values.SINGLE_ACTIVE_CONSUMER,
+    deliveryLimit: values.DELIVERY_LIMIT,
+    maxMessageBytes: values.MAX_MESSAGE_BYTES,
+    maxStoredEvents: values.MAX_STORED_EVENTS,
+    gapGraceSeconds: values.GAP_GRACE_SECONDS,
+  };
+}
+
+function toServices(values: Values): ServicesBackend {
+  const elasticsearch = credentialsOf(values.ELASTICSEARCH_URL ?? []);
+  return {
+    kind: 'services',
+    amqp: { urls: values.AMQP_URL ?? [], caFile: values.AMQP_CA },
+    elasticsearch: {
+      urls: elasticsearch.urls,
+      auth: toElasticsearchAuth(values) ?? elasticsearch.auth,
+      caFile: values.ELASTICSEARCH_CA,
+    },
+  };
+}
+
+function toElasticsearchAuth(values: Values): ElasticsearchAuth | undefined {
+  const { ELASTICSEARCH_API_KEY: apiKey, ELASTICSEARCH_USERNAME: username, ELASTICSEARCH_PASSWORD: password } = values;
+  if (apiKey) return { kind: 'apiKey', apiKey };
+  return username && password ? { kind: 'basic', username, password } : undefined;
+}
+
+function toAuth(values: Values, embedded: boolean): AuthConfig {
+  const claims = { issuer: values.AUTH_ISSUER, audience: values.AUTH_AUDIENCE };
+  if (values.AUTH_JWT_SECRET) return { kind: 'secret', secret: values.AUTH_JWT_SECRET, ...claims };
+  if (values.AUTH_JWKS_URL) return { kind: 'jwks', url: values.AUTH_JWKS_URL, ...claims };
+  return { kind: 'off', reason: embedded && !values.AUTH ? 'embedded' : 'AUTH=off' };
+}

@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { readConfig } from '../../src/config.ts';
+import type { Config } from '../../src/config.ts';
+
+const SERVICES = {
+  AMQP_URL: 'amqp://guest:guest@127.0.0.1:5672',
+  ELASTICSEARCH_URL: 'http://127.0.0.1:9200',
+  AUTH: 'off',
+};
+const SECRET = 'a-secret-of-thirty-two-bytes-and-more';
+
+function configOf(env: Record<string, string | undefined>): Config {
+  const result = readConfig(env);
+  assert.ok(result.ok, result.ok ? '' : result.problems.join('\n'));
+  return result.config;
+}
+
+function problemsOf(env: Record<string, string | undefined>): readonly string[] {
+  const result = readConfig(env);
+  assert.ok(!result.ok, 'the configuration is refused');
+  return result.problems;
+}
+
+describe('readConfig', () => {
+  describe('when nothing is set', () => {
+    it('gives the embedded default, open, on the loopback address', () => {
+      const config = configOf({});
+      assert.deepEqual(config.backend, { kind: 'embedded', dataDir: 'data' });
+      assert.deepEqual(config.auth, { kind: 'off', reason: 'embedded' });
+      assert.deepEqual(config.http, { host: '127.0.0.1', port: 3000, corsOrigins: [] });
+    });
+
+    it('has the defaults of the contract', () => {
+      const config = configOf({});
+      assert.equal(config.prefix, 'orders');
+      assert.equal(config.exchange, 'orders');
+      assert.deepEqual(config.bindingKeys, ['order.#']);
+      assert.equal(config.role, 'all');
+      assert.deepEqual(config.projector, {
+        prefetch: 2000,
+        batchSize: 500,
+        batchDelayMs: 50,
+        bulkConcurrency: 2,
+        singleActiveConsumer: true,
+        deliveryLimit: 50,
+        maxMessageBytes: 4_194_304,
+        maxStoredEvents: 1000,
+        gapGraceSeconds: 60,
+      });
+      assert.deepEqual(config.index, { shards: 1, replicas: 1, refreshInterval: '1s' });
+      assert.deepEqual(config.history, { maxAge: '30D', maxBytes: undefined });
+      assert.deepEqual(config.rollups, { intervalMs: 5000, retentionDays: undefined, lateGraceSeconds: 3600 });
+      assert.deepEqual(config.rebuild, { auto: false, standbyTtlHours: 24, importDir: undefined });
+      assert.equal(config.logLevel, 'info');
+    });
+  });
+
+  describe('when values are empty or unknown', () => {
+    it('takes the empty ones as unset and ignores the unknown ones', () => {
+      assert.deepEqual(configOf({ PORT: '', AMQP_URL: ' ', HOME: '/root', SHADRS: 'x' }), configOf({}));
+    });
+  });
+
+  describe('when RabbitMQ and Elasticsearch are named', () => {
+    it('gives their hosts', () => {
+      const { backend } = configOf({ ...SERVICES, AMQP_URL: 'amqp://a,amqp://b:5673', ELASTICSEARCH_URL: 'http://c:9200, http://d:9200' });
+      assert.ok(backend.kind === 'services');
+      assert.deepEqual(backend.amqp.urls, ['amqp://a', 'amqp://b:5673']);
+      assert.deepEqual(backend.elasticsearch.urls, ['http://c:9200/', 'http://d:9200/']);
+    });
+
+    it('lets hosts share credentials and virtual host, whatever the password', () => {
+      const { backend } = configOf({ ...SERVICES, AMQP_URL: 'amqp://user:p,w@a:1, b:2,c/orders?heartbeat=5' });
+      assert.ok(backend.kind === 'services');
+      assert.deepEqual(backend.amqp.urls, [
+        'amqp://user:p,w@a:1/orders?heartbeat=5',
+        'amqp://user:p,w@b:2/orders?heartbeat=5',
+        'amqp://user:p,w@c/orders?heartbeat=5',
+      ]);
+    });
+
+    it('takes the credentials out of the Elasticsearch URL', () => {
+      const { backend } = configOf({ ...SERVICES, ELASTICSEARCH_URL: 'https://elastic:p%40ss@es-1:9200,es-2:9200' });
+      assert.ok(backend.kind === 'services');
+      assert.deepEqual(backend.elasticsearch, {
+        urls: ['https://es-1:9200/', 'https://es-2:9200/'],
+        auth: { kind: 'basic', username: 'elastic', password: 'p@ss' },
+        caFile: undefined,
+      });
+    });
+
+    it('takes an API key', () => {
+      const { backend } = configOf({ ...SERVICES, ELASTICSEARCH_API_KEY: 'key' });
+      assert.ok(backend.kind === 'services');
+      assert.deepEqual(backend.elasticsearch.auth, { kind: 'apiKey', apiKey: 'key' });
+    });
+
+    it('refuses to start when only one is named, saying which is missing', () => {
+      assert.match(problemsOf({ AMQP_URL: SERVICES.AMQP_URL }).join('\n'), /^ELASTICSEARCH_URL is not set/);
+      assert.match(problemsOf({ ELASTICSEARCH_URL: SERVICES.ELASTICSEARCH_URL }).join('\n'), /^AMQP_URL is not set/);
+    });
+
+    it('refuses a CA file for connections without TLS', () => {
+      assert.match(problemsOf({ ...SERVICES, AMQP_CA: '/ca.pem' }).join('\n'), /^AMQP_CA/);
+      assert.match(problemsOf({ ...SERVICES, ELASTICSEARCH_CA: '/ca.pem' }).join('\n'), /^ELASTICSEARCH_CA/);
+    });
+
+    it('refuses credentials given in two ways, or by halves', () => {
+      const inUrl = 'http://u:p@localhost:9200';
+      assert.equal(problemsOf({ ...SERVICES, ELASTICSEARCH_URL: inUrl, ELASTICSEARCH_API_KEY: 'k' }).length, 1);
+      assert.equal(problemsOf({ ...SERVICES, ELASTICSEARCH_USERNAME: 'u' }).length, 1);
+      assert.equal(problemsOf({ ...SERVICES, ELASTICSEARCH_PASSWORD: 'p' }).length, 1);
+    });
+  });
+
+  describe('when it comes to who may call', () => {
+    it('refuses to start on the real services without a word about it', () => {
+      assert.match(problemsOf({ ...SERVICES, AUTH: undefined }).join('\n'), /AUTH_JWT_SECRET .* AUTH=off/);
+    });
+
+    it('runs open where AUTH=off says so', () => {
+      assert.deepEqual(configOf(SERVICES).auth, { kind: 'off', reason: 'AUTH=off' });
+    });
+
+    it('takes a secret or a key set, with issuer and audience', () => {
+      const withSecret = { ...SERVICES, AUTH: undefined, AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: 'shop', AUTH_AUDIENCE: 'orders' };
+      assert.deepEqual(configOf(withSecret).auth, { kind: 'secret', secret: SECRET, issuer: 'shop', audience: 'orders' });
+      const withKeys = { AUTH_JWKS_URL: 'https://id.example/jwks' };
+      assert.deepEqual(configOf(withKeys).auth, { kind: 'jwks', url: 'https://id.example/jwks', issuer: undefined, audience: undefined });
+    });
+
+    it('refuses contradictions, short secrets and any other AUTH', () => {
+      assert.equal(problemsOf({ AUTH: 'off', AUTH_JWT_SECRET: SECRET }).length, 1);
+      assert.equal(problemsOf({ AUTH_JWKS_URL: 'https://id.example/jwks', AUTH_JWT_SECRET: SECRET }).length, 1);
+      assert.match(problemsOf({ AUTH_JWT_SECRET: 'short' }).join('\n'), /at least 32 bytes/);
+      assert.match(problemsOf({ AUTH: 'on' }).join('\n'), /^AUTH="on": use off/);
+    });
+  });
+
+  describe('when several values are wrong', () => {
+    it('says so in one line each, with the value and the remedy', () => {
+      const problems = problemsOf({ PORT: '70000', ROLE: 'king', AUTO_REBUILD: 'yes', BATCH_SIZE: '1e3', CORS_ORIGINS: 'https://a.example,b/c' });
+      assert.deepEqual(problems, [
+        'PORT="70000": use a whole number from 0 to 65535',
+        'ROLE="king": use one of all, api, projector',
+        'BATCH_SIZE="1e3": use a whole number from 1 to 10000',
+        'AUTO_REBUILD="yes": use true or false',
+        'CORS_ORIGINS="https://a.example,b/c": use origins such as https://shop.example, separated by commas, without a path',
+      ]);
+    });
+
+    it('tells mistakes of single values and of combinations together', () => {
+      assert.equal(problemsOf({ AMQP_URL: 'amqp://a', PORT: 'x' }).length, 2);
+    });
+  });
+
+  describe('when a wrong value may be a secret', () => {
+    it('does not show it', () => {
+      const problems = problemsOf({ AMQP_URL: 'amqp://user:hunter2', ELASTICSEARCH_URL: 'ftp://u:hunter2@h', AUTH_JWT_SECRET: 'hunter2' });
+      assert.ok(problems.length >= 3);
+      assert.doesNotMatch(problems.join('\n'), /hunter2/);
+    });
+  });
+
+  const names = fc.constantFrom(
+    ...['AMQP_URL', 'AMQP_CA', 'ELASTICSEARCH_URL', 'ELASTICSEARCH_API_KEY', 'ELASTICSEARCH_USERNAME', 'ELASTICSEARCH_PASSWORD'],
+    ...['PREFIX', 'EXCHANGE', 'BINDING_KEYS', 'HOST', 'PORT', 'ROLE', 'PREFETCH', 'SINGLE_ACTIVE_CONSUMER', 'REFRESH_INTERVAL'],
+    ...['HISTORY_MAX_AGE', 'HISTORY_MAX_BYTES', 'AUTH', 'AUTH_JWT_SECRET', 'AUTH_JWKS_URL', 'CORS_ORIGINS', 'LOG_LEVEL', '__proto__'],
+  );
+  const awkward = fc.constantFrom('amqp://', 'amqp://u:%@h', 'http://[', 'http://%', 'https://a,,b', ',', '-1', 'NaN', '9'.repeat(400), '\0', '\ud800');
+  const values = fc.oneof(fc.string({ unit: 'binary' }), awkward, fc.webUrl({ withQueryParameters: true }));
+
+  it('never throws, and names a variable in every problem, whatever the environment', () => {
+    fc.assert(
+      fc.property(fc.dictionary(names, values), (env) => {
+        const result = readConfig(env);
+        if (!result.ok) {
+          assert.ok(result.problems.length > 0);
+          for (const problem of result.problems) assert.match(problem, /^[A-Z][A-Z_]+[ =,]/);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('shows no secret in a problem, whatever the secret', () => {
+    const secrets = fc.constantFrom('AMQP_URL', 'ELASTICSEARCH_URL', 'ELASTICSEARCH_PASSWORD', 'AUTH_JWT_SECRET', 'AUTH_JWKS_URL');
+    const marked = values.map((value) => `${value}zQ7-marker`);
+    fc.assert(
+      fc.property(fc.dictionary(secrets, marked), (env) => {
+        const result = readConfig({ ...env, PORT: 'wrong' });
+        assert.ok(!result.ok);
+        assert.doesNotMatch(result.problems.join('\n'), /zQ7-marker/);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
