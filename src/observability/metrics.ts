@@ -1,0 +1,138 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** The read models that are projected. */
+export const PROJECTIONS = ['orders', 'revenue-daily', 'seller-daily'] as const;
+export type Projection = (typeof PROJECTIONS)[number];
+
+export const UPDATE_OUTCOMES = ['applied', 'duplicate', 'parked', 'dead_lettered', 'skipped'] as const;
+/** What became of an event. */
+export type UpdateOutcome = (typeof UPDATE_OUTCOMES)[number];
+
+/** The values of `circuit_breaker_state`. */
+export const BREAKER_STATES = { closed: 0, halfOpen: 0.5, open: 1 } as const;
+
+/** The metrics of contract §6, typed by their labels. Label values must come from fixed sets, never from events or URLs. */
+export interface Metrics {
+  readonly registry: Registry;
+  readonly lagSeconds: Gauge<'projection'>;
+  readonly lagMessages: Gauge;
+  readonly updates: Counter<'projection' | 'outcome'>;
+  readonly updateErrors: Counter<'projection' | 'reason'>;
+  /** Events a batch. */
+  readonly batchSize: Histogram;
+  /** Seconds from handing a batch to the index until all its outcomes are known. */
+  readonly writeSeconds: Histogram;
+  /** Seconds from an event's publishing until a search finds it. */
+  readonly eventToSearchableSeconds: Histogram;
+  readonly rebuildDurationSeconds: Histogram;
+  readonly rebuildProcessed: Gauge;
+  readonly rebuildTotal: Gauge;
+  readonly parkedEvents: Gauge;
+  readonly deadLetters: Gauge;
+  /** The watermark as seconds since the epoch. */
+  readonly watermarkSeconds: Gauge<'projection'>;
+  readonly lateEvents: Counter;
+  /** One of {@link BREAKER_STATES}. */
+  readonly circuitBreakerState: Gauge<'name'>;
+  /** `route` is the route's pattern, `static` or `unmatched`. */
+  readonly httpRequestDurationSeconds: Histogram<'route' | 'method' | 'status'>;
+}
+
+/** All metrics in a registry of their own, with the process defaults; counters whose labels are known start at 0. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const metrics = { registry, ...projectionMetrics([registry]), ...rebuildMetrics([registry]), ...servingMetrics([registry]) };
+  for (const outcome of UPDATE_OUTCOMES) metrics.updates.inc({ projection: 'orders', outcome }, 0);
+  return metrics;
+}
+
+type Registers = [Registry];
+
+function projectionMetrics(registers: Registers) {
+  return {
+    ...progressMetrics(registers),
+    batchSize: new Histogram({
+      name: 'projection_batch_size',
+      help: 'Events in a batch of the projector',
+      buckets: [1, 5, 10, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000],
+      registers,
+    }),
+    writeSeconds: new Histogram({
+      name: 'projection_write_seconds',
+      help: 'Seconds a batch took to write to all write targets',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    }),
+    eventToSearchableSeconds: new Histogram({
+      name: 'projection_event_to_searchable_seconds',
+      help: 'Seconds from the publishing of an event until a search finds it',
+      buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300],
+      registers,
+    }),
+    parkedEvents: new Gauge({ name: 'projection_parked_events', help: 'Events that wait for an earlier one of their order', registers }),
+    deadLetters: new Gauge({ name: 'projection_dead_letters', help: 'Events that were refused and wait for an operator', registers }),
+  };
+}
+
+function progressMetrics(registers: Registers) {
+  return {
+    lagSeconds: new Gauge({
+      name: 'projection_lag_seconds',
+      help: 'How old the read model is: now less the instant up to which all that was published is found',
+      labelNames: ['projection'] as const,
+      registers,
+    }),
+    lagMessages: new Gauge({ name: 'projection_lag_messages', help: 'Messages in the live queue and in hand', registers }),
+    updates: new Counter({
+      name: 'projection_updates_total',
+      help: 'Events by what became of them',
+      labelNames: ['projection', 'outcome'] as const,
+      registers,
+    }),
+    updateErrors: new Counter({
+      name: 'projection_update_errors_total',
+      help: 'Updates that failed, by reason; those that are tried again included',
+      labelNames: ['projection', 'reason'] as const,
+      registers,
+    }),
+    watermarkSeconds: new Gauge({
+      name: 'projection_watermark_seconds',
+      help: 'Event time up to which days are final, in seconds since the epoch',
+      labelNames: ['projection'] as const,
+      registers,
+    }),
+    lateEvents: new Counter({ name: 'projection_late_events_total', help: 'Changes to days that were final', registers }),
+  };
+}
+
+function rebuildMetrics(registers: Registers) {
+  return {
+    rebuildDurationSeconds: new Histogram({
+      name: 'projection_rebuild_duration_seconds',
+      help: 'Seconds a finished rebuild took',
+      buckets: [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600],
+      registers,
+    }),
+    rebuildProcessed: new Gauge({ name: 'projection_rebuild_processed', help: 'Items the running rebuild has processed', registers }),
+    rebuildTotal: new Gauge({ name: 'projection_rebuild_total', help: 'Items the running rebuild has to process', registers }),
+  };
+}
+
+function servingMetrics(registers: Registers) {
+  return {
+    circuitBreakerState: new Gauge({
+      name: 'circuit_breaker_state',
+      help: 'State of a circuit breaker: 0 closed, 0.5 half-open, 1 open',
+      labelNames: ['name'] as const,
+      registers,
+    }),
+    httpRequestDurationSeconds: new Histogram({
+      name: 'http_request_duration_seconds',
+      help: 'Seconds a request took to answer',
+      labelNames: ['route', 'method', 'status'] as const,
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+      registers,
+    }),
+  };
+}
