@@ -9,25 +9,26 @@ rabbitmq_port() {
   echo "$amqp_port"
 }
 
-# A broker answers the protocol header with a method frame: Connection.Start.
+# A broker answers the protocol header with a method frame, Connection.Start; its version stands among the server's properties.
+# Prints the version; `unknown` where there is none.
 rabbitmq_greeting() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$amqp_port" || exit 0
     printf 'AMQP\x00\x00\x09\x01' >&3
-    IFS= read -r -t 3 -d '' -n 1 first <&3 || true
-    [ "${first:-}" = $'\x01' ] || exit 0
-    echo yes
-    # The server's properties follow: …version S <length> 3.10.8…
-    timeout 1 head -c 600 <&3 | tr -d '\0' | grep -aoE 'versionS.[0-9]+\.[0-9]+\.[0-9]+' | head -n 1 | sed 's/^versionS.//' || true
+    read -r type _ _ _ _ high low < <(timeout 3 head -c 7 <&3 | od -An -tu1)
+    [ "${type:-}" = 1 ] || exit 0
+    version=$(timeout 3 head -c $((high * 256 + low)) <&3 | tr -d '\0' | LC_ALL=C grep -aoE 'versionS.[0-9]+\.[0-9]+\.[0-9]+')
+    version=${version:9}
+    echo "${version:-unknown}"
   ) 2>/dev/null
 }
 
 rabbitmq_answers() {
-  [[ $(rabbitmq_greeting) == yes* ]]
+  [ -n "$(rabbitmq_greeting)" ]
 }
 
 rabbitmq_version() {
-  echo "RabbitMQ $(rabbitmq_greeting | sed -n 2p)"
+  echo "RabbitMQ $(rabbitmq_greeting)"
 }
 
 rabbitmq_server_script() {
