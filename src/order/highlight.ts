@@ -1,0 +1,77 @@
+import type { OrderView } from './document.ts';
+import { matchesTerm, wordsOf } from './search-text.ts';
+import type { TextQuery, Word } from './search-text.ts';
+
+/** By field, the values in which something matched: HTML-escaped, the matching words within `<mark>`. */
+export type Highlights = Readonly<Record<string, readonly string[]>>;
+
+/** The fields that `q` is matched against, in the order in which a reader looks at them. */
+const FIELDS = ['orderId', 'customerName', 'itemNames', 'skus', 'tags', 'customerId'] as const;
+
+/**
+ * Marks what a query found on the original text of orders, by the rule by which the index found it. The highlighter remembers
+ * its verdict on each word, so use one for all hits of a page. A field without a match has no entry.
+ */
+export function createHighlighter(query: TextQuery): (order: OrderView) => Highlights {
+  const isMatch = rememberWords((word) => query.terms.some((term) => matchesTerm(term, word)));
+  const marksOf = (text: string): Word[] => {
+    const words = wordsOf(text);
+    const inPhrase = wordsInPhrases(words, query.phrases);
+    return words.filter((word, at) => inPhrase.has(at) || isMatch(word.folded) || isMatch(word.transcribed));
+  };
+  return (order) => {
+    const highlights: Record<string, string[]> = {};
+    for (const field of FIELDS) {
+      const marked = textsOf(order[field]).flatMap((text) => {
+        const marks = marksOf(text);
+        return marks.length > 0 ? [markText(text, marks)] : [];
+      });
+      if (marked.length > 0) highlights[field] = marked;
+    }
+    return highlights;
+  };
+}
+
+function textsOf(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}
+
+function rememberWords(judge: (word: string) => boolean): (word: string | undefined) => boolean {
+  const verdicts = new Map<string, boolean>();
+  return (word) => {
+    if (word === undefined) return false;
+    const known = verdicts.get(word);
+    if (known !== undefined) return known;
+    const verdict = judge(word);
+    verdicts.set(word, verdict);
+    return verdict;
+  };
+}
+
+/** The positions of the words that are part of a phrase's occurrence. */
+function wordsInPhrases(words: readonly Word[], phrases: TextQuery['phrases']): ReadonlySet<number> {
+  const positions = new Set<number>();
+  for (const phrase of phrases) {
+    for (let start = 0; start + phrase.length <= words.length; start++) {
+      if (phrase.every((folded, at) => words[start + at]?.folded === folded)) phrase.forEach((_, at) => positions.add(start + at));
+    }
+  }
+  return positions;
+}
+
+function markText(text: string, marks: readonly Word[]): string {
+  let html = '';
+  let done = 0;
+  for (const { start, end } of marks) {
+    html += `${escapeHtml(text.slice(done, start))}<mark>${escapeHtml(text.slice(start, end))}</mark>`;
+    done = end;
+  }
+  return html + escapeHtml(text.slice(done));
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+
+function escapeHtml(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { OrderView } from '../../../src/order/document.ts';
+import { createHighlighter } from '../../../src/order/highlight.ts';
+import { parseTextQuery } from '../../../src/order/search-text.ts';
+
+const LANTERN: OrderView = {
+  orderId: 'INV-536365',
+  status: 'paid',
+  customerId: 'C17850',
+  customerName: 'José Müller',
+  sellerId: 'lantern-shop',
+  skus: ['85123A', 'LANTERN-1'],
+  itemNames: ['White Metal Lantern', 'Hanging <b>Heart</b> & Holder', '東京タワー'],
+  tags: ['gift', 'red-lantern'],
+  updatedAt: '2025-01-01T00:00:00.000Z',
+  projectedAt: '2025-01-01T00:00:00.000Z',
+  version: 3,
+};
+
+const highlight = (q: string, order: OrderView) => createHighlighter(parseTextQuery(q))(order);
+
+function unmark(html: string): string {
+  return html
+    .replaceAll(/<\/?mark>/g, '')
+    .replaceAll('&lt;', '<')
+    .replaceAll('&gt;', '>')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&amp;', '&');
+}
+
+describe('createHighlighter', () => {
+  describe('when a word is found in several fields', () => {
+    it('marks it on the original text of each, and of no other', () => {
+      assert.deepEqual(highlight('lantern ', LANTERN), {
+        itemNames: ['White Metal <mark>Lantern</mark>'],
+        skus: ['<mark>LANTERN</mark>-1'],
+        tags: ['red-<mark>lantern</mark>'],
+      });
+    });
+  });
+
+  describe('when the last word is unfinished', () => {
+    it('marks the whole word that it begins', () => {
+      assert.deepEqual(highlight('lant', LANTERN)['itemNames'], ['White Metal <mark>Lantern</mark>']);
+    });
+  });
+
+  describe('when a word is mistyped', () => {
+    it('marks what it was taken for', () => {
+      assert.deepEqual(highlight('lantren ', LANTERN)['itemNames'], ['White Metal <mark>Lantern</mark>']);
+    });
+  });
+
+  describe('when the text has diacritics', () => {
+    for (const q of ['jose', 'JOSÉ', 'müller', 'mueller', 'muller']) {
+      it(`marks the original for ${q}`, () => {
+        assert.match(highlight(`${q} `, LANTERN)['customerName']?.[0] ?? '', /<mark>(José|Müller)<\/mark>/);
+      });
+    }
+  });
+
+  describe('when a phrase is quoted', () => {
+    it('marks its words only where they follow one another', () => {
+      const order = { ...LANTERN, itemNames: ['Metal White Lantern', 'White metal lantern'] };
+      assert.deepEqual(highlight('"white metal"', order)['itemNames'], ['<mark>White</mark> <mark>metal</mark> lantern']);
+    });
+  });
+
+  describe('when the text looks like HTML', () => {
+    it('escapes it around and within the marks', () => {
+      assert.deepEqual(highlight('heart ', LANTERN)['itemNames'], ['Hanging &lt;b&gt;<mark>Heart</mark>&lt;/b&gt; &amp; Holder']);
+    });
+  });
+
+  describe('when the script has no spaces', () => {
+    it('marks the characters that match', () => {
+      assert.deepEqual(highlight('京', LANTERN)['itemNames'], ['東<mark>京</mark>タワー']);
+    });
+  });
+
+  describe('when nothing matches or nothing is asked', () => {
+    it('gives no entry', () => {
+      assert.deepEqual(highlight('zebra', LANTERN), {});
+      assert.deepEqual(highlight('', LANTERN), {});
+      assert.deepEqual(highlight('<mark>', { ...LANTERN, tags: [] }), {});
+    });
+  });
+
+  const words = fc.constantFrom('lantern', 'Müller', 'straße', 'ﬁne', '<b>', '&amp;', '</mark>', '"', "'", '東京', 'é', '👩‍👩', 'İ', '‍', ' ');
+  const texts = fc.oneof(fc.array(words).map((parts) => parts.join('')), fc.string({ unit: 'binary' }));
+
+  it('changes nothing but marks and escapes, whatever the text and the query', () => {
+    fc.assert(
+      fc.property(fc.array(texts), texts, (itemNames, q) => {
+        const marked = highlight(q, { ...LANTERN, itemNames })['itemNames'] ?? [];
+        const originals = [...itemNames];
+        for (const html of marked) {
+          const at = originals.indexOf(unmark(html));
+          assert.ok(at >= 0, `${html} is one of the names, in their order`);
+          originals.splice(0, at + 1);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('lets no HTML through but its own marks, whatever the text and the query', () => {
+    fc.assert(
+      fc.property(texts, texts, (customerName, q) => {
+        for (const html of highlight(q, { ...LANTERN, customerName })['customerName'] ?? []) {
+          assert.match(html, /<mark>/);
+          assert.doesNotMatch(html.replaceAll(/<mark>[^<>]+<\/mark>/g, ''), /[<>"']|&(?!(?:amp|lt|gt|quot|#39);)/);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('finds something to mark in every text that is searched for itself', () => {
+    const searchable = fc.stringMatching(/^[a-zäöüß]{3,12}( [a-zäöüß]{3,12}){0,3}$/);
+    fc.assert(fc.property(searchable, (name) => assert.ok(highlight(name, { ...LANTERN, customerName: name })['customerName'])));
+  });
+});
