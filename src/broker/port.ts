@@ -1,0 +1,112 @@
+import type { Refusal } from '../order/event.ts';
+
+/**
+ * The port to the message broker: live deliveries, publishing, dead letters. Two adapters: `rabbitmq/` and `embedded/`.
+ * Whatever is the world's fault (a lost connection, a timeout, an alarm) rejects with {@link BrokerUnavailableError}.
+ */
+export interface Broker {
+  /** Connects and asserts the topology. @throws BrokerTopologyError when something is declared differently. @throws BrokerUnavailableError */
+  open(): Promise<void>;
+  /**
+   * Takes deliveries from the live queue, at most `prefetch` unsettled at a time. The adapter re-subscribes by itself after a lost
+   * connection; `onLost` then says that every delivery not settled by then is void and will come again.
+   */
+  consume(options: ConsumeOptions, handlers: LiveHandlers): Promise<LiveSubscription>;
+  /** Resolves when the broker has confirmed every event; mandatory. @throws UnroutableError, BrokerUnavailableError */
+  publish(events: readonly OutgoingEvent[]): Promise<void>;
+  /** Straight into the live queue, behind everything published so far (design §5). */
+  publishHeartbeat(publishedAt: Date): Promise<void>;
+  /** Confirmed and mandatory, with the untouched body. Resolves when it is durable: only then may the delivery be settled. */
+  deadLetter(letter: DeadLetter): Promise<void>;
+  /** Messages waiting in the live queue, ready ones only. */
+  queueDepth(): Promise<number>;
+  health(): PartHealth;
+  close(): Promise<void>;
+}
+
+export interface ConsumeOptions {
+  readonly prefetch: number;
+}
+
+export interface LiveHandlers {
+  /** Called in the order of delivery. Must not throw. */
+  onDelivery(delivery: LiveDelivery): void;
+  onLost(reason: string): void;
+}
+
+export interface LiveSubscription {
+  /** Acknowledges. Deliveries of a channel that is gone are ignored: they come again. */
+  settle(deliveries: readonly LiveDelivery[]): void;
+  /** Returns deliveries to the queue. */
+  giveBack(deliveries: readonly LiveDelivery[]): void;
+  /** Takes no more. What was delivered before may still be settled or given back. */
+  cancel(): Promise<void>;
+}
+
+export type LiveDelivery = EventDelivery | HeartbeatDelivery;
+
+interface DeliveryBase {
+  /** Grows by one a delivery within the process, over reconnects too. */
+  readonly position: number;
+  /** How often the broker has delivered it before; 0 for the first time. */
+  readonly redeliveries: number;
+}
+
+export interface EventDelivery extends DeliveryBase {
+  readonly kind: 'event';
+  readonly body: Uint8Array;
+}
+
+export interface HeartbeatDelivery extends DeliveryBase {
+  readonly kind: 'heartbeat';
+  /** Epoch milliseconds at which it was published. */
+  readonly publishedAt: number;
+}
+
+export interface OutgoingEvent {
+  readonly id: string;
+  /** The CloudEvent's type, version included; the routing key is derived from it (contract §1). */
+  readonly type: string;
+  readonly orderId: string;
+  /** RFC 3339; becomes the AMQP timestamp (seconds). */
+  readonly time: string;
+  /** The CloudEvent, JSON, UTF-8: published as it is. */
+  readonly body: Uint8Array;
+}
+
+export interface DeadLetter {
+  readonly body: Uint8Array;
+  readonly refusal: Refusal;
+  /** Where they could be read from the message. */
+  readonly orderId?: string;
+  readonly sequence?: number;
+  readonly eventId?: string;
+  readonly attempts: number;
+  readonly firstFailedAt: string;
+  readonly lastFailedAt: string;
+}
+
+/** A part of the service in `/health`. */
+export interface PartHealth {
+  readonly state: 'up' | 'degraded' | 'down';
+  /** Why, in a sentence an operator can act on; absent when up. */
+  readonly reason?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export class BrokerUnavailableError extends Error {
+  readonly code = 'BROKER_UNAVAILABLE';
+  override readonly name = 'BrokerUnavailableError';
+}
+
+/** A queue or exchange exists, declared differently by someone else. */
+export class BrokerTopologyError extends Error {
+  readonly code = 'BROKER_TOPOLOGY';
+  override readonly name = 'BrokerTopologyError';
+}
+
+/** No queue is bound for the routing key of a mandatory message. */
+export class UnroutableError extends Error {
+  readonly code = 'UNROUTABLE';
+  override readonly name = 'UnroutableError';
+}

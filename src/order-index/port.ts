@@ -1,0 +1,164 @@
+import type { OrderDocument } from '../order/document.ts';
+import type { OrderEvent, ReadableStatus } from '../order/event.ts';
+
+/**
+ * The port to the index of orders: its generations, the documents, what is parked, and search. Two adapters:
+ * `elasticsearch/` and `embedded/`. Expected outcomes are values; {@link IndexUnavailableError} is thrown by reads only,
+ * when the world is at fault (refused connection, timeout, 429, 5xx, open breaker).
+ */
+export interface OrderIndex {
+  /**
+   * Makes sure that the technical indices and the first generation exist; idempotent, also when several instances start at once.
+   * @throws IndexConfigurationError where the alias's name is taken by an index, points at more than one generation, or newer code owns a write target
+   * @throws IndexUnavailableError
+   */
+  open(): Promise<void>;
+  /** What is live and what is written to, in one atomic look (design §2). @throws IndexUnavailableError */
+  registry(): Promise<Registry>;
+  /** The documents by order id, in real time; a new order has no entry. */
+  load(from: WriteTarget, orderIds: readonly string[]): Promise<LoadResult>;
+  /** Writes each document with its version as the external version. One outcome a write, in the same order. Never throws for the world's or a document's fault. */
+  write(target: WriteTarget, writes: readonly DocumentWrite[], priority: WritePriority): Promise<readonly WriteOutcome[]>;
+  /** Makes what was written to the live generation visible to search. @throws IndexUnavailableError */
+  refresh(): Promise<void>;
+
+  /** Keeps early events durably, one an (order, sequence); `taken` where another event holds that place. @throws IndexUnavailableError */
+  park(events: readonly ParkedEvent[]): Promise<readonly ParkOutcome[]>;
+  /** Looks the places up by id, in real time (never by search). @throws IndexUnavailableError */
+  parkedAt(places: readonly ParkedPlace[]): Promise<readonly ParkedEvent[]>;
+  /** Drops parked events; absent ones are ignored. @throws IndexUnavailableError */
+  unpark(places: readonly ParkedPlace[]): Promise<void>;
+  /** Parked events by order id and sequence, after the given place; for the sweeper and the operators. @throws IndexUnavailableError */
+  listParked(page: { readonly after?: ParkedPlace; readonly size: number }): Promise<readonly ParkedEvent[]>;
+  countParked(): Promise<number>;
+
+  /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. @throws IndexUnavailableError */
+  get(orderId: string): Promise<OrderDocument | undefined>;
+  /** @throws InvalidCursorError, IndexUnavailableError */
+  search(query: SearchQuery): Promise<SearchPage>;
+
+  /** A small document of `orders-control`, in real time. @throws IndexUnavailableError */
+  readControl(id: string): Promise<ControlRecord | undefined>;
+  /** Compare-and-set where `expected` is given (`null`: must not exist yet); false when another writer was first. @throws IndexUnavailableError */
+  writeControl(id: string, value: Readonly<Record<string, unknown>>, expected?: string | null): Promise<boolean>;
+
+  health(): Promise<IndexHealth>;
+  close(): Promise<void>;
+}
+
+/** One name under which documents are written: a generation through the write alias of one registry epoch. */
+export interface WriteTarget {
+  /** The generation's index name, `orders-000001`. */
+  readonly generation: string;
+  /** What a write is addressed to, `orders-000001-w7`: refused once the registry has moved on. */
+  readonly address: string;
+}
+
+export interface Registry {
+  readonly epoch: number;
+  readonly live: WriteTarget;
+  /** Every write target, the live one last. */
+  readonly targets: readonly WriteTarget[];
+}
+
+export interface DocumentWrite {
+  readonly orderId: string;
+  /** The document's version, which is its Elasticsearch external version. */
+  readonly version: number;
+  readonly document: OrderDocument;
+}
+
+/** live > repair > rebuild > rollups in the one write lane. */
+export type WritePriority = 'live' | 'repair' | 'rebuild' | 'rollups';
+
+export type WriteOutcome =
+  /** Created or replaced an older version. */
+  | { readonly kind: 'written' }
+  /** 409: this version or a newer one is there already. */
+  | { readonly kind: 'present' }
+  /** The document's fault: mapping, size. `path` names the field where known. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly path: string }
+  /** The target's address is gone or blocked: look at the registry again. */
+  | { readonly kind: 'moved'; readonly reason: string }
+  /** The world's fault: keep it and try again later. */
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export type LoadResult =
+  | { readonly kind: 'loaded'; readonly documents: ReadonlyMap<string, OrderDocument> }
+  | { readonly kind: 'moved'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+export interface ParkedPlace {
+  readonly orderId: string;
+  readonly sequence: number;
+}
+
+export interface ParkedEvent {
+  readonly orderId: string;
+  readonly event: OrderEvent;
+  /** RFC 3339, when it was parked. */
+  readonly parkedAt: string;
+}
+
+export type ParkOutcome =
+  | { readonly kind: 'parked' }
+  /** Another event (or the same one, sent twice) holds the place. */
+  | { readonly kind: 'taken'; readonly by: OrderEvent };
+
+export type SearchSort = 'relevance' | '-placedAt' | 'placedAt' | '-totalCents' | 'totalCents';
+
+/** What a caller may see at most: only orders whose `field` is exactly `value`. */
+export interface Restriction {
+  readonly field: 'customerId' | 'sellerId';
+  readonly value: string;
+}
+
+export interface SearchQuery {
+  readonly q?: string;
+  readonly status?: readonly ReadableStatus[];
+  readonly sort: SearchSort;
+  /** 1–100. */
+  readonly size: number;
+  readonly cursor?: string;
+  /** ANDed with everything else: hits, total and facets alike, whatever the cursor says. */
+  readonly restrictTo?: Restriction;
+}
+
+export interface SearchHit {
+  readonly document: OrderDocument;
+  readonly score: number | null;
+}
+
+export interface SearchPage {
+  readonly total: number;
+  readonly hits: readonly SearchHit[];
+  readonly nextCursor: string | null;
+  readonly tookMs: number;
+}
+
+export interface ControlRecord {
+  readonly value: Readonly<Record<string, unknown>>;
+  /** Opaque; hand it to `writeControl` to replace exactly this one. */
+  readonly revision: string;
+}
+
+export interface IndexHealth {
+  readonly state: 'up' | 'degraded' | 'down';
+  readonly reason?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+export class IndexUnavailableError extends Error {
+  readonly code = 'INDEX_UNAVAILABLE';
+  override readonly name = 'IndexUnavailableError';
+}
+
+export class IndexConfigurationError extends Error {
+  readonly code = 'INDEX_CONFIGURATION';
+  override readonly name = 'IndexConfigurationError';
+}
+
+export class InvalidCursorError extends Error {
+  readonly code = 'INVALID_CURSOR';
+  override readonly name = 'InvalidCursorError';
+}

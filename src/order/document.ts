@@ -1,0 +1,52 @@
+import type { Item, OrderEvent, OrderStatus, Payment, Refund } from './event.ts';
+
+/**
+ * The document of contract §2 as it is written to the index. Fields that do not apply are absent.
+ * An `incomplete` or `erased` order has only `orderId status version updatedAt projectedAt events`, and `erasedAt`.
+ */
+export interface OrderDocument {
+  readonly orderId: string;
+  readonly status: OrderStatus;
+  readonly customerId?: string;
+  readonly customerName?: string;
+  readonly customerEmail?: string;
+  readonly sellerId?: string;
+  readonly skus?: readonly string[];
+  readonly itemNames?: readonly string[];
+  readonly items?: readonly Item[];
+  readonly tags?: readonly string[];
+  readonly currency?: string;
+  readonly totalCents?: number;
+  readonly paidCents?: number;
+  readonly refundedCents?: number;
+  readonly netCents?: number;
+  readonly payments?: readonly Payment[];
+  readonly refunds?: readonly Refund[];
+  readonly placedAt?: string;
+  readonly paidAt?: string;
+  readonly shippedAt?: string;
+  readonly deliveredAt?: string;
+  readonly cancelledAt?: string;
+  readonly erasedAt?: string;
+  readonly updatedAt: string;
+  readonly version: number;
+  readonly projectedAt: string;
+  /** The search words (`search-text.ts`), each list one string of folded words separated by single spaces. Absent when hidden. */
+  readonly search?: SearchFields;
+  /** The order's own events, in sequence; stored, never indexed. */
+  readonly events: readonly OrderEvent[];
+}
+
+export interface SearchFields {
+  /** Words of ids, SKUs, item names, tags, customer id and name: what `q` is matched against. */
+  readonly all: string;
+  /** Words of the item names alone, item after item: phrases, spelling. */
+  readonly items: string;
+  /** Words of the customer's name. */
+  readonly customer: string;
+  /** Whole ids, case-folded (order id, customer id, SKUs): exact hits come first. */
+  readonly exact: readonly string[];
+}
+
+/** What a reader is shown of a document. */
+export type OrderView = Omit<OrderDocument, 'events' | 'search'>;

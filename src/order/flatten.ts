@@ -1,0 +1,52 @@
+import type { OrderDocument, SearchFields } from './document.ts';
+import type { OrderFacts } from './facts.ts';
+import type { OrderState } from './fold.ts';
+import { foldText, searchString } from './search-text.ts';
+
+/** The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone. */
+export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
+  const { orderId, version, updatedAt, events, facts, erasedAt } = state;
+  const technical = { updatedAt, version, projectedAt, events };
+  if (erasedAt !== undefined) return { orderId, status: 'erased', erasedAt, ...technical };
+  if (!facts) return { orderId, status: 'incomplete', ...technical };
+  return {
+    orderId,
+    ...flatFacts(facts),
+    ...technical,
+    search: searchFieldsOf(orderId, facts),
+  };
+}
+
+function flatFacts(facts: OrderFacts) {
+  const { placed, ...rest } = facts;
+  const { customer, items, sellerId, currency, totalCents, tags } = placed;
+  return {
+    customerId: customer.id,
+    customerName: customer.name,
+    ...(customer.email !== undefined && { customerEmail: customer.email }),
+    sellerId,
+    skus: distinct(items.map(({ sku }) => sku)),
+    itemNames: distinct(items.map(({ name }) => name)),
+    items,
+    tags,
+    currency,
+    totalCents,
+    ...rest,
+    netCents: facts.paidCents - facts.refundedCents,
+  };
+}
+
+function searchFieldsOf(orderId: string, { placed: { customer, items, tags } }: OrderFacts): SearchFields {
+  const skus = distinct(items.map(({ sku }) => sku));
+  const names = distinct(items.map(({ name }) => name));
+  return {
+    all: searchString([orderId, customer.id, customer.name, ...skus, ...names, ...tags]),
+    items: searchString(names),
+    customer: searchString([customer.name]),
+    exact: distinct([orderId, customer.id, ...skus].map(foldText)),
+  };
+}
+
+function distinct(values: readonly string[]): string[] {
+  return [...new Set(values)];
+}

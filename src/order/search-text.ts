@@ -1,0 +1,172 @@
+/**
+ * How text becomes search words, and when a query's word matches one. The index holds the words made here and splits them at
+ * white space only, so both backends, the highlighter and the tests agree to the letter on what matches.
+ */
+
+/** Letters that Unicode does not decompose. */
+const LETTERS: Readonly<Record<string, string>> = {
+  ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ı: 'i', ħ: 'h', ŋ: 'n', ŧ: 't', ĸ: 'k', ſ: 's',
+}; // prettier-ignore
+
+/** The German and Nordic way of writing these without their marks: indexed beside the bare letter. */
+const TRANSCRIBED: Readonly<Record<string, string>> = {
+  ä: 'ae',
+  ö: 'oe',
+  ü: 'ue',
+  å: 'aa',
+  ø: 'oe',
+};
+
+const WORD = /[\p{L}\p{M}\p{N}]+/gu;
+/** Scripts written without spaces: every character is a word, a run of them a phrase. */
+const UNSPACED =
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
+const SPLIT_UNSPACED = new RegExp(`(${UNSPACED.source})`, 'u');
+
+/** Lower case without diacritics: `José` → `jose`, `STRAẞE` → `strasse`. */
+export function foldText(text: string): string {
+  if (/^[\x00-\x7f]*$/.test(text)) return text.toLowerCase();
+  const bare = text
+    .normalize('NFKD')
+    .toLowerCase()
+    .replace(/\p{M}+/gu, '')
+    .normalize('NFC');
+  return bare.replace(/[^\x00-\x7f]/gu, (letter) => LETTERS[letter] ?? letter);
+}
+
+/** `Müller` → `mueller`; undefined where the transcribed way is no other than the folded one. */
+export function transcribe(word: string): string | undefined {
+  if (/^[\x00-\x7f]*$/.test(word)) return undefined;
+  const lower = word.normalize('NFC').toLowerCase();
+  const written = lower.replace(/[äöüåø]/gu, (letter) => TRANSCRIBED[letter] ?? letter);
+  return written === lower ? undefined : foldText(written);
+}
+
+/** A word as it stands in a text: its folded form (and its transcription) and where it is, in UTF-16 code units. */
+export interface Word {
+  readonly folded: string;
+  readonly transcribed: string | undefined;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The words of a text, in order. */
+export function wordsOf(text: string): Word[] {
+  const words: Word[] = [];
+  for (const match of text.matchAll(WORD)) {
+    let start = match.index;
+    for (const part of UNSPACED.test(match[0]) ? match[0].split(SPLIT_UNSPACED) : [match[0]]) {
+      const folded = foldText(part);
+      if (folded !== '')
+        words.push({
+          folded,
+          transcribed: transcribe(part),
+          start,
+          end: start + part.length,
+        });
+      start += part.length;
+    }
+  }
+  return words;
+}
+
+/** One string of words for the index: the folded words in order, and behind them the transcribed ones, so that phrases stay whole. */
+export function searchString(texts: Iterable<string>): string {
+  const folded: string[] = [];
+  const transcribed: string[] = [];
+  for (const text of texts) {
+    for (const word of wordsOf(text)) {
+      folded.push(word.folded);
+      if (word.transcribed !== undefined) transcribed.push(word.transcribed);
+    }
+  }
+  return [...folded, ...transcribed].join(' ');
+}
+
+/** One word of a query. A document's word matches when it equals a form, starts with one (`prefix`), or is a typo away (`edits`). */
+export interface QueryTerm {
+  readonly forms: readonly string[];
+  /** Edits allowed: insertion, deletion, substitution, transposition of neighbours; the first letter must be right. */
+  readonly edits: 0 | 1 | 2;
+  readonly prefix: boolean;
+}
+
+/**
+ * A search box's text, understood. A document matches when every term matches one of its words and every phrase stands in one of
+ * its texts, or when `exact` is one of its ids.
+ */
+export interface TextQuery {
+  readonly terms: readonly QueryTerm[];
+  /** Folded words that must follow one another. */
+  readonly phrases: readonly (readonly string[])[];
+  /** The whole text, folded and trimmed: compared with whole ids. */
+  readonly exact: string;
+}
+
+/** More words than a person types; the rest is ignored. */
+const MAX_TERMS = 24;
+
+/** Quoted parts are phrases; whatever else is no letter or digit separates words. The last word, while unfinished, is a prefix. */
+export function parseTextQuery(q: string): TextQuery {
+  const terms: QueryTerm[] = [];
+  const phrases: string[][] = [];
+  const parts = q.split('"');
+  parts.forEach((part, index) => {
+    const quoted = index % 2 === 1 && index < parts.length - 1;
+    const words = wordsOf(part);
+    if (quoted && words.length > 1) phrases.push(words.map((word) => word.folded));
+    else terms.push(...words.map((word) => queryTerm(word, quoted)));
+  });
+  const last = terms.at(-1);
+  if (last && /[\p{L}\p{M}\p{N}]$/u.test(q)) terms[terms.length - 1] = { ...last, prefix: true };
+  return {
+    terms: terms.slice(0, MAX_TERMS),
+    phrases,
+    exact: foldText(q.trim()),
+  };
+}
+
+function queryTerm(word: Word, quoted: boolean): QueryTerm {
+  const forms = word.transcribed === undefined ? [word.folded] : [word.folded, word.transcribed];
+  return { forms, edits: quoted ? 0 : editsFor(word.folded), prefix: false };
+}
+
+/** By length, as in Elasticsearch's `AUTO`; a number is never guessed at. */
+function editsFor(word: string): 0 | 1 | 2 {
+  const letters = [...word].length;
+  if (letters < 3 || /\p{N}/u.test(word)) return 0;
+  return letters < 6 ? 1 : 2;
+}
+
+/** Whether a document's folded word matches a term; the same rule as both indices apply. */
+export function matchesTerm(term: QueryTerm, word: string): boolean {
+  return term.forms.some(
+    (form) =>
+      word === form ||
+      (term.prefix && word.startsWith(form)) ||
+      (term.edits > 0 && withinEdits(form, word, term.edits)),
+  );
+}
+
+/** Optimal string alignment distance ≤ `edits` between two words with the same first letter, as Lucene's fuzzy query has it. */
+export function withinEdits(a: string, b: string, edits: number): boolean {
+  const from = [...a];
+  const to = [...b];
+  if (from[0] !== to[0] || Math.abs(from.length - to.length) > edits) return false;
+  let beforeLast: number[] = [];
+  let last = to.map((_, j) => j + 1);
+  last.unshift(0);
+  for (let i = 1; i <= from.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const swap = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
+      const cost = from[i - 1] === to[j - 1] ? 0 : 1;
+      const best = Math.min((last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1, (last[j - 1] ?? 0) + cost);
+      row.push(swap ? Math.min(best, (beforeLast[j - 2] ?? 0) + 1) : best);
+    }
+    if (Math.min(...row) > edits) return false;
+    beforeLast = last;
+    last = row;
+  }
+  return (last[to.length] ?? Infinity) <= edits;
+}

@@ -1,0 +1,92 @@
+import { sameIdentity, type OrderEvent, type Refusal } from './event.ts';
+import { evolve, type OrderState, type StorageLimits } from './fold.ts';
+
+/** What became of one event that was offered to an order's state. */
+export type Placement =
+  /** It is in the state now. */
+  | { readonly kind: 'applied' }
+  /** It (or a snapshot beyond it) was in the state before. */
+  | { readonly kind: 'duplicate' }
+  /** There is a hole before it. */
+  | { readonly kind: 'early' }
+  | { readonly kind: 'refused'; readonly refusal: Refusal };
+
+export interface Sequenced<E extends Offered> {
+  readonly state: OrderState;
+  readonly placements: Map<E, Placement>;
+}
+
+export interface Offered {
+  readonly event: OrderEvent;
+}
+
+/**
+ * Folds offered events, delivered and parked ones alike, into a state by the sequencing rules of contract §1: sequence decides, not
+ * time and not the order of arrival. Pure; the state that comes out depends on what is known of the order alone, not on how it was
+ * batched. Of two different events that claim one sequence the one offered first stands.
+ */
+export function sequence<E extends Offered>(
+  start: OrderState,
+  offered: readonly E[],
+  limits: StorageLimits,
+): Sequenced<E> {
+  const placements = new Map<E, Placement>();
+  const waiting = [...offered].sort((a, b) => a.event.sequence - b.event.sequence);
+  let state = start;
+  for (let index = 0; index < waiting.length; index++) {
+    const one = waiting[index];
+    if (one === undefined || placements.has(one)) continue;
+    if (one.event.sequence <= state.version) {
+      placements.set(one, placementBelow(state, one.event));
+      continue;
+    }
+    const next = one.event.sequence === state.version + 1 ? one : jumpOver(waiting, index, placements);
+    if (!next) {
+      placements.set(one, { kind: 'early' });
+      continue;
+    }
+    const used = isUsedElsewhere(state, next.event);
+    const evolved = used ? { kind: 'refused' as const, refusal: used } : evolve(state, next.event, limits);
+    placements.set(next, evolved.kind === 'folded' ? { kind: 'applied' } : evolved);
+    if (evolved.kind === 'folded') state = evolved.state;
+    index -= 1;
+  }
+  return { state, placements };
+}
+
+/** A snapshot or an erasure fills the hole before it. The nearest one, so that what stands between two of them is folded. */
+function jumpOver<E extends Offered>(
+  waiting: readonly E[],
+  from: number,
+  placed: ReadonlyMap<E, Placement>,
+): E | undefined {
+  return waiting.find((one, index) => index >= from && fillsHoles(one.event) && !placed.has(one));
+}
+
+function fillsHoles(event: OrderEvent): boolean {
+  return event.type === 'order.snapshot.v1' || event.type === 'order.erased.v1';
+}
+
+/** The live document arbitrates: what is stored at that sequence stands. Where it is no longer stored, a copy is presumed. */
+function placementBelow(state: OrderState, event: OrderEvent): Placement {
+  const stored = state.events.find(({ sequence }) => sequence === event.sequence);
+  if (stored === undefined || sameIdentity(stored, event)) return { kind: 'duplicate' };
+  const missing = stored.type === 'order.skipped.v1';
+  return {
+    kind: 'refused',
+    refusal: {
+      reason: missing ? 'declared_missing' : 'sequence_conflict',
+      path: 'sequence',
+      message: missing
+        ? `sequence ${event.sequence} was declared missing by event ${stored.id} of ${stored.source}`
+        : `sequence ${event.sequence} is taken by event ${stored.id} of ${stored.source}`,
+    },
+  };
+}
+
+function isUsedElsewhere(state: OrderState, event: OrderEvent): Refusal | undefined {
+  const other = state.events.find((stored) => sameIdentity(stored, event));
+  if (!other) return undefined;
+  const message = `event ${event.id} of ${event.source} stands at sequence ${other.sequence} of this order already`;
+  return { reason: 'duplicate_id', path: 'id', message };
+}

@@ -1,0 +1,24 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+export interface BackOffOptions {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+export const OUTAGE_BACK_OFF: BackOffOptions = { baseMs: 100, capMs: 10_000 };
+
+/**
+ * Exponential back-off with full jitter: a random time up to `baseMs · 2^attempt`, capped.
+ * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ */
+export function backOffMs(attempt: number, { baseMs, capMs }: BackOffOptions, random: () => number): number {
+  return random() * Math.min(capMs, baseMs * 2 ** attempt);
+}
+
+/** Waits that long. @throws the signal's reason when it is aborted first */
+export async function backOff(attempt: number, options: BackOffOptions, signal: AbortSignal): Promise<void> {
+  await delay(backOffMs(attempt, options, Math.random), undefined, { signal }).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw error;
+  });
+}

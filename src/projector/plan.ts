@@ -1,0 +1,97 @@
+import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
+import type { OrderDocument } from '../order/document.ts';
+import { sequence, type Placement } from '../order/sequencing.ts';
+import { IndexUnavailableError, type OrderIndex, type Registry, type WriteTarget } from '../order-index/port.ts';
+import type { Offer, OrderWork } from './work.ts';
+import type { WorkingSet } from './working-set.ts';
+
+/** What a round has made of one order's work. `fate` says how it ends: `open` as long as nothing stands against settling it. */
+export interface Plan {
+  readonly work: OrderWork;
+  readonly state: OrderState;
+  /** The generation that the state was loaded from, undefined where it came from the working set. */
+  readonly loadedFrom: string | undefined;
+  readonly changed: boolean;
+  readonly placements: Map<Offer, Placement>;
+  fate: Fate;
+}
+
+export type Fate =
+  | { readonly kind: 'open' }
+  /** Start over with a fresh look and a fresh load. */
+  | { readonly kind: 'again'; readonly parked?: OrderWork['parked'] }
+  /** The same, but the world is at fault: after a pause. */
+  | { readonly kind: 'outage'; readonly reason: string }
+  /** The live generation refuses the document. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly path: string };
+
+export interface PlanDependencies {
+  readonly index: Pick<OrderIndex, 'load'>;
+  readonly workingSet: WorkingSet;
+  readonly storageLimits: StorageLimits;
+}
+
+/** Steps 2 and 3 of design §1: loads what the working set lacks and folds each order's events in. */
+export async function planAll(works: readonly OrderWork[], view: Registry, deps: PlanDependencies): Promise<Plan[]> {
+  await deps.workingSet.loaded(works.filter(({ fresh }) => !fresh).map(({ orderId }) => orderId));
+  const known = works.filter((work) => !work.fresh && deps.workingSet.state(work.orderId) !== undefined);
+  const plans = new Map<OrderWork, Plan>();
+  for (const work of known) {
+    const state = deps.workingSet.state(work.orderId);
+    const plan = state && planOf(work, state, undefined, deps);
+    // A gap or a refusal is believed only after a fresh load: the working set may be ahead of what will ever be written.
+    if (plan && !hasEarlyOrRefused(plan)) plans.set(work, plan);
+    else deps.workingSet.drop(work.orderId);
+  }
+  const toLoad = works.filter((work) => !plans.has(work));
+  const orderIds = toLoad.map(({ orderId }) => orderId);
+  await deps.workingSet.loading(orderIds, async () => {
+    const loaded = await load(deps.index, view.live, orderIds);
+    for (const work of toLoad) {
+      const document = loaded.get(work.orderId);
+      const state = document ? foldStored(work.orderId, document.events) : newOrder(work.orderId);
+      plans.set(work, planOf(work, state, view.live.generation, deps));
+    }
+  });
+  return works.flatMap((work) => plans.get(work) ?? []);
+}
+
+/** Folds onto a state and lets the batches that overlap with this one see the result. */
+function planOf(work: OrderWork, state: OrderState, loadedFrom: string | undefined, deps: PlanDependencies): Plan {
+  const sequenced = sequence<Offer>(state, [...work.parked, ...work.jobs], deps.storageLimits);
+  const changed = sequenced.state.version !== state.version;
+  const plan: Plan = { work, loadedFrom, changed, ...sequenced, fate: { kind: 'open' } };
+  if (loadedFrom !== undefined || !hasEarlyOrRefused(plan)) deps.workingSet.fold(sequenced.state);
+  return plan;
+}
+
+function hasEarlyOrRefused(plan: Plan): boolean {
+  for (const { kind } of plan.placements.values()) if (kind === 'early' || kind === 'refused') return true;
+  return false;
+}
+
+/** @throws IndexUnavailableError also where the generation has gone: the next look at the registry finds the one that is live. */
+export async function load(
+  index: Pick<OrderIndex, 'load'>,
+  live: WriteTarget,
+  orderIds: readonly string[],
+): Promise<ReadonlyMap<string, OrderDocument>> {
+  if (orderIds.length === 0) return new Map();
+  const result = await index.load(live, orderIds);
+  if (result.kind === 'loaded') return result.documents;
+  throw new IndexUnavailableError(`cannot load from ${live.generation}: ${result.reason}`);
+}
+
+/** Whether a plan's document must go to a target. A duplicate goes wherever it is not known to be (design §2, Acknowledge last). */
+export function needsWrite(plan: Plan, target: WriteTarget, epoch: number, workingSet: WorkingSet): boolean {
+  if (plan.changed) return true;
+  const { orderId, version } = plan.state;
+  if (version === 0 || !hasDuplicate(plan)) return false;
+  if (plan.loadedFrom !== undefined) return target.generation !== plan.loadedFrom;
+  return !workingSet.isDurable(orderId, { version, epoch });
+}
+
+function hasDuplicate(plan: Plan): boolean {
+  for (const { kind } of plan.placements.values()) if (kind === 'duplicate') return true;
+  return false;
+}

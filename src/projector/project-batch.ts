@@ -1,0 +1,121 @@
+import { BrokerUnavailableError } from '../broker/port.ts';
+import { isKnownEvent, type Refusal } from '../order/event.ts';
+import { IndexUnavailableError } from '../order-index/port.ts';
+import { backOff, OUTAGE_BACK_OFF } from './back-off.ts';
+import type { Plan } from './plan.ts';
+import { runRound, type RoundDependencies } from './round.ts';
+import type { Job, Offer, OrderWork, Unparked } from './work.ts';
+
+export interface BatchDependencies extends RoundDependencies {
+  /** Acknowledges a delivery; what became of it is final. */
+  readonly settle: (job: Job, outcome: SettledOutcome) => void;
+  /** Told of every round that the world spoilt, and with undefined once one has gone through. */
+  readonly outage: (reason: string | undefined) => void;
+  /** Aborted when the process will wait no longer: what is unsettled then goes back to the broker. */
+  readonly signal: AbortSignal;
+}
+
+export type SettledOutcome = 'applied' | 'duplicate' | 'parked' | 'skipped' | 'dead_lettered';
+
+/** Rounds without an outage after which starting over waits a little: a swap holds writers back for some milliseconds. */
+const EAGER_ROUNDS = 3;
+
+/**
+ * Runs rounds over a batch until every event of it is settled: applied, found to be there already, parked, or dead-lettered.
+ * Whatever the world does meanwhile, nothing is settled before it is durable.
+ * @throws the signal's reason when it is aborted
+ */
+export async function projectBatch(works: readonly OrderWork[], deps: BatchDependencies): Promise<void> {
+  let open = works;
+  let outages = 0;
+  for (let round = 1; open.length > 0; round++) {
+    deps.signal.throwIfAborted();
+    const result = await tryRound(open, deps);
+    open = result.again;
+    deps.outage(result.outage);
+    outages = result.outage === undefined ? 0 : outages + 1;
+    if (outages > 0) await backOff(outages, OUTAGE_BACK_OFF, deps.signal);
+    else if (open.length > 0 && round > EAGER_ROUNDS) await backOff(round, { baseMs: 5, capMs: 200 }, deps.signal);
+  }
+}
+
+interface RoundResult {
+  readonly again: readonly OrderWork[];
+  readonly outage?: string;
+}
+
+async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): Promise<RoundResult> {
+  let plans: Plan[];
+  try {
+    plans = await runRound(works, deps);
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
+    for (const { orderId } of works) deps.workingSet.drop(orderId);
+    return { again: works.map((work) => ({ ...work, fresh: true })), outage: error.message };
+  }
+  await deps.reached('before settling');
+  for (const plan of plans) if (plan.fate.kind === 'open') await settle(plan, deps);
+  for (const plan of plans) if (plan.fate.kind === 'refused') await blame(plan, plan.fate, deps);
+  const again = plans.flatMap(nextWork);
+  const outage = plans.map(({ fate }) => fate).find((fate) => fate.kind === 'outage');
+  return { again, ...(outage && { outage: outage.reason }) };
+}
+
+async function settle(plan: Plan, deps: BatchDependencies): Promise<void> {
+  for (const [offer, placement] of plan.placements) {
+    if (offer.origin === 'parked') continue;
+    if (placement.kind === 'refused') await deps.deadLetter(offer, placement.refusal);
+    deps.settle(offer, outcomeOf(offer, placement.kind));
+  }
+}
+
+function outcomeOf(job: Job, placement: 'applied' | 'duplicate' | 'early' | 'refused'): SettledOutcome {
+  switch (placement) {
+    case 'applied':
+      return isKnownEvent(job.event) ? 'applied' : 'skipped';
+    case 'duplicate':
+      return 'duplicate';
+    case 'early':
+      return 'parked';
+    case 'refused':
+      return 'dead_lettered';
+  }
+}
+
+function nextWork(plan: Plan): OrderWork[] {
+  const { work, fate } = plan;
+  if (fate.kind === 'outage') return [{ ...work, fresh: true }];
+  if (fate.kind === 'again') return [{ ...work, fresh: true, parked: merged(work.parked, fate.parked ?? []) }];
+  return [];
+}
+
+function merged(known: readonly Unparked[], found: readonly Unparked[]): Unparked[] {
+  return [...new Map([...known, ...found].map((parked) => [parked.event.sequence, parked])).values()];
+}
+
+/**
+ * The live generation refused a document. Blame falls only on a single event folded alone onto a fresh load; otherwise each event of
+ * the order is tried by itself, the lowest sequence first, and its neighbours go free.
+ */
+async function blame(plan: Plan, refused: { reason: string; path: string }, deps: BatchDependencies): Promise<void> {
+  const { work } = plan;
+  const offers = [...work.parked, ...work.jobs].sort((a, b) => a.event.sequence - b.event.sequence);
+  if (!work.alone) {
+    for (const offer of offers) await projectBatch([aloneWork(offer)], deps);
+    // What was waiting behind them is looked for once more, as after any write.
+    await projectBatch([{ orderId: work.orderId, jobs: [], parked: [], fresh: true, alone: false }], deps);
+    return;
+  }
+  const refusal: Refusal = { reason: 'refused_by_index', path: refused.path, message: refused.reason };
+  for (const offer of offers) {
+    await deps.deadLetter(offer, refusal);
+    if (offer.origin === 'delivery') deps.settle(offer, 'dead_lettered');
+    else await deps.index.unpark([{ orderId: offer.orderId, sequence: offer.event.sequence }]);
+  }
+}
+
+function aloneWork(offer: Offer): OrderWork {
+  const { orderId } = offer;
+  const base = { orderId, fresh: true, alone: true };
+  return offer.origin === 'delivery' ? { ...base, jobs: [offer], parked: [] } : { ...base, jobs: [], parked: [offer] };
+}

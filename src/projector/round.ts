@@ -1,0 +1,210 @@
+import { documentOf } from '../order/flatten.ts';
+import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
+import type {
+  DocumentWrite,
+  OrderIndex,
+  ParkedPlace,
+  Registry,
+  WriteOutcome,
+  WriteTarget,
+} from '../order-index/port.ts';
+import { load, needsWrite, planAll, type Plan } from './plan.ts';
+import type { StorageLimits } from '../order/fold.ts';
+import { unparked, type Job, type Offer, type OrderWork, type Unparked } from './work.ts';
+import type { WorkingSet } from './working-set.ts';
+
+/** The steps of design §1 and §2 in the order in which they happen; tests stop or kill the process at one of them. */
+export type ProtocolStep =
+  | 'folded'
+  | 'written to a standby'
+  | 'written'
+  | 'parked'
+  | 'looked again'
+  | 'unparked'
+  | 'dead-lettered'
+  | 'before settling';
+
+export interface RoundDependencies {
+  readonly index: Pick<OrderIndex, 'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark'>;
+  readonly workingSet: WorkingSet;
+  readonly storageLimits: StorageLimits;
+  readonly now: () => Date;
+  readonly reached: (step: ProtocolStep) => Promise<void>;
+  /** Durable when it resolves. */
+  readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
+}
+
+/** How many parked successors are looked up at once when the first of them is there. */
+const PARKED_WINDOW = 64;
+
+/**
+ * One round of the protocol over a batch (design §2, "Acknowledge last"; `model.py` explores it): look, load, fold, write with the
+ * live generation last, park, look again, look for parked successors, drop what was parked and is contained. A plan whose fate is
+ * `open` at the end may be settled: everything that it says is durable wherever it must be.
+ * @throws IndexUnavailableError, BrokerUnavailableError: nothing of the batch may be settled, and the round must be run again
+ */
+export async function runRound(works: readonly OrderWork[], deps: RoundDependencies): Promise<Plan[]> {
+  const view = await deps.index.registry();
+  const plans = await planAll(works, view, deps);
+  await deps.reached('folded');
+  const written = new Set<string>();
+  await writeTargets(plans, view, written, deps);
+  await park(plans, deps);
+  const settled = await lookAgain(plans, view, written, deps);
+  await lookForSuccessors(plans, deps);
+  await unparkContained(plans, deps);
+  for (const { state, fate } of plans) {
+    if (fate.kind === 'open') deps.workingSet.confirm(state.orderId, { version: state.version, epoch: settled.epoch });
+  }
+  return plans;
+}
+
+/** Writes to every target not written yet, the live one last, and notes what each outcome means for its plan. */
+async function writeTargets(plans: readonly Plan[], view: Registry, written: Set<string>, deps: RoundDependencies) {
+  for (const target of view.targets) {
+    if (written.has(target.generation)) continue;
+    written.add(target.generation);
+    const isLive = target.generation === view.live.generation;
+    const todo = open(plans).filter((plan) => needsWrite(plan, target, view.epoch, deps.workingSet));
+    if (todo.length === 0) continue;
+    const writes = todo.map(({ state }) => writeOf(state, deps.now()));
+    const outcomes = await deps.index.write(target, writes, 'live');
+    todo.forEach((plan, index) => judge(plan, outcomes[index], isLive, target, deps));
+    await deps.reached(isLive ? 'written' : 'written to a standby');
+  }
+}
+
+function writeOf(state: Plan['state'], now: Date): DocumentWrite {
+  return { orderId: state.orderId, version: state.version, document: documentOf(state, now.toISOString()) };
+}
+
+function judge(
+  plan: Plan,
+  outcome: WriteOutcome | undefined,
+  isLive: boolean,
+  target: WriteTarget,
+  deps: RoundDependencies,
+) {
+  switch (outcome?.kind) {
+    case 'written':
+      return;
+    case 'present':
+      // This version or a newer one is there: benign in a generation that only follows, and where this instance wrote the newer one.
+      if (!isLive || !plan.changed || isOvertaken(plan, deps.workingSet)) return;
+      plan.fate = { kind: 'again' };
+      break;
+    case 'moved':
+      plan.fate = { kind: 'again' };
+      break;
+    case 'refused':
+      plan.fate = isLive
+        ? { kind: 'refused', reason: outcome.reason, path: outcome.path }
+        : { kind: 'outage', reason: `${target.generation} refuses order ${plan.state.orderId}: ${outcome.reason}` };
+      break;
+    case 'unavailable':
+    case undefined:
+      plan.fate = { kind: 'outage', reason: outcome?.reason ?? 'the write has no outcome' };
+      break;
+  }
+  deps.workingSet.drop(plan.state.orderId);
+}
+
+/** A newer state of this very instance holds what this plan applied: its own write is, or will be, the newer one. */
+function isOvertaken(plan: Plan, workingSet: WorkingSet): boolean {
+  const newer = workingSet.state(plan.state.orderId);
+  if (!newer || newer.version <= plan.state.version) return false;
+  return [...plan.placements].every(([{ event }, { kind }]) => {
+    const stored = kind === 'applied' && newer.events.find(({ sequence }) => sequence === event.sequence);
+    return !stored || sameIdentity(stored, event);
+  });
+}
+
+function open(plans: readonly Plan[]): Plan[] {
+  return plans.filter(({ fate }) => fate.kind === 'open');
+}
+
+/** Keeps early events durably; then loads once more, since what fills the hole may have passed between the load and the parking. */
+async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<void> {
+  const early = open(plans).flatMap((plan) => earlyJobs(plan).map((job) => ({ plan, job })));
+  if (early.length === 0) return;
+  const parkedAt = deps.now().toISOString();
+  const outcomes = await deps.index.park(early.map(({ job: { orderId, event } }) => ({ orderId, event, parkedAt })));
+  await deps.reached('parked');
+  early.forEach(({ plan, job }, index) => {
+    const outcome = outcomes[index];
+    if (outcome?.kind !== 'taken' || sameIdentity(outcome.by, job.event)) return;
+    plan.placements.set(job, { kind: 'refused', refusal: parkedTwice(job.event, outcome.by) });
+  });
+  await restartWhereFilled(early, deps);
+}
+
+function earlyJobs(plan: Plan): Job[] {
+  const jobs: Job[] = [];
+  for (const [offer, { kind }] of plan.placements) {
+    if (kind === 'early' && offer.origin === 'delivery') jobs.push(offer);
+  }
+  return jobs;
+}
+
+function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
+  const message = `sequence ${event.sequence} is taken by the parked event ${by.id} of ${by.source}`;
+  return { reason: 'sequence_conflict', path: 'sequence', message };
+}
+
+async function restartWhereFilled(early: readonly { plan: Plan; job: Job }[], deps: RoundDependencies): Promise<void> {
+  const { live } = await deps.index.registry();
+  const documents = await load(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
+  for (const { plan, job } of early) {
+    if ((documents.get(job.orderId)?.version ?? 0) >= job.event.sequence - 1) startOver(plan, deps);
+  }
+}
+
+/** The second look: writes to what has become a target meanwhile, and looks again, until there is nothing new. */
+async function lookAgain(plans: readonly Plan[], first: Registry, written: Set<string>, deps: RoundDependencies) {
+  let view = first;
+  for (;;) {
+    view = await deps.index.registry();
+    if (view.targets.every(({ generation }) => written.has(generation))) break;
+    await writeTargets(plans, view, written, deps);
+  }
+  await deps.reached('looked again');
+  return view;
+}
+
+/** Two projectors can pass each other: one parks what the other's write has just made due. By id and in real time, never by search. */
+async function lookForSuccessors(plans: readonly Plan[], deps: RoundDependencies): Promise<void> {
+  const candidates = open(plans).filter(({ work }) => !work.alone);
+  const found = await deps.index.parkedAt(candidates.map(({ state }) => placeAfter(state, 1)));
+  const due = new Set(found.map(({ orderId }) => orderId));
+  const waiting = candidates.filter(({ state }) => due.has(state.orderId));
+  if (waiting.length === 0) return;
+  const window = waiting.flatMap(({ state }) =>
+    Array.from({ length: PARKED_WINDOW }, (_, index) => placeAfter(state, index + 1)),
+  );
+  const parked = Map.groupBy((await deps.index.parkedAt(window)).map(unparked), ({ orderId }) => orderId);
+  for (const plan of waiting) startOver(plan, deps, parked.get(plan.state.orderId));
+}
+
+function placeAfter({ orderId, version }: Plan['state'], distance: number): ParkedPlace {
+  return { orderId, sequence: version + distance };
+}
+
+function startOver(plan: Plan, deps: RoundDependencies, parked: readonly Unparked[] = []): void {
+  deps.workingSet.drop(plan.state.orderId);
+  plan.fate = { kind: 'again', parked };
+}
+
+/** Deleting a parked event is an acknowledgement: only now is what it became durable everywhere. */
+async function unparkContained(plans: readonly Plan[], deps: RoundDependencies): Promise<void> {
+  const places: ParkedPlace[] = [];
+  for (const plan of open(plans)) {
+    for (const [offer, placement] of plan.placements) {
+      if (offer.origin !== 'parked' || placement.kind === 'early') continue;
+      if (placement.kind === 'refused') await deps.deadLetter(offer, placement.refusal);
+      places.push({ orderId: offer.orderId, sequence: offer.event.sequence });
+    }
+  }
+  if (places.length === 0) return;
+  await deps.index.unpark(places);
+  await deps.reached('unparked');
+}
