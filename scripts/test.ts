@@ -1,0 +1,143 @@
+/**
+ * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs each suite in a process of its own, measures the
+ * coverage of all of them together, and closes with one line for all: `N passed, N failed`. A suite that crashes or does not end,
+ * coverage under the floor and (in CI) a missing service count as a failure each.
+ */
+import { spawn } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const MINUTE_MS = 60_000;
+/** In the order of their run; none may hang longer than this. */
+const SUITES = { unit: 5, contract: 10, integration: 10, e2e: 15, faults: 20 } as const;
+type Suite = keyof typeof SUITES;
+const SERVICES = { rabbitmq: 'AMQP_URL', elasticsearch: 'ELASTICSEARCH_URL' } as const;
+type Service = keyof typeof SERVICES;
+const COVERAGE_DATA = 'coverage/tmp';
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+interface Ended {
+  /** The exit code, or the signal that ended it. */
+  readonly end: number | NodeJS.Signals | null;
+  readonly tookMs: number;
+}
+
+/** Runs a command to its end; beyond `limitMs` its whole process group is killed. */
+async function run(command: string, args: readonly string[], limitMs: number, env?: NodeJS.ProcessEnv): Promise<Ended> {
+  const startedMs = performance.now();
+  const child = spawn(command, args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+    env: { ...process.env, ...env },
+  });
+  const killGroup = (signal: NodeJS.Signals): void => {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  };
+  const interrupt = (): void => {
+    killGroup('SIGTERM');
+    process.exitCode = 130;
+  };
+  const limit = setTimeout(killGroup, limitMs, 'SIGKILL');
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const { promise, resolve, reject } = Promise.withResolvers<number | NodeJS.Signals | null>();
+  child.once('error', reject).once('exit', (code, signal) => resolve(signal ?? code));
+  try {
+    return { end: await promise, tookMs: performance.now() - startedMs };
+  } finally {
+    clearTimeout(limit);
+    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+  }
+}
+
+/** The services that had to be started for this run, and those that could not be. Given by URL, a service is the caller's. */
+async function startServices(): Promise<{ started: Service[]; missing: Service[] }> {
+  const started: Service[] = [];
+  const missing: Service[] = [];
+  for (const service of Object.keys(SERVICES) as Service[]) {
+    if (process.env[SERVICES[service]] !== undefined) continue;
+    const before = await run('scripts/services', ['pids', service], MINUTE_MS);
+    const up = await run('scripts/services', ['up', service], 10 * MINUTE_MS);
+    if (up.end !== 0) missing.push(service);
+    else if (before.end !== 0) started.push(service);
+  }
+  return { started, missing };
+}
+
+/** Without the services only the unit tests and the specs named `….embedded.test.ts` can run. */
+function specsOf(suite: Suite, servicesMissing: boolean): string[] {
+  const pattern = servicesMissing && suite !== 'unit' ? '*.embedded.test.ts' : '*.test.ts';
+  return globSync(`test/${suite}/**/${pattern}`).sort();
+}
+
+function readCounts(file: string): { passes: number; failures: number; ended: boolean } | undefined {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as { passes: number; failures: number; ended: boolean };
+  } catch {
+    return undefined; // Killed, or ended before the first test.
+  }
+}
+
+async function runSuite(suite: Suite, specs: readonly string[], mochaOptions: readonly string[]): Promise<Counts> {
+  console.log(`\n── ${suite} ${'─'.repeat(100 - suite.length)}`);
+  const folder = mkdtempSync(join(tmpdir(), 'order-search-test-'));
+  const file = join(folder, 'counts.json');
+  const reporter = ['--reporter', './scripts/counting-reporter.cjs', '--reporter-option', `file=${file}`];
+  const env = { NODE_V8_COVERAGE: COVERAGE_DATA };
+  const mocha = ['node_modules/mocha/bin/mocha.js', ...reporter, ...mochaOptions, ...specs];
+  const { end, tookMs } = await run(process.execPath, mocha, SUITES[suite] * MINUTE_MS, env);
+  const counts = readCounts(file);
+  rmSync(folder, { recursive: true });
+  const failures = counts?.failures ?? 0;
+  // Mocha's exit code is the number of failures; anything else is a suite that broke off or left something open.
+  const broken = counts?.ended !== true || (end !== 0 && failures === 0);
+  if (broken) console.error(`The suite ${suite} did not end well: ${end ?? 'no exit code'}`);
+  console.log(`${suite}: ${(tookMs / 1000).toFixed(0)} s`);
+  return { passed: counts?.passes ?? 0, failed: failures + (broken ? 1 : 0) };
+}
+
+async function coverageFailures(): Promise<number> {
+  const { end } = await run(process.execPath, ['node_modules/c8/bin/c8.js', 'report'], 5 * MINUTE_MS);
+  return end === 0 ? 0 : 1;
+}
+
+/** Splits `unit contract --grep x` into the suites and mocha's options. Options that take a value are written `--name=value`. */
+function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOptions: string[] } {
+  const mochaOptions = args.filter((arg) => arg.startsWith('-'));
+  const names = args.filter((arg) => !arg.startsWith('-'));
+  const unknown = names.find((name) => !(name in SUITES));
+  if (unknown !== undefined) throw new Error(`No such suite: ${unknown}; there are ${Object.keys(SUITES).join(', ')}`);
+  return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
+}
+
+async function main(args: readonly string[]): Promise<Counts> {
+  const { suites, mochaOptions } = parseArguments(args);
+  const complete = args.length === 0;
+  const inCi = process.env['CI'] === 'true';
+  rmSync(COVERAGE_DATA, { recursive: true, force: true });
+  mkdirSync(COVERAGE_DATA, { recursive: true });
+  const needed = suites.some((suite) => suite !== 'unit');
+  const { started, missing } = needed ? await startServices() : { started: [], missing: [] };
+  let passed = 0;
+  let failed = inCi ? missing.length : 0;
+  for (const suite of suites) {
+    const specs = specsOf(suite, missing.length > 0);
+    if (specs.length === 0) continue;
+    const counts = await runSuite(suite, specs, mochaOptions);
+    passed += counts.passed;
+    failed += counts.failed;
+    if (process.exitCode === 130) break;
+  }
+  for (const service of started) await run('scripts/services', ['down', service], 2 * MINUTE_MS);
+  if (complete && missing.length === 0 && process.exitCode !== 130) failed += await coverageFailures();
+  if (missing.length > 0) console.error(`Not run without ${missing.join(' and ')}: what needs them`);
+  return { passed, failed };
+}
+
+const { passed, failed } = await main(process.argv.slice(2));
+if (failed > 0 || passed === 0) process.exitCode = 1;
+console.log(`${passed} passed, ${failed} failed`);
