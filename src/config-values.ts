@@ -5,7 +5,10 @@ import { z } from 'zod';
 export function wholeNumber(min: number, max: number) {
   return z
     .string()
-    .refine((text) => /^\d{1,16}$/.test(text) && Number(text) >= min && Number(text) <= max, `use a whole number from ${min} to ${max}`)
+    .refine(
+      (text) => /^\d{1,16}$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `use a whole number from ${min} to ${max}`,
+    )
     .transform(Number);
 }
 
@@ -64,7 +67,12 @@ function expandHosts(text: string): string[] {
 
 function isUrlOf(text: string, schemes: readonly string[]): boolean {
   const url = URL.parse(text);
-  return url !== null && url.hostname !== '' && schemes.includes(url.protocol.slice(0, -1)) && decodes(url.username + url.password);
+  return (
+    url !== null &&
+    url.hostname !== '' &&
+    schemes.includes(url.protocol.slice(0, -1)) &&
+    decodes(url.username + url.password)
+  );
 }
 
 export function isWebUrl(text: string): boolean {

@@ -119,8 +119,12 @@ const VARIABLES = z.object({
     'use at most 80 of a-z 0-9 . _ -, starting with a letter or digit: it names queues and indices',
   ).default('orders'),
   EXCHANGE: matching(/^[\w.:-]{1,127}$/, 'use at most 127 of letters, digits, . _ : -').optional(),
-  BINDING_KEYS: list(matching(/^[^\s,]{1,255}$/u, 'use routing keys such as order.#, separated by commas')).default(['order.#']),
-  HOST: matching(/^[\w.:%-]{1,253}$/, 'use a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0').default('127.0.0.1'),
+  BINDING_KEYS: list(matching(/^[^\s,]{1,255}$/u, 'use routing keys such as order.#, separated by commas')).default([
+    'order.#',
+  ]),
+  HOST: matching(/^[\w.:%-]{1,253}$/, 'use a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0').default(
+    '127.0.0.1',
+  ),
   PORT: wholeNumber(0, 65_535).default(3_000),
   ROLE: oneOf(['all', 'api', 'projector']).default('all'),
   PREFETCH: wholeNumber(1, 65_535).default(2_000),
@@ -143,14 +147,21 @@ const VARIABLES = z.object({
   AUTO_REBUILD: flag().default(false),
   IMPORT_DIR: z.string().optional(),
   DATA_DIR: z.string().default('data'),
-  HISTORY_MAX_AGE: matching(/^[1-9]\d{0,8}[YMDhms]$/, 'use a number and one of Y M D h m s, such as 30D').default('30D'),
+  HISTORY_MAX_AGE: matching(/^[1-9]\d{0,8}[YMDhms]$/, 'use a number and one of Y M D h m s, such as 30D').default(
+    '30D',
+  ),
   HISTORY_MAX_BYTES: wholeNumber(MIB, Number.MAX_SAFE_INTEGER).optional(),
   AUTH: oneOf(['off']).optional(),
-  AUTH_JWT_SECRET: z.string().refine((secret) => Buffer.byteLength(secret) >= 32, 'use a secret of at least 32 bytes').optional(),
+  AUTH_JWT_SECRET: z
+    .string()
+    .refine((secret) => Buffer.byteLength(secret) >= 32, 'use a secret of at least 32 bytes')
+    .optional(),
   AUTH_JWKS_URL: z.string().refine(isWebUrl, 'use the http(s) URL of a JSON Web Key Set').optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
-  CORS_ORIGINS: list(z.string().refine(isOrigin, 'use origins such as https://shop.example, separated by commas, without a path')).default([]),
+  CORS_ORIGINS: list(
+    z.string().refine(isOrigin, 'use origins such as https://shop.example, separated by commas, without a path'),
+  ).default([]),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().refine(isWebUrl, 'use the http(s) URL of an OTLP collector').optional(),
 });
@@ -203,7 +214,9 @@ function backendProblems(given: Given): string[] {
     problems.push('AMQP_CA is set, but AMQP_URL has no amqps:// host: use amqps://, or unset AMQP_CA');
   }
   if (given['ELASTICSEARCH_CA'] && !/https:/i.test(ELASTICSEARCH_URL ?? '')) {
-    problems.push('ELASTICSEARCH_CA is set, but ELASTICSEARCH_URL has no https:// host: use https://, or unset ELASTICSEARCH_CA');
+    problems.push(
+      'ELASTICSEARCH_CA is set, but ELASTICSEARCH_URL has no https:// host: use https://, or unset ELASTICSEARCH_CA',
+    );
   }
   return problems;
 }
@@ -211,8 +224,10 @@ function backendProblems(given: Given): string[] {
 function credentialProblems(given: Given): string[] {
   const { ELASTICSEARCH_USERNAME: username, ELASTICSEARCH_PASSWORD: password, ELASTICSEARCH_API_KEY: apiKey } = given;
   const problems: string[] = [];
-  if (username && !password) problems.push('ELASTICSEARCH_PASSWORD is not set, but ELASTICSEARCH_USERNAME is: set both or neither');
-  if (!username && password) problems.push('ELASTICSEARCH_USERNAME is not set, but ELASTICSEARCH_PASSWORD is: set both or neither');
+  if (username && !password)
+    problems.push('ELASTICSEARCH_PASSWORD is not set, but ELASTICSEARCH_USERNAME is: set both or neither');
+  if (!username && password)
+    problems.push('ELASTICSEARCH_USERNAME is not set, but ELASTICSEARCH_PASSWORD is: set both or neither');
   const inUrl = (given['ELASTICSEARCH_URL'] ?? '').includes('@');
   if ([inUrl, Boolean(apiKey), Boolean(username ?? password)].filter(Boolean).length > 1) {
     problems.push(
@@ -228,7 +243,9 @@ function authProblems(given: Given): string[] {
   const withToken = Boolean(AUTH_JWT_SECRET ?? AUTH_JWKS_URL);
   if (withToken && AUTH) return ['AUTH is set together with AUTH_JWT_SECRET or AUTH_JWKS_URL: unset one of them'];
   if (!withToken && !AUTH && given['AMQP_URL'] && given['ELASTICSEARCH_URL']) {
-    return ['AUTH_JWT_SECRET and AUTH_JWKS_URL are not set: set one of them, or AUTH=off to let everyone read everything'];
+    return [
+      'AUTH_JWT_SECRET and AUTH_JWKS_URL are not set: set one of them, or AUTH=off to let everyone read everything',
+    ];
   }
   return [];
 }

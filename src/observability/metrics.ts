@@ -42,7 +42,12 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const metrics = { registry, ...projectionMetrics([registry]), ...rebuildMetrics([registry]), ...servingMetrics([registry]) };
+  const metrics = {
+    registry,
+    ...projectionMetrics([registry]),
+    ...rebuildMetrics([registry]),
+    ...servingMetrics([registry]),
+  };
   for (const outcome of UPDATE_OUTCOMES) metrics.updates.inc({ projection: 'orders', outcome }, 0);
   return metrics;
 }
@@ -70,8 +75,16 @@ function projectionMetrics(registers: Registers) {
       buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300],
       registers,
     }),
-    parkedEvents: new Gauge({ name: 'projection_parked_events', help: 'Events that wait for an earlier one of their order', registers }),
-    deadLetters: new Gauge({ name: 'projection_dead_letters', help: 'Events that were refused and wait for an operator', registers }),
+    parkedEvents: new Gauge({
+      name: 'projection_parked_events',
+      help: 'Events that wait for an earlier one of their order',
+      registers,
+    }),
+    deadLetters: new Gauge({
+      name: 'projection_dead_letters',
+      help: 'Events that were refused and wait for an operator',
+      registers,
+    }),
   };
 }
 
@@ -83,7 +96,11 @@ function progressMetrics(registers: Registers) {
       labelNames: ['projection'] as const,
       registers,
     }),
-    lagMessages: new Gauge({ name: 'projection_lag_messages', help: 'Messages in the live queue and in hand', registers }),
+    lagMessages: new Gauge({
+      name: 'projection_lag_messages',
+      help: 'Messages in the live queue and in hand',
+      registers,
+    }),
     updates: new Counter({
       name: 'projection_updates_total',
       help: 'Events by what became of them',
@@ -102,7 +119,11 @@ function progressMetrics(registers: Registers) {
       labelNames: ['projection'] as const,
       registers,
     }),
-    lateEvents: new Counter({ name: 'projection_late_events_total', help: 'Changes to days that were final', registers }),
+    lateEvents: new Counter({
+      name: 'projection_late_events_total',
+      help: 'Changes to days that were final',
+      registers,
+    }),
   };
 }
 
@@ -114,8 +135,16 @@ function rebuildMetrics(registers: Registers) {
       buckets: [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600],
       registers,
     }),
-    rebuildProcessed: new Gauge({ name: 'projection_rebuild_processed', help: 'Items the running rebuild has processed', registers }),
-    rebuildTotal: new Gauge({ name: 'projection_rebuild_total', help: 'Items the running rebuild has to process', registers }),
+    rebuildProcessed: new Gauge({
+      name: 'projection_rebuild_processed',
+      help: 'Items the running rebuild has processed',
+      registers,
+    }),
+    rebuildTotal: new Gauge({
+      name: 'projection_rebuild_total',
+      help: 'Items the running rebuild has to process',
+      registers,
+    }),
   };
 }
 

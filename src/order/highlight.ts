@@ -54,7 +54,8 @@ function wordsInPhrases(words: readonly Word[], phrases: TextQuery['phrases']): 
   const positions = new Set<number>();
   for (const phrase of phrases) {
     for (let start = 0; start + phrase.length <= words.length; start++) {
-      if (phrase.every((folded, at) => words[start + at]?.folded === folded)) phrase.forEach((_, at) => positions.add(start + at));
+      if (phrase.every((folded, at) => words[start + at]?.folded === folded))
+        phrase.forEach((_, at) => positions.add(start + at));
     }
   }
   return positions;
@@ -70,7 +71,13 @@ function markText(text: string, marks: readonly Word[]): string {
   return html + escapeHtml(text.slice(done));
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ESCAPES[character] ?? character);

@@ -64,7 +64,11 @@ describe('readConfig', () => {
 
   describe('when RabbitMQ and Elasticsearch are named', () => {
     it('gives their hosts', () => {
-      const { backend } = configOf({ ...SERVICES, AMQP_URL: 'amqp://a,amqp://b:5673', ELASTICSEARCH_URL: 'http://c:9200, http://d:9200' });
+      const { backend } = configOf({
+        ...SERVICES,
+        AMQP_URL: 'amqp://a,amqp://b:5673',
+        ELASTICSEARCH_URL: 'http://c:9200, http://d:9200',
+      });
       assert.ok(backend.kind === 'services');
       assert.deepEqual(backend.amqp.urls, ['amqp://a', 'amqp://b:5673']);
       assert.deepEqual(backend.elasticsearch.urls, ['http://c:9200/', 'http://d:9200/']);
@@ -124,10 +128,26 @@ describe('readConfig', () => {
     });
 
     it('takes a secret or a key set, with issuer and audience', () => {
-      const withSecret = { ...SERVICES, AUTH: undefined, AUTH_JWT_SECRET: SECRET, AUTH_ISSUER: 'shop', AUTH_AUDIENCE: 'orders' };
-      assert.deepEqual(configOf(withSecret).auth, { kind: 'secret', secret: SECRET, issuer: 'shop', audience: 'orders' });
+      const withSecret = {
+        ...SERVICES,
+        AUTH: undefined,
+        AUTH_JWT_SECRET: SECRET,
+        AUTH_ISSUER: 'shop',
+        AUTH_AUDIENCE: 'orders',
+      };
+      assert.deepEqual(configOf(withSecret).auth, {
+        kind: 'secret',
+        secret: SECRET,
+        issuer: 'shop',
+        audience: 'orders',
+      });
       const withKeys = { AUTH_JWKS_URL: 'https://id.example/jwks' };
-      assert.deepEqual(configOf(withKeys).auth, { kind: 'jwks', url: 'https://id.example/jwks', issuer: undefined, audience: undefined });
+      assert.deepEqual(configOf(withKeys).auth, {
+        kind: 'jwks',
+        url: 'https://id.example/jwks',
+        issuer: undefined,
+        audience: undefined,
+      });
     });
 
     it('refuses contradictions, short secrets and any other AUTH', () => {
@@ -140,7 +160,13 @@ describe('readConfig', () => {
 
   describe('when several values are wrong', () => {
     it('says so in one line each, with the value and the remedy', () => {
-      const problems = problemsOf({ PORT: '70000', ROLE: 'king', AUTO_REBUILD: 'yes', BATCH_SIZE: '1e3', CORS_ORIGINS: 'https://a.example,b/c' });
+      const problems = problemsOf({
+        PORT: '70000',
+        ROLE: 'king',
+        AUTO_REBUILD: 'yes',
+        BATCH_SIZE: '1e3',
+        CORS_ORIGINS: 'https://a.example,b/c',
+      });
       assert.deepEqual(problems, [
         'PORT="70000": use a whole number from 0 to 65535',
         'ROLE="king": use one of all, api, projector',
@@ -157,18 +183,60 @@ describe('readConfig', () => {
 
   describe('when a wrong value may be a secret', () => {
     it('does not show it', () => {
-      const problems = problemsOf({ AMQP_URL: 'amqp://user:hunter2', ELASTICSEARCH_URL: 'ftp://u:hunter2@h', AUTH_JWT_SECRET: 'hunter2' });
+      const problems = problemsOf({
+        AMQP_URL: 'amqp://user:hunter2',
+        ELASTICSEARCH_URL: 'ftp://u:hunter2@h',
+        AUTH_JWT_SECRET: 'hunter2',
+      });
       assert.ok(problems.length >= 3);
       assert.doesNotMatch(problems.join('\n'), /hunter2/);
     });
   });
 
   const names = fc.constantFrom(
-    ...['AMQP_URL', 'AMQP_CA', 'ELASTICSEARCH_URL', 'ELASTICSEARCH_API_KEY', 'ELASTICSEARCH_USERNAME', 'ELASTICSEARCH_PASSWORD'],
-    ...['PREFIX', 'EXCHANGE', 'BINDING_KEYS', 'HOST', 'PORT', 'ROLE', 'PREFETCH', 'SINGLE_ACTIVE_CONSUMER', 'REFRESH_INTERVAL'],
-    ...['HISTORY_MAX_AGE', 'HISTORY_MAX_BYTES', 'AUTH', 'AUTH_JWT_SECRET', 'AUTH_JWKS_URL', 'CORS_ORIGINS', 'LOG_LEVEL', '__proto__'],
+    ...[
+      'AMQP_URL',
+      'AMQP_CA',
+      'ELASTICSEARCH_URL',
+      'ELASTICSEARCH_API_KEY',
+      'ELASTICSEARCH_USERNAME',
+      'ELASTICSEARCH_PASSWORD',
+    ],
+    ...[
+      'PREFIX',
+      'EXCHANGE',
+      'BINDING_KEYS',
+      'HOST',
+      'PORT',
+      'ROLE',
+      'PREFETCH',
+      'SINGLE_ACTIVE_CONSUMER',
+      'REFRESH_INTERVAL',
+    ],
+    ...[
+      'HISTORY_MAX_AGE',
+      'HISTORY_MAX_BYTES',
+      'AUTH',
+      'AUTH_JWT_SECRET',
+      'AUTH_JWKS_URL',
+      'CORS_ORIGINS',
+      'LOG_LEVEL',
+      '__proto__',
+    ],
   );
-  const awkward = fc.constantFrom('amqp://', 'amqp://u:%@h', 'http://[', 'http://%', 'https://a,,b', ',', '-1', 'NaN', '9'.repeat(400), '\0', '\ud800');
+  const awkward = fc.constantFrom(
+    'amqp://',
+    'amqp://u:%@h',
+    'http://[',
+    'http://%',
+    'https://a,,b',
+    ',',
+    '-1',
+    'NaN',
+    '9'.repeat(400),
+    '\0',
+    '\ud800',
+  );
   const values = fc.oneof(fc.string({ unit: 'binary' }), awkward, fc.webUrl({ withQueryParameters: true }));
 
   it('never throws, and names a variable in every problem, whatever the environment', () => {
@@ -185,7 +253,13 @@ describe('readConfig', () => {
   });
 
   it('shows no secret in a problem, whatever the secret', () => {
-    const secrets = fc.constantFrom('AMQP_URL', 'ELASTICSEARCH_URL', 'ELASTICSEARCH_PASSWORD', 'AUTH_JWT_SECRET', 'AUTH_JWKS_URL');
+    const secrets = fc.constantFrom(
+      'AMQP_URL',
+      'ELASTICSEARCH_URL',
+      'ELASTICSEARCH_PASSWORD',
+      'AUTH_JWT_SECRET',
+      'AUTH_JWKS_URL',
+    );
     const marked = values.map((value) => `${value}zQ7-marker`);
     fc.assert(
       fc.property(fc.dictionary(secrets, marked), (env) => {

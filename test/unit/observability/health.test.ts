@@ -36,7 +36,12 @@ describe('combineHealth', () => {
   for (const part of ['index', 'projector'] as const) {
     describe(`when the ${part} is down`, () => {
       it('is not ready', () => {
-        const report = combineHealth({ broker: up, index: up, projector: up, [part]: { state: 'down', reason: 'stuck' } });
+        const report = combineHealth({
+          broker: up,
+          index: up,
+          projector: up,
+          [part]: { state: 'down', reason: 'stuck' },
+        });
         assert.equal(report.status, 'down');
         assert.equal(report.ready, false);
       });
@@ -45,7 +50,10 @@ describe('combineHealth', () => {
 
   it('is never better than its worst part, and names every part, whatever they say', () => {
     const states = fc.constantFrom(...PART_STATES);
-    const reports = fc.dictionary(fc.constantFrom<PartName>(...PARTS), states.map((state): PartReport => ({ state })));
+    const reports = fc.dictionary(
+      fc.constantFrom<PartName>(...PARTS),
+      states.map((state): PartReport => ({ state })),
+    );
     const rank = { off: 0, up: 0, degraded: 1, down: 2 };
     fc.assert(
       fc.property(reports, (parts) => {

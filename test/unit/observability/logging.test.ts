@@ -19,13 +19,18 @@ describe('createLogger', () => {
     });
 
     it('leaves out what is below its level', () => {
-      assert.equal(logged((log) => log.trace('too fine')), '');
+      assert.equal(
+        logged((log) => log.trace('too fine')),
+        '',
+      );
     });
   });
 
   describe('when secrets are logged', () => {
     it('hides them under their usual keys', () => {
-      const text = logged((log) => log.warn({ password: 'hunter2', auth: { apiKey: 'hunter2' }, a: { b: { secret: 'hunter2' } } }));
+      const text = logged((log) =>
+        log.warn({ password: 'hunter2', auth: { apiKey: 'hunter2' }, a: { b: { secret: 'hunter2' } } }),
+      );
       assert.doesNotMatch(text, /hunter2/);
       assert.match(text, /\[redacted\]/);
     });
@@ -40,7 +45,10 @@ describe('createLogger', () => {
     });
 
     it('hides bearer tokens', () => {
-      assert.doesNotMatch(logged((log) => log.info({ header: 'Bearer eyJhbGciOi.eyJzdWIi.c2ln' })), /eyJ/);
+      assert.doesNotMatch(
+        logged((log) => log.info({ header: 'Bearer eyJhbGciOi.eyJzdWIi.c2ln' })),
+        /eyJ/,
+      );
     });
   });
 });

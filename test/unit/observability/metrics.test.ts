@@ -32,7 +32,10 @@ describe('createMetrics', () => {
     it('counts every outcome as 0, so that rates work from the first event on', async () => {
       const text = await createMetrics().registry.metrics();
       for (const outcome of ['applied', 'duplicate', 'parked', 'dead_lettered', 'skipped']) {
-        assert.match(text, new RegExp(`^projection_updates_total\\{projection="orders",outcome="${outcome}"\\} 0$`, 'm'));
+        assert.match(
+          text,
+          new RegExp(`^projection_updates_total\\{projection="orders",outcome="${outcome}"\\} 0$`, 'm'),
+        );
       }
     });
   });

@@ -64,13 +64,17 @@ describe('createHighlighter', () => {
   describe('when a phrase is quoted', () => {
     it('marks its words only where they follow one another', () => {
       const order = { ...LANTERN, itemNames: ['Metal White Lantern', 'White metal lantern'] };
-      assert.deepEqual(highlight('"white metal"', order)['itemNames'], ['<mark>White</mark> <mark>metal</mark> lantern']);
+      assert.deepEqual(highlight('"white metal"', order)['itemNames'], [
+        '<mark>White</mark> <mark>metal</mark> lantern',
+      ]);
     });
   });
 
   describe('when the text looks like HTML', () => {
     it('escapes it around and within the marks', () => {
-      assert.deepEqual(highlight('heart ', LANTERN)['itemNames'], ['Hanging &lt;b&gt;<mark>Heart</mark>&lt;/b&gt; &amp; Holder']);
+      assert.deepEqual(highlight('heart ', LANTERN)['itemNames'], [
+        'Hanging &lt;b&gt;<mark>Heart</mark>&lt;/b&gt; &amp; Holder',
+      ]);
     });
   });
 
@@ -88,8 +92,27 @@ describe('createHighlighter', () => {
     });
   });
 
-  const words = fc.constantFrom('lantern', 'Müller', 'straße', 'ﬁne', '<b>', '&amp;', '</mark>', '"', "'", '東京', 'é', '👩‍👩', 'İ', '‍', ' ');
-  const texts = fc.oneof(fc.array(words).map((parts) => parts.join('')), fc.string({ unit: 'binary' }));
+  const words = fc.constantFrom(
+    'lantern',
+    'Müller',
+    'straße',
+    'ﬁne',
+    '<b>',
+    '&amp;',
+    '</mark>',
+    '"',
+    "'",
+    '東京',
+    'é',
+    '👩‍👩',
+    'İ',
+    '‍',
+    ' ',
+  );
+  const texts = fc.oneof(
+    fc.array(words).map((parts) => parts.join('')),
+    fc.string({ unit: 'binary' }),
+  );
 
   it('changes nothing but marks and escapes, whatever the text and the query', () => {
     fc.assert(
@@ -120,6 +143,8 @@ describe('createHighlighter', () => {
 
   it('finds something to mark in every text that is searched for itself', () => {
     const searchable = fc.stringMatching(/^[a-zäöüß]{3,12}( [a-zäöüß]{3,12}){0,3}$/);
-    fc.assert(fc.property(searchable, (name) => assert.ok(highlight(name, { ...LANTERN, customerName: name })['customerName'])));
+    fc.assert(
+      fc.property(searchable, (name) => assert.ok(highlight(name, { ...LANTERN, customerName: name })['customerName'])),
+    );
   });
 });

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { READABLE_STATUSES } from '../order/event.ts';
+import { PART_STATES } from '../observability/health.ts';
+
+/** The schemas of answers: they document the interface, and the tests hold the answers to them. */
+
+const instant = z.iso.datetime();
+const cents = z.int();
+
+export const orderSchema = z
+  .strictObject({
+    orderId: z.string(),
+    status: z.enum(READABLE_STATUSES),
+    customerId: z.string(),
+    customerName: z.string(),
+    customerEmail: z.string().optional(),
+    sellerId: z.string(),
+    skus: z.array(z.string()),
+    itemNames: z.array(z.string()),
+    items: z.array(z.strictObject({ sku: z.string(), name: z.string(), quantity: z.int(), unitPriceCents: cents })),
+    tags: z.array(z.string()),
+    currency: z.string().length(3),
+    totalCents: cents,
+    paidCents: cents,
+    refundedCents: cents,
+    netCents: cents,
+    payments: z.array(z.strictObject({ at: instant, amountCents: cents, method: z.string().optional() })),
+    refunds: z.array(z.strictObject({ refundId: z.string(), at: instant, amountCents: cents })),
+    placedAt: instant,
+    paidAt: instant.optional(),
+    shippedAt: instant.optional(),
+    deliveredAt: instant.optional(),
+    cancelledAt: instant.optional(),
+    updatedAt: instant,
+    version: z.int().positive(),
+    projectedAt: instant,
+  })
+  .meta({ id: 'Order' });
+
+const freshness = {
+  asOf: instant.meta({ description: 'All that was published up to this instant is in the answer.' }),
+  lagSeconds: z.number().nonnegative(),
+};
+
+export const orderAnswer = z.strictObject({ order: orderSchema, ...freshness });
+
+export const searchAnswer = z.strictObject({
+  total: z.int().nonnegative(),
+  hits: z.array(
+    z.strictObject({
+      order: orderSchema,
+      score: z.number().nullable(),
+      highlights: z
+        .record(z.string(), z.array(z.string()))
+        .meta({ description: 'By field, the values that match: HTML-escaped, the matching words within <mark>.' }),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+  tookMs: z.number().nonnegative(),
+  ...freshness,
+});
+
+export const historyAnswer = z.strictObject({
+  events: z.array(
+    z.looseObject({
+      id: z.string(),
+      source: z.string(),
+      type: z.string(),
+      time: instant,
+      sequence: z.int().positive(),
+      data: z.unknown(),
+    }),
+  ),
+  ...freshness,
+});
+
+const part = z.strictObject({
+  state: z.enum(PART_STATES),
+  reason: z.string().optional(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+export const healthAnswer = z.strictObject({
+  status: z.enum(['up', 'degraded', 'down']),
+  parts: z.strictObject({ broker: part, index: part, projector: part, rebuild: part, aggregates: part }),
+});
+
+export const readinessAnswer = z.strictObject({
+  status: z.enum(['up', 'down']),
+  /** Why not, by part. */
+  reasons: z.record(z.string(), z.string()),
+});
+
+export const livenessAnswer = z.strictObject({ status: z.literal('up') });

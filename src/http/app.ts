@@ -1,0 +1,79 @@
+import { fileURLToPath } from 'node:url';
+import express from 'express';
+import type { Express, RequestHandler } from 'express';
+import helmet from 'helmet';
+import type { HttpDependencies } from './dependencies.ts';
+import { parseQueryString } from './parameters.ts';
+import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from './problem-details.ts';
+import { observeRequests } from './request-observation.ts';
+import { mountRoutes } from './route.ts';
+import { operationsRoutes } from './routes/operations.ts';
+import { orderRoutes } from './routes/orders.ts';
+import { searchRoutes } from './routes/search.ts';
+
+const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
+const MAX_BODY_BYTES = 65_536;
+
+/** The whole HTTP interface of contract §3 as an Express app that does not listen yet (see `server.ts`). */
+export function createHttpApp(dependencies: HttpDependencies): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.set('query parser', parseQueryString);
+  app.use(observeRequests(dependencies));
+  app.use(securityHeaders());
+  app.use(refuseLargeBodies);
+  const routes = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...operationsRoutes(dependencies)];
+  mountRoutes(app, routes, dependencies.authenticate);
+  app.use(pages());
+  app.all('/', methodNotAllowed(['GET', 'HEAD']));
+  app.use(routeNotFound);
+  app.use(problemHandler(dependencies.log));
+  return app;
+}
+
+/** The pages need nothing but what this service itself serves. HTTPS and its headers are the matter of what terminates TLS. */
+function securityHeaders(): RequestHandler {
+  const own = ["'self'"];
+  const none = ["'none'"];
+  return helmet({
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: none,
+        scriptSrc: own,
+        styleSrc: own,
+        imgSrc: own,
+        connectSrc: own,
+        baseUri: none,
+        formAction: own,
+        frameAncestors: none,
+      },
+    },
+    strictTransportSecurity: false,
+  });
+}
+
+/** Before anything is read. The connection is closed, or Node would read the rest to reuse it. */
+const refuseLargeBodies: RequestHandler = (request, _response, next) => {
+  if (Number(request.headers['content-length'] ?? 0) <= MAX_BODY_BYTES) {
+    next();
+    return;
+  }
+  const detail = `A body may have at most ${MAX_BODY_BYTES} bytes.`;
+  throw new ProblemError({ status: 413, detail, headers: { Connection: 'close' } });
+};
+
+/** The files of `web/`, checked again by the browser on each load: their names do not change with their content. */
+function pages(): RequestHandler {
+  return express.static(WEB_DIRECTORY, {
+    cacheControl: false,
+    redirect: false,
+    setHeaders: (response) => {
+      response.locals['route'] = 'static';
+      response.setHeader('Cache-Control', 'no-cache');
+    },
+  });
+}

@@ -1,0 +1,116 @@
+import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import type { JWTPayload, JWTVerifyOptions } from 'jose';
+import { z } from 'zod';
+
+const ROLES = ['customer', 'seller', 'support', 'admin'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** How callers prove who they are; `issuer` and `audience` are checked only where they are set. */
+export type AuthSettings =
+  | { readonly kind: 'off' }
+  | {
+      readonly kind: 'secret';
+      readonly secret: string;
+      readonly issuer: string | undefined;
+      readonly audience: string | undefined;
+    }
+  | {
+      readonly kind: 'jwks';
+      readonly url: string;
+      readonly issuer: string | undefined;
+      readonly audience: string | undefined;
+    };
+
+/** Who sent a request. `sub` is the customer's or seller's id for these roles. */
+export interface Caller {
+  readonly role: Role;
+  readonly sub: string;
+}
+
+export type AuthResult =
+  { readonly kind: 'caller'; readonly caller: Caller } | { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * Tells who is calling from the `Authorization` header.
+ * @throws AuthenticationUnavailableError when the key set cannot be fetched
+ */
+export type Authenticate = (authorization: string | undefined) => Promise<AuthResult>;
+
+export class AuthenticationUnavailableError extends Error {
+  readonly code = 'AUTHENTICATION_UNAVAILABLE';
+  override readonly name = 'AuthenticationUnavailableError';
+}
+
+type Verify = (token: string) => Promise<JWTPayload>;
+
+/** Clocks of two machines are never quite the same. */
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+/** Checks bearer tokens as the configuration says; with `off`, everyone is an admin. */
+export function createAuthenticator(config: AuthSettings): Authenticate {
+  if (config.kind === 'off') {
+    return () => Promise.resolve({ kind: 'caller', caller: { role: 'admin', sub: 'anonymous' } });
+  }
+  const verify = config.kind === 'secret' ? secretVerifier(config) : keySetVerifier(config);
+  return async (authorization) => {
+    if (authorization === undefined) return { kind: 'refused', reason: 'A bearer token is needed.' };
+    const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(authorization)?.[1];
+    if (token === undefined) return { kind: 'refused', reason: 'The Authorization header is no bearer token.' };
+    return check(verify, token);
+  };
+}
+
+async function check(verify: Verify, token: string): Promise<AuthResult> {
+  let payload: JWTPayload;
+  try {
+    payload = await verify(token);
+  } catch (error) {
+    if (isTokensFault(error)) return { kind: 'refused', reason: 'The token is not valid, or no longer.' };
+    throw new AuthenticationUnavailableError('cannot verify tokens', { cause: error });
+  }
+  const caller = CALLER.safeParse(payload);
+  if (!caller.success) return { kind: 'refused', reason: 'The token has no subject, or no known role.' };
+  return { kind: 'caller', caller: caller.data };
+}
+
+const CALLER = z.object({ role: z.enum(ROLES), sub: z.string().min(1) });
+
+/** The kinds of key fix the algorithms: a public key is never taken for a secret, and `none` is never taken at all. */
+function secretVerifier(config: AuthSettings & { kind: 'secret' }): Verify {
+  const key = new TextEncoder().encode(config.secret);
+  const options = verifyOptions(config, ['HS256']);
+  return async (token) => (await jwtVerify(token, key, options)).payload;
+}
+
+function keySetVerifier(config: AuthSettings & { kind: 'jwks' }): Verify {
+  const keySet = createRemoteJWKSet(new URL(config.url));
+  const options = verifyOptions(config, ['RS256', 'ES256']);
+  return async (token) => (await jwtVerify(token, keySet, options)).payload;
+}
+
+function verifyOptions(config: AuthSettings & { kind: 'secret' | 'jwks' }, algorithms: string[]): JWTVerifyOptions {
+  const { issuer, audience } = config;
+  return {
+    algorithms,
+    requiredClaims: ['exp', 'sub'],
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(audience === undefined ? {} : { audience }),
+  };
+}
+
+/** Everything else is a key set that cannot be fetched or read. */
+function isTokensFault(error: unknown): boolean {
+  const faults = [
+    errors.JWTClaimValidationFailed,
+    errors.JWTExpired,
+    errors.JWTInvalid,
+    errors.JWSInvalid,
+    errors.JWSSignatureVerificationFailed,
+    errors.JOSEAlgNotAllowed,
+    errors.JOSENotSupported,
+    errors.JWKSNoMatchingKey,
+    errors.JWKSMultipleMatchingKeys,
+  ];
+  return faults.some((fault) => error instanceof fault);
+}

@@ -1,0 +1,7 @@
+import type { OrderDocument, OrderView } from '../order/document.ts';
+
+/** The document as readers see it: without its events and search words. */
+export function toOrderView(document: OrderDocument): OrderView {
+  const { events: _events, search: _search, ...view } = document;
+  return view;
+}

@@ -1,0 +1,46 @@
+import { z } from 'zod';
+
+/** Schemas of URL parameters, which arrive as a string, or as a list of strings where one is repeated. */
+
+export function text(maxCharacters: number) {
+  return z
+    .string({ error: 'may be given once only' })
+    .max(maxCharacters, `may have at most ${maxCharacters} characters`);
+}
+
+export function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string({ error: 'may be given once only' })
+    .regex(/^\d{1,16}$/, message)
+    .transform(Number)
+    .pipe(z.number().min(min, message).max(max, message));
+}
+
+export function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
+  return z.enum(choices, { error: `must be one of ${choices.join(', ')}` });
+}
+
+/** May be repeated; the values are ORed. */
+export function repeatable<T extends z.ZodType>(value: T) {
+  return z.preprocess(
+    (given) => (typeof given === 'string' ? [given] : given),
+    z.array(value).max(100, 'may be repeated 100 times'),
+  );
+}
+
+/** An order's id: at most 512 bytes of UTF-8 (contract §1). */
+export const orderId = z.string().refine((id) => Buffer.byteLength(id) <= 512, 'may have at most 512 bytes');
+
+/**
+ * Parses a query string: a name that is repeated gives a list. Without a prototype, so that no name is special, and without a limit
+ * on the number of names, which would drop filters in silence; the header's size limits it.
+ */
+export function parseQueryString(query: string | undefined): Record<string, string | string[]> {
+  const values: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
+  for (const [name, value] of new URLSearchParams(query ?? '')) {
+    const before = values[name];
+    values[name] = before === undefined ? value : [...(typeof before === 'string' ? [before] : before), value];
+  }
+  return values;
+}

@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { READABLE_STATUSES } from '../../order/event.ts';
+import { createHighlighter } from '../../order/highlight.ts';
+import { parseTextQuery } from '../../order/search-text.ts';
+import type { SearchQuery } from '../../order-index/port.ts';
+import { searchAnswer } from '../answers.ts';
+import type { Caller } from '../auth.ts';
+import type { HttpDependencies } from '../dependencies.ts';
+import { toOrderView } from '../order-view.ts';
+import { oneOf, repeatable, text, wholeNumber } from '../parameters.ts';
+import { defineRoute } from '../route.ts';
+import type { Route } from '../route.ts';
+import { restrictionOf } from '../visibility.ts';
+
+const MAX_Q_CHARACTERS = 256;
+const MAX_CURSOR_CHARACTERS = 4_096;
+
+const searchQuery = z.strictObject({
+  q: text(MAX_Q_CHARACTERS).optional(),
+  status: repeatable(oneOf(READABLE_STATUSES)).optional(),
+  sort: oneOf(['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents']).optional(),
+  size: wholeNumber(1, 100).default(20),
+  cursor: text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional(),
+});
+
+export function searchRoutes({ search, freshness }: Pick<HttpDependencies, 'search' | 'freshness'>): Route[] {
+  return [
+    defineRoute({
+      method: 'get',
+      path: '/search',
+      summary: 'Orders that match a text and filters',
+      access: 'reader',
+      params: z.object({}),
+      query: searchQuery,
+      answers: { 200: searchAnswer },
+      handle: async ({ query, caller }) => {
+        // Taken first: what is published while the search runs may be missing from it.
+        const { asOf, lagSeconds } = await freshness();
+        const page = await search(toSearchQuery(query, caller));
+        const highlight = createHighlighter(parseTextQuery(query.q ?? ''));
+        const hits = page.hits.map(({ document, score }) => {
+          const order = toOrderView(document);
+          return { order, score, highlights: highlight(order) };
+        });
+        return {
+          body: { total: page.total, hits, nextCursor: page.nextCursor, tookMs: page.tookMs, asOf, lagSeconds },
+        };
+      },
+    }),
+  ];
+}
+
+/** Without a text nothing is more relevant than anything else: newest first then, whatever was asked for. */
+function toSearchQuery({ q, status, sort, size, cursor }: z.output<typeof searchQuery>, caller: Caller): SearchQuery {
+  const hasText = q !== undefined && q.trim() !== '';
+  const restrictTo = restrictionOf(caller);
+  return {
+    sort: !hasText && (sort ?? 'relevance') === 'relevance' ? '-placedAt' : (sort ?? 'relevance'),
+    size,
+    ...(hasText ? { q } : {}),
+    ...(status ? { status } : {}),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(restrictTo ? { restrictTo } : {}),
+  };
+}

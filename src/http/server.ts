@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Express } from 'express';
+import { problemBody } from './problem-details.ts';
+
+export interface HttpServer {
+  /** The port it listens on, which the system chose where 0 was asked for. */
+  readonly port: number;
+  /**
+   * Stops accepting, lets requests in flight finish, and after `graceMs` cuts those that have not.
+   * Resolves when every connection is closed; calling it again waits for the same.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+const LIMITS = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  /** Longer than a load balancer keeps its side, so that it never sends into a connection just closed. */
+  keepAliveTimeout: 75_000,
+};
+
+/** @throws the system's error where the address cannot be listened on */
+export async function listen(app: Express, address: { host: string; port: number }): Promise<HttpServer> {
+  const server = createServer(LIMITS, app);
+  server.on('clientError', answerMalformedRequest);
+  const connections = trackConnections(server);
+  server.listen(address.port, address.host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  let closed: Promise<void> | undefined;
+  const close = async (graceMs: number): Promise<void> => {
+    const ended = once(server, 'close');
+    server.close();
+    connections.endWhenIdle();
+    const cut = setTimeout(() => server.closeAllConnections(), graceMs);
+    await ended;
+    clearTimeout(cut);
+  };
+  return { port, close: (graceMs) => (closed ??= close(graceMs)) };
+}
+
+/**
+ * Node's own notion of idle leaves out connections on which nothing was sent yet, as browsers open them in advance, and those
+ * that become idle later: either would hold the server open.
+ */
+function trackConnections(server: Server): { endWhenIdle(): void } {
+  const inFlight = new Map<Socket, number>();
+  let ending = false;
+  const endIfIdle = (socket: Socket) => {
+    if (ending && inFlight.get(socket) === 0) socket.end();
+  };
+  server.on('connection', (socket: Socket) => {
+    inFlight.set(socket, 0);
+    socket.once('close', () => inFlight.delete(socket));
+  });
+  server.on('request', ({ socket }, response) => {
+    inFlight.set(socket, (inFlight.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      inFlight.set(socket, (inFlight.get(socket) ?? 1) - 1);
+      endIfIdle(socket);
+    });
+  });
+  return {
+    endWhenIdle: () => {
+      ending = true;
+      for (const socket of inFlight.keys()) endIfIdle(socket);
+    },
+  };
+}
+
+/** What Node could not parse never reaches the app. */
+function answerMalformedRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = problemBody(malformedRequestProblem(error.code));
+  const { status, title } = JSON.parse(body) as { status: number; title: string };
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+function malformedRequestProblem(code: string | undefined): { status: number; detail: string } {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return { status: 431, detail: `Headers may have at most ${LIMITS.maxHeaderSize} bytes.` };
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, detail: 'The request took too long to arrive.' };
+  return { status: 400, detail: 'This is no HTTP request.' };
+}

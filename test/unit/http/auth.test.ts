@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { SignJWT, exportJWK, generateKeyPair } from 'jose';
+import type { JWTPayload } from 'jose';
+import { searchAnswer } from '../../../src/http/answers.ts';
+import { AuthenticationUnavailableError, createAuthenticator } from '../../../src/http/auth.ts';
+import type { Authenticate } from '../../../src/http/auth.ts';
+import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
+import { withApp } from './running-app.ts';
+import type { Answered } from './running-app.ts';
+
+const SECRET = 'a-secret-of-thirty-two-bytes-and-more';
+const NO_CLAIMS = { issuer: undefined, audience: undefined };
+const authenticate = createAuthenticator({ kind: 'secret', secret: SECRET, ...NO_CLAIMS });
+
+async function token(payload: JWTPayload, { secret = SECRET, expires = '5m', alg = 'HS256' } = {}): Promise<string> {
+  return new SignJWT(payload)
+    .setProtectedHeader({ alg })
+    .setExpirationTime(expires)
+    .sign(new TextEncoder().encode(secret));
+}
+
+async function get(path: string, authorization?: string, auth: Authenticate = authenticate): Promise<Answered> {
+  const orders = new FakeOrders();
+  orders.add(
+    orderDocument('A-1', { customerId: 'C-1', sellerId: 'S-1' }),
+    orderDocument('A-2', { customerId: 'C-2', sellerId: 'S-2' }),
+  );
+  const headers = authorization === undefined ? {} : { authorization };
+  return withApp(fakeDependencies(orders, { authenticate: auth }), (request) => request(path, { headers }));
+}
+
+const READS = ['/search', '/orders/A-1', '/orders/A-1/history'];
+
+describe('authentication', () => {
+  describe('when the token is valid', () => {
+    it('shows support and admins everything', async () => {
+      for (const role of ['support', 'admin']) {
+        const answered = await get('/search', `Bearer ${await token({ sub: 'me', role })}`);
+        assert.equal(searchAnswer.parse(answered.json()).total, 2);
+      }
+    });
+
+    for (const [role, sub] of [
+      ['customer', 'C-2'],
+      ['seller', 'S-2'],
+    ] as const) {
+      it(`shows a ${role} its own orders, and no trace of others`, async () => {
+        const authorization = `Bearer ${await token({ sub, role })}`;
+        const found = searchAnswer.parse((await get('/search', authorization)).json());
+        assert.deepEqual(
+          found.hits.map((hit) => hit.order.orderId),
+          ['A-2'],
+        );
+        assert.equal(found.total, 1);
+        assert.equal((await get('/orders/A-2', authorization)).status, 200);
+        assert.equal((await get('/orders/A-2/history', authorization)).status, 200);
+        const [foreign, unknown] = [await get('/orders/A-1', authorization), await get('/orders/A-9', authorization)];
+        assert.equal(foreign.status, 404);
+        assert.equal(foreign.text, unknown.text);
+        assert.equal((await get('/orders/A-1/history', authorization)).status, 404);
+      });
+    }
+  });
+
+  describe('when there is no valid token', () => {
+    const unsigned = `${btoa('{"alg":"none"}')}.${btoa('{"sub":"me","role":"admin","exp":9999999999}')}.`.replaceAll(
+      '=',
+      '',
+    );
+    const cases: [string, () => Promise<string | undefined> | string | undefined][] = [
+      ['no header', () => undefined],
+      ['another scheme', () => 'Basic YTpi'],
+      ['no token', () => 'Bearer '],
+      ['nonsense', () => 'Bearer nonsense'],
+      ['alg none', () => `Bearer ${unsigned}`],
+      [
+        'another secret',
+        async () => `Bearer ${await token({ sub: 'me', role: 'admin' }, { secret: SECRET.toUpperCase() })}`,
+      ],
+      [
+        'another algorithm',
+        async () => `Bearer ${await token({ sub: 'me', role: 'admin' }, { alg: 'HS512', secret: SECRET.repeat(2) })}`,
+      ],
+      ['an expired token', async () => `Bearer ${await token({ sub: 'me', role: 'admin' }, { expires: '-1m' })}`],
+      ['no subject', async () => `Bearer ${await token({ role: 'admin' })}`],
+      ['an empty subject', async () => `Bearer ${await token({ sub: '', role: 'customer' })}`],
+      ['no role', async () => `Bearer ${await token({ sub: 'me' })}`],
+      ['an unknown role', async () => `Bearer ${await token({ sub: 'me', role: 'root' })}`],
+      ['a list of roles', async () => `Bearer ${await token({ sub: 'me', role: ['admin'] })}`],
+    ];
+    for (const [what, authorization] of cases) {
+      it(`answers 401 to ${what}`, async () => {
+        const header = await authorization();
+        for (const path of READS) {
+          const answered = await get(path, header);
+          assert.equal(answered.status, 401, path);
+          assert.match(answered.headers.get('www-authenticate') ?? '', /^Bearer/);
+          assert.doesNotMatch(answered.text, /A-1/);
+        }
+      });
+    }
+
+    it('answers 401 to a token that never expires', async () => {
+      const eternal = await new SignJWT({ sub: 'me', role: 'admin' })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(SECRET));
+      assert.equal((await get('/search', `Bearer ${eternal}`)).status, 401);
+    });
+
+    it('leaves health, metrics and the pages open', async () => {
+      for (const path of ['/health', '/health/live', '/health/ready', '/metrics', '/'])
+        assert.equal((await get(path)).status, 200, path);
+    });
+  });
+
+  describe('when issuer and audience are configured', () => {
+    const strict = createAuthenticator({ kind: 'secret', secret: SECRET, issuer: 'shop', audience: 'orders' });
+
+    it('takes only tokens that name them', async () => {
+      const right = await token({ sub: 'me', role: 'admin', iss: 'shop', aud: 'orders' });
+      assert.equal((await strict(`Bearer ${right}`)).kind, 'caller');
+      for (const wrong of [
+        { iss: 'shop' },
+        { aud: 'orders' },
+        { iss: 'other', aud: 'orders' },
+        { iss: 'shop', aud: 'other' },
+      ]) {
+        assert.equal((await strict(`Bearer ${await token({ sub: 'me', role: 'admin', ...wrong })}`)).kind, 'refused');
+      }
+    });
+  });
+
+  describe('when it is off', () => {
+    it('takes everyone for an admin', async () => {
+      const off = createAuthenticator({ kind: 'off' });
+      assert.deepEqual(await off(undefined), { kind: 'caller', caller: { role: 'admin', sub: 'anonymous' } });
+    });
+  });
+
+  describe('when keys come from a key set', () => {
+    it('takes tokens signed by one of them, and refuses its public key as a secret', async () => {
+      const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+      const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
+      await withKeySet(JSON.stringify({ keys: [jwk] }), async (url) => {
+        const check = createAuthenticator({ kind: 'jwks', url, ...NO_CLAIMS });
+        const sign = (kid: string) =>
+          new SignJWT({ sub: 'me', role: 'support' })
+            .setProtectedHeader({ alg: 'ES256', kid })
+            .setExpirationTime('5m')
+            .sign(privateKey);
+        assert.deepEqual(await check(`Bearer ${await sign('k1')}`), {
+          kind: 'caller',
+          caller: { role: 'support', sub: 'me' },
+        });
+        assert.equal((await check(`Bearer ${await sign('k2')}`)).kind, 'refused');
+        const confused = await token({ sub: 'me', role: 'admin' }, { secret: JSON.stringify(jwk) });
+        assert.equal((await check(`Bearer ${confused}`)).kind, 'refused');
+      });
+    });
+
+    it('answers 503, not 401, when they cannot be fetched', async () => {
+      await withKeySet('no keys', async (url) => {
+        const check = createAuthenticator({ kind: 'jwks', url, ...NO_CLAIMS });
+        const { privateKey } = await generateKeyPair('ES256');
+        const signed = await new SignJWT({ sub: 'me' })
+          .setProtectedHeader({ alg: 'ES256' })
+          .setExpirationTime('5m')
+          .sign(privateKey);
+        await assert.rejects(check(`Bearer ${signed}`), AuthenticationUnavailableError);
+        const answered = await get('/search', `Bearer ${signed}`, check);
+        assert.equal(answered.status, 503);
+        assert.ok(answered.headers.get('retry-after'));
+      });
+    });
+  });
+});
+
+async function withKeySet(body: string, test: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer((_request, response) => response.end(body));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    await test(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`);
+  } finally {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+}

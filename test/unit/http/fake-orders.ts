@@ -1,0 +1,86 @@
+import type { HttpDependencies } from '../../../src/http/dependencies.ts';
+import { InvalidCursorError } from '../../../src/order-index/port.ts';
+import type { SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
+import type { OrderDocument } from '../../../src/order/document.ts';
+import type { ReadableStatus } from '../../../src/order/event.ts';
+import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
+import { combineHealth } from '../../../src/observability/health.ts';
+import { createLogger } from '../../../src/observability/logging.ts';
+
+/** A readable order with everything the contract says such a document has. */
+export function orderDocument(orderId: string, fields: Partial<OrderDocument> = {}): OrderDocument {
+  const items = [{ sku: 'LAN-1', name: 'White Metal Lantern', quantity: 2, unitPriceCents: 1250 }];
+  const at = '2025-03-01T10:00:00.000Z';
+  return {
+    ...{ orderId, status: 'placed', customerId: 'C-1', customerName: 'José Müller', sellerId: 'S-1' },
+    ...{ skus: ['LAN-1'], itemNames: ['White Metal Lantern'], items, tags: ['gift'], currency: 'EUR' },
+    ...{ totalCents: 2500, paidCents: 0, refundedCents: 0, netCents: 0, payments: [], refunds: [] },
+    ...{ placedAt: at, updatedAt: at, version: 1, projectedAt: at },
+    search: { all: 'white metal lantern', items: 'white metal lantern', customer: 'jose muller', exact: [] },
+    events: [{ id: `${orderId}-1`, source: '/shop', type: 'order.placed.v2', time: at, sequence: 1, data: {} }],
+    ...fields,
+  };
+}
+
+/** An index in memory, newest order first, with a plain implementation of the search that both backends promise. */
+export class FakeOrders {
+  readonly documents: OrderDocument[] = [];
+  readonly queries: SearchQuery[] = [];
+
+  add(...documents: OrderDocument[]): void {
+    this.documents.unshift(...documents);
+  }
+
+  get(orderId: string): OrderDocument | undefined {
+    return this.documents.find((document) => document.orderId === orderId);
+  }
+
+  search(query: SearchQuery): SearchPage {
+    this.queries.push(query);
+    const found = this.documents.filter((document) => isFound(document, query));
+    const after = query.cursor === undefined ? -1 : found.findIndex(({ orderId }) => orderId === query.cursor);
+    if (query.cursor !== undefined && after < 0) throw new InvalidCursorError('unknown cursor');
+    const page = found.slice(after + 1, after + 1 + query.size);
+    const more = found.length > after + 1 + query.size;
+    return {
+      total: found.length,
+      hits: page.map((document) => ({ document, score: query.sort === 'relevance' ? 1 : null })),
+      nextCursor: more ? (page.at(-1)?.orderId ?? null) : null,
+      tookMs: 1,
+    };
+  }
+}
+
+function isFound(document: OrderDocument, { q, status, restrictTo }: SearchQuery): boolean {
+  if (status && !status.includes(document.status as ReadableStatus)) return false;
+  if (restrictTo && document[restrictTo.field] !== restrictTo.value) return false;
+  const texts = [
+    document.orderId,
+    document.customerName ?? '',
+    document.customerId ?? '',
+    ...(document.itemNames ?? []),
+  ];
+  const words = texts.flatMap(wordsOf);
+  return parseTextQuery(q ?? '').terms.every((term) =>
+    words.some(
+      ({ folded, transcribed }) =>
+        matchesTerm(term, folded) || (transcribed !== undefined && matchesTerm(term, transcribed)),
+    ),
+  );
+}
+
+/** Dependencies over the given orders, open to everyone, of which a test may replace any. */
+export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDependencies> = {}): HttpDependencies {
+  return {
+    search: (query) => Promise.resolve().then(() => orders.search(query)),
+    getOrder: (orderId) => Promise.resolve(orders.get(orderId)),
+    freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
+    health: () =>
+      Promise.resolve(combineHealth({ broker: { state: 'up' }, index: { state: 'up' }, projector: { state: 'up' } })),
+    metricsText: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
+    observeRequest: () => undefined,
+    authenticate: () => Promise.resolve({ kind: 'caller', caller: { role: 'admin', sub: 'anonymous' } }),
+    log: createLogger('silent'),
+    ...replaced,
+  };
+}

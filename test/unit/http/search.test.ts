@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { searchAnswer } from '../../../src/http/answers.ts';
+import type { HttpDependencies } from '../../../src/http/dependencies.ts';
+import type { SearchQuery } from '../../../src/order-index/port.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
+import { withApp } from './running-app.ts';
+import type { Answered } from './running-app.ts';
+
+async function get(path: string, replaced: Partial<HttpDependencies> = {}, orders = someOrders()): Promise<Answered> {
+  return withApp(fakeDependencies(orders, replaced), (request) => request(path));
+}
+
+async function queryOf(path: string): Promise<SearchQuery> {
+  const orders = someOrders();
+  const answered = await get(path, {}, orders);
+  assert.equal(answered.status, 200, answered.text);
+  const [query] = orders.queries;
+  assert.ok(query);
+  return query;
+}
+
+function someOrders(): FakeOrders {
+  const orders = new FakeOrders();
+  orders.add(
+    orderDocument('A-1'),
+    orderDocument('A-2', { status: 'paid', customerName: 'Ann <b>', customerId: 'C-2' }),
+  );
+  return orders;
+}
+
+async function refusal(path: string): Promise<{ path: string; message: string }[]> {
+  const answered = await get(path);
+  assert.equal(answered.status, 400, answered.text);
+  assert.equal(answered.headers.get('content-type'), 'application/problem+json');
+  return (answered.json() as { errors: { path: string; message: string }[] }).errors;
+}
+
+describe('GET /search', () => {
+  describe('when orders match', () => {
+    it('answers with the shape of the contract, without events and search words', async () => {
+      const answer = searchAnswer.parse((await get('/search?q=lantren')).json());
+      assert.equal(answer.total, 2);
+      assert.deepEqual(answer.hits[0]?.highlights, { itemNames: ['White Metal <mark>Lantern</mark>'] });
+      assert.equal(answer.nextCursor, null);
+      assert.equal(answer.lagSeconds, 0.8);
+    });
+
+    it('escapes highlights', async () => {
+      const answer = searchAnswer.parse((await get('/search?q=ann')).json());
+      assert.deepEqual(answer.hits[0]?.highlights['customerName'], ['<mark>Ann</mark> &lt;b&gt;']);
+    });
+  });
+
+  describe('when something is published while it searches', () => {
+    it('has taken asOf before the search began', async () => {
+      const steps: string[] = [];
+      const orders = someOrders();
+      await get('/search', {
+        freshness: async () => {
+          await new Promise(setImmediate);
+          steps.push('freshness taken');
+          return { asOf: '2025-01-01T00:00:00.000Z', lagSeconds: 1 };
+        },
+        search: (query) => {
+          steps.push('search begun');
+          return Promise.resolve(orders.search(query));
+        },
+      });
+      assert.deepEqual(steps, ['freshness taken', 'search begun']);
+    });
+  });
+
+  describe('when parameters are given', () => {
+    it('hands all of them on', async () => {
+      const query = await queryOf('/search?q=lantern&status=paid&status=placed&size=7&sort=-totalCents');
+      assert.deepEqual(query, { q: 'lantern', status: ['paid', 'placed'], size: 7, sort: '-totalCents' });
+    });
+
+    it('hands syntax characters on as they are', async () => {
+      const q = '"a+b" AND (c:*) \\ ~2 [x TO y] %_';
+      assert.equal((await queryOf(`/search?q=${encodeURIComponent(q)}`)).q, q);
+    });
+
+    it('gives pages by cursor', async () => {
+      const first = searchAnswer.parse((await get('/search?size=1')).json());
+      assert.ok(first.nextCursor);
+      const second = searchAnswer.parse((await get(`/search?size=1&cursor=${first.nextCursor}`)).json());
+      assert.notEqual(second.hits[0]?.order.orderId, first.hits[0]?.order.orderId);
+    });
+  });
+
+  describe('when parameters are left out', () => {
+    it('shows the newest 20', async () => {
+      assert.deepEqual(await queryOf('/search'), { size: 20, sort: '-placedAt' });
+    });
+
+    it('takes an empty text as none, for which there is no relevance', async () => {
+      assert.deepEqual(await queryOf('/search?q=&sort=relevance'), { size: 20, sort: '-placedAt' });
+    });
+
+    it('sorts by relevance where there is a text', async () => {
+      assert.deepEqual(await queryOf('/search?q=x'), { q: 'x', size: 20, sort: 'relevance' });
+    });
+  });
+
+  describe('when parameters are wrong', () => {
+    const cases: [string, string, RegExp][] = [
+      ['/search?qq=1', 'qq', /no such parameter/],
+      ['/search?__proto__=1', '__proto__', /no such parameter/],
+      ['/search?constructor=1', 'constructor', /no such parameter/],
+      ['/search?q[a]=1', 'q[a]', /no such parameter/],
+      [`/search?q=${'x'.repeat(257)}`, 'q', /at most 256 characters/],
+      ['/search?q=a&q=b', 'q', /once only/],
+      ['/search?size=0', 'size', /from 1 to 100/],
+      ['/search?size=101', 'size', /from 1 to 100/],
+      ['/search?size=1e1', 'size', /from 1 to 100/],
+      ['/search?size=', 'size', /from 1 to 100/],
+      ['/search?status=paid&status=erased', 'status[1]', /one of placed, paid/],
+      ['/search?sort=newest', 'sort', /one of relevance/],
+      ['/search?cursor=', 'cursor', /not be empty/],
+    ];
+    for (const [path, name, message] of cases) {
+      it(`refuses ${path.slice(0, 40)} and names ${name}`, async () => {
+        const errors = await refusal(path);
+        assert.equal(errors.length, 1);
+        assert.equal(errors[0]?.path, name);
+        assert.match(errors[0].message, message);
+      });
+    }
+
+    it('names every one of them', async () => {
+      assert.deepEqual((await refusal('/search?size=x&sort=y&z=1')).map((error) => error.path).sort(), [
+        'size',
+        'sort',
+        'z',
+      ]);
+    });
+
+    it('drops no filter in silence, however many there are', async () => {
+      const errors = await refusal(`/search?${'status=paid&'.repeat(1_000)}sort=x`);
+      assert.deepEqual(errors.map((error) => error.path).sort(), ['sort', 'status']);
+    });
+  });
+
+  describe('when the cursor was tampered with', () => {
+    it('refuses it politely', async () => {
+      const errors = await refusal('/search?cursor=nonsense');
+      assert.equal(errors[0]?.path, 'cursor');
+    });
+  });
+
+  describe('when the index does not answer', () => {
+    it('answers 503 and says when to try again', async () => {
+      const search = () => Promise.reject(new IndexUnavailableError('connect ECONNREFUSED 10.0.0.1:9200'));
+      const answered = await get('/search', { search });
+      assert.equal(answered.status, 503);
+      assert.match(answered.headers.get('retry-after') ?? '', /^\d+$/);
+      assert.doesNotMatch(answered.text, /ECONNREFUSED/);
+    });
+  });
+});
