@@ -5,7 +5,7 @@ export interface BackOffOptions {
   readonly capMs: number;
 }
 
-export const OUTAGE_BACK_OFF: BackOffOptions = { baseMs: 100, capMs: 10_000 };
+export const BACK_OFF = { outage: { baseMs: 100, capMs: 10_000 }, restart: { baseMs: 5, capMs: 200 } } as const;
 
 /**
  * Exponential back-off with full jitter: a random time up to `baseMs · 2^attempt`, capped.

@@ -1,3 +1,4 @@
+import { sameIdentity } from '../order/event.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import type { OrderDocument } from '../order/document.ts';
 import { sequence, type Placement } from '../order/sequencing.ts';
@@ -19,7 +20,7 @@ export interface Plan {
 export type Fate =
   | { readonly kind: 'open' }
   /** Start over with a fresh look and a fresh load. */
-  | { readonly kind: 'again'; readonly parked?: OrderWork['parked'] }
+  | { readonly kind: 'again'; readonly parked: OrderWork['parked']; readonly written: boolean }
   /** The same, but the world is at fault: after a pause. */
   | { readonly kind: 'outage'; readonly reason: string }
   /** The live generation refuses the document. */
@@ -58,11 +59,17 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
 
 /** Folds onto a state and lets the batches that overlap with this one see the result. */
 function planOf(work: OrderWork, state: OrderState, loadedFrom: string | undefined, deps: PlanDependencies): Plan {
-  const sequenced = sequence<Offer>(state, [...work.parked, ...work.jobs], deps.storageLimits);
+  const sequenced = sequence<Offer>(state, offersOf(work), deps.storageLimits);
   const changed = sequenced.state.version !== state.version;
   const plan: Plan = { work, loadedFrom, changed, ...sequenced, fate: { kind: 'open' } };
   if (loadedFrom !== undefined || !hasEarlyOrRefused(plan)) deps.workingSet.fold(sequenced.state);
   return plan;
+}
+
+/** Parked events came first, so they stand first; but a delivery goes before a parked copy of itself, which is then the duplicate. */
+function offersOf({ jobs, parked }: OrderWork): Offer[] {
+  const isCopy = ({ event }: Offer) => jobs.some((job) => sameIdentity(job.event, event));
+  return [...parked.filter((offer) => !isCopy(offer)), ...jobs, ...parked.filter(isCopy)];
 }
 
 function hasEarlyOrRefused(plan: Plan): boolean {

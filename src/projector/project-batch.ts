@@ -1,7 +1,6 @@
 import { BrokerUnavailableError } from '../broker/port.ts';
 import { isKnownEvent, type Refusal } from '../order/event.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
-import { backOff, OUTAGE_BACK_OFF } from './back-off.ts';
 import type { Plan } from './plan.ts';
 import { runRound, type RoundDependencies } from './round.ts';
 import type { Job, Offer, OrderWork, Unparked } from './work.ts';
@@ -11,31 +10,33 @@ export interface BatchDependencies extends RoundDependencies {
   readonly settle: (job: Job, outcome: SettledOutcome) => void;
   /** Told of every round that the world spoilt, and with undefined once one has gone through. */
   readonly outage: (reason: string | undefined) => void;
-  /** Aborted when the process will wait no longer: what is unsettled then goes back to the broker. */
-  readonly signal: AbortSignal;
+  /**
+   * Waits before the next round: longer with every outage in a row, briefly where rounds start over too often (a swap holds writers
+   * back for some milliseconds). Rejects once the process will wait no longer: what is unsettled then goes back to the broker.
+   */
+  readonly pause: (attempt: number, why: 'outage' | 'restart') => Promise<void>;
 }
 
 export type SettledOutcome = 'applied' | 'duplicate' | 'parked' | 'skipped' | 'dead_lettered';
 
-/** Rounds without an outage after which starting over waits a little: a swap holds writers back for some milliseconds. */
+/** Rounds without an outage after which starting over waits a little. */
 const EAGER_ROUNDS = 3;
 
 /**
  * Runs rounds over a batch until every event of it is settled: applied, found to be there already, parked, or dead-lettered.
  * Whatever the world does meanwhile, nothing is settled before it is durable.
- * @throws the signal's reason when it is aborted
+ * @throws what `pause` rejects with
  */
 export async function projectBatch(works: readonly OrderWork[], deps: BatchDependencies): Promise<void> {
   let open = works;
   let outages = 0;
   for (let round = 1; open.length > 0; round++) {
-    deps.signal.throwIfAborted();
     const result = await tryRound(open, deps);
     open = result.again;
     deps.outage(result.outage);
     outages = result.outage === undefined ? 0 : outages + 1;
-    if (outages > 0) await backOff(outages, OUTAGE_BACK_OFF, deps.signal);
-    else if (open.length > 0 && round > EAGER_ROUNDS) await backOff(round, { baseMs: 5, capMs: 200 }, deps.signal);
+    if (outages > 0) await deps.pause(outages, 'outage');
+    else if (open.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
   }
 }
 
@@ -65,16 +66,20 @@ async function settle(plan: Plan, deps: BatchDependencies): Promise<void> {
   for (const [offer, placement] of plan.placements) {
     if (offer.origin === 'parked') continue;
     if (placement.kind === 'refused') await deps.deadLetter(offer, placement.refusal);
-    deps.settle(offer, outcomeOf(offer, placement.kind));
+    deps.settle(offer, outcomeOf(offer, placement.kind, plan.work));
   }
 }
 
-function outcomeOf(job: Job, placement: 'applied' | 'duplicate' | 'early' | 'refused'): SettledOutcome {
+function outcomeOf(
+  job: Job,
+  placement: 'applied' | 'duplicate' | 'early' | 'refused',
+  work: OrderWork,
+): SettledOutcome {
   switch (placement) {
     case 'applied':
       return isKnownEvent(job.event) ? 'applied' : 'skipped';
     case 'duplicate':
-      return 'duplicate';
+      return work.applied.includes(job) ? outcomeOf(job, 'applied', work) : 'duplicate';
     case 'early':
       return 'parked';
     case 'refused':
@@ -85,8 +90,15 @@ function outcomeOf(job: Job, placement: 'applied' | 'duplicate' | 'early' | 'ref
 function nextWork(plan: Plan): OrderWork[] {
   const { work, fate } = plan;
   if (fate.kind === 'outage') return [{ ...work, fresh: true }];
-  if (fate.kind === 'again') return [{ ...work, fresh: true, parked: merged(work.parked, fate.parked ?? []) }];
-  return [];
+  if (fate.kind !== 'again') return [];
+  const applied = fate.written ? [...work.applied, ...appliedJobs(plan)] : work.applied;
+  return [{ ...work, fresh: true, parked: merged(work.parked, fate.parked), applied }];
+}
+
+function appliedJobs(plan: Plan): Job[] {
+  return [...plan.placements].flatMap(([offer, { kind }]) =>
+    offer.origin === 'delivery' && kind === 'applied' ? [offer] : [],
+  );
 }
 
 function merged(known: readonly Unparked[], found: readonly Unparked[]): Unparked[] {
@@ -103,7 +115,7 @@ async function blame(plan: Plan, refused: { reason: string; path: string }, deps
   if (!work.alone) {
     for (const offer of offers) await projectBatch([aloneWork(offer)], deps);
     // What was waiting behind them is looked for once more, as after any write.
-    await projectBatch([{ orderId: work.orderId, jobs: [], parked: [], fresh: true, alone: false }], deps);
+    await projectBatch([{ orderId: work.orderId, jobs: [], parked: [], fresh: true, alone: false, applied: [] }], deps);
     return;
   }
   const refusal: Refusal = { reason: 'refused_by_index', path: refused.path, message: refused.reason };
@@ -116,6 +128,6 @@ async function blame(plan: Plan, refused: { reason: string; path: string }, deps
 
 function aloneWork(offer: Offer): OrderWork {
   const { orderId } = offer;
-  const base = { orderId, fresh: true, alone: true };
+  const base = { orderId, fresh: true, alone: true, applied: [] };
   return offer.origin === 'delivery' ? { ...base, jobs: [offer], parked: [] } : { ...base, jobs: [], parked: [offer] };
 }

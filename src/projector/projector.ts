@@ -6,7 +6,7 @@ import { parseEvent } from '../order/parse-event.ts';
 import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
-import { backOff, OUTAGE_BACK_OFF } from './back-off.ts';
+import { backOff, BACK_OFF } from './back-off.ts';
 import { Batcher } from './batcher.ts';
 import { letterForDelivery, letterForOffer } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -82,7 +82,7 @@ export class Projector {
       deadLetter: (offer, refusal) => this.#deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
       settle: (job, outcome) => this.#settle(job.delivery, outcome, job),
       outage: (reason) => this.#noteOutage(reason),
-      signal: this.#abort.signal,
+      pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#abort.signal),
     };
   }
 
@@ -210,7 +210,7 @@ export class Projector {
       );
       if (failure === undefined) break;
       this.#noteOutage(`a dead letter cannot be published: ${String(failure)}`);
-      await backOff(attempt, OUTAGE_BACK_OFF, this.#abort.signal);
+      await backOff(attempt, BACK_OFF.outage, this.#abort.signal);
     }
     const { refusal, orderId, sequence, eventId } = letter;
     this.#noteOutage(undefined);

@@ -91,10 +91,10 @@ function judge(
     case 'present':
       // This version or a newer one is there: benign in a generation that only follows, and where this instance wrote the newer one.
       if (!isLive || !plan.changed || isOvertaken(plan, deps.workingSet)) return;
-      plan.fate = { kind: 'again' };
+      plan.fate = { kind: 'again', parked: [], written: false };
       break;
     case 'moved':
-      plan.fate = { kind: 'again' };
+      plan.fate = { kind: 'again', parked: [], written: false };
       break;
     case 'refused':
       plan.fate = isLive
@@ -135,7 +135,7 @@ async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<vo
     if (outcome?.kind !== 'taken' || sameIdentity(outcome.by, job.event)) return;
     plan.placements.set(job, { kind: 'refused', refusal: parkedTwice(job.event, outcome.by) });
   });
-  await restartWhereFilled(early, deps);
+  await restartWhereFilled(early, parkedAt, deps);
 }
 
 function earlyJobs(plan: Plan): Job[] {
@@ -151,11 +151,19 @@ function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
   return { reason: 'sequence_conflict', path: 'sequence', message };
 }
 
-async function restartWhereFilled(early: readonly { plan: Plan; job: Job }[], deps: RoundDependencies): Promise<void> {
+/** The copies just parked go along, so that they are dropped again once their events are in the document. */
+async function restartWhereFilled(
+  early: readonly { readonly plan: Plan; readonly job: Job }[],
+  parkedAt: string,
+  deps: RoundDependencies,
+): Promise<void> {
   const { live } = await deps.index.registry();
   const documents = await load(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
-  for (const { plan, job } of early) {
-    if ((documents.get(job.orderId)?.version ?? 0) >= job.event.sequence - 1) startOver(plan, deps);
+  for (const [plan, jobs] of Map.groupBy(early, ({ plan }) => plan)) {
+    const version = documents.get(plan.state.orderId)?.version ?? 0;
+    if (jobs.every(({ job }) => version < job.event.sequence - 1)) continue;
+    const copies = jobs.map(({ job: { orderId, event } }) => unparked({ orderId, event, parkedAt }));
+    startOver(plan, deps, copies);
   }
 }
 
@@ -189,9 +197,10 @@ function placeAfter({ orderId, version }: Plan['state'], distance: number): Park
   return { orderId, sequence: version + distance };
 }
 
+/** What was written stays written; the order is loaded and folded again, with these parked events. */
 function startOver(plan: Plan, deps: RoundDependencies, parked: readonly Unparked[] = []): void {
   deps.workingSet.drop(plan.state.orderId);
-  plan.fate = { kind: 'again', parked };
+  plan.fate = { kind: 'again', parked, written: true };
 }
 
 /** Deleting a parked event is an acknowledgement: only now is what it became durable everywhere. */

@@ -28,17 +28,26 @@ export interface OrderWork {
   readonly fresh: boolean;
   /** A single event by itself on a fresh load, parked ones aside: only then may the index's refusal be blamed on it (design §2). */
   readonly alone: boolean;
+  /** Deliveries that an earlier round has applied and written; they are no duplicates when the order starts over after that. */
+  readonly applied: readonly Job[];
 }
 
 /** Groups deliveries by order, in the order of their arrival. */
 export function workOf(jobs: readonly Job[]): OrderWork[] {
   const byOrder = Map.groupBy(jobs, ({ orderId }) => orderId);
-  return [...byOrder].map(([orderId, jobs]) => ({ orderId, jobs, parked: [], fresh: false, alone: false }));
+  return [...byOrder].map(([orderId, jobs]) => ({
+    orderId,
+    jobs,
+    parked: [],
+    fresh: false,
+    alone: false,
+    applied: [],
+  }));
 }
 
 /** The work for parked events that nobody delivers any more: the sweeper's. */
 export function sweepOf(orderId: string, parked: readonly ParkedEvent[]): OrderWork {
-  return { orderId, jobs: [], parked: parked.map(unparked), fresh: true, alone: false };
+  return { orderId, jobs: [], parked: parked.map(unparked), fresh: true, alone: false, applied: [] };
 }
 
 export function unparked(event: ParkedEvent): Unparked {

@@ -1,0 +1,252 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { IndexUnavailableError, type WriteOutcome } from '../../../src/order-index/port.ts';
+import { projectBatch } from '../../../src/projector/project-batch.ts';
+import type { ProtocolStep } from '../../../src/projector/round.ts';
+import { dueParked } from '../../../src/projector/sweeper.ts';
+import { workOf, type Job } from '../../../src/projector/work.ts';
+import { MemoryIndex } from '../../support/memory-index.ts';
+import { eventAt, jobOf, protocolInstance, worksOf } from '../../support/protocol.ts';
+
+const LIVE = 'orders-000001';
+const NEXT = 'orders-000002';
+
+function tagsIn(index: MemoryIndex, generation: string, orderId: string): readonly string[] | undefined {
+  return index.generations.get(generation)?.get(orderId)?.tags;
+}
+
+function versionIn(index: MemoryIndex, generation: string, orderId: string): number | undefined {
+  return index.generations.get(generation)?.get(orderId)?.version;
+}
+
+describe('projectBatch', () => {
+  describe('when the events are in sequence', () => {
+    it('makes one write of several events of one order', async () => {
+      const index = new MemoryIndex();
+      const { deps, settled } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 2, 3]), deps);
+      assert.deepEqual(index.writes, [{ generation: LIVE, orderId: 'o', version: 3, outcome: 'written' }]);
+      assert.deepEqual([...settled.values()], ['applied', 'applied', 'applied']);
+    });
+  });
+
+  describe('when an event comes again', () => {
+    it('settles it as a duplicate without a write while there is one write target', async () => {
+      const index = new MemoryIndex();
+      const { deps, settled } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 2]), deps);
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.equal(index.writes.length, 1);
+      assert.equal([...settled.values()].at(-1), 'duplicate');
+    });
+
+    it('brings a loaded document to every other write target before it is settled', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(worksOf('o', [1, 2]), protocolInstance(index).deps);
+      index.register(NEXT);
+      const { deps, settled } = protocolInstance(index);
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.equal(versionIn(index, NEXT, 'o'), 2);
+      assert.deepEqual([...settled.values()], ['duplicate']);
+    });
+
+    it('writes to all targets what it knows from the working set under an older epoch', async () => {
+      const index = new MemoryIndex();
+      const { deps } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 2]), deps);
+      index.register(NEXT);
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.equal(versionIn(index, NEXT, 'o'), 2);
+    });
+  });
+
+  describe('when an event is early', () => {
+    it('parks it, and applies it at once when the hole fills', async () => {
+      const index = new MemoryIndex();
+      const { deps, settled } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 3, 4]), deps);
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [1, 2]);
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [4, 0]);
+      assert.deepEqual([...settled.values()], ['applied', 'parked', 'parked', 'applied']);
+    });
+
+    it('starts over when the hole was filled between its load and its parking', async () => {
+      const index = new MemoryIndex();
+      const other = protocolInstance(index);
+      const { deps } = protocolInstance(index);
+      let filled = false;
+      index.before = async (step) => {
+        if (step !== 'park' || filled) return;
+        filled = true;
+        await projectBatch(worksOf('o', [1]), other.deps);
+      };
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [2, 0]);
+    });
+
+    it('dead-letters another event for a parked place as a sequence conflict', async () => {
+      const index = new MemoryIndex();
+      const { deps, deadLetters } = protocolInstance(index);
+      await projectBatch(worksOf('o', [3]), deps);
+      await projectBatch(workOf([jobOf('o', eventAt(3, 'other'))]), deps);
+      assert.deepEqual(
+        deadLetters.map(({ refusal }) => refusal.reason),
+        ['sequence_conflict'],
+      );
+    });
+  });
+
+  describe('when a write target appears between the first look and the second', () => {
+    it('writes to it too before anything is settled', async () => {
+      const index = new MemoryIndex();
+      const steps: ProtocolStep[] = [];
+      const reached = (step: ProtocolStep) => {
+        steps.push(step);
+        if (step === 'written' && index.targets.length === 1) index.register(NEXT);
+        return Promise.resolve();
+      };
+      const { deps, settled } = protocolInstance(index, { reached });
+      await projectBatch(worksOf('o', [1]), deps);
+      assert.equal(versionIn(index, NEXT, 'o'), 1);
+      assert.deepEqual(steps, ['folded', 'written', 'written to a standby', 'looked again', 'before settling']);
+      assert.equal(settled.size, 1);
+    });
+  });
+
+  describe('when the index refuses a document', () => {
+    it('blames the event at fault alone, and its neighbours go free', async () => {
+      const index = new MemoryIndex();
+      const refused: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
+      index.obstacle = (_, { document }) => (document.tags?.includes('e3') ? refused : undefined);
+      const { deps, settled, deadLetters } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 2, 3, 4]), deps);
+      assert.deepEqual(
+        deadLetters.map(({ offer, refusal }) => [offer.event.id, refusal.reason]),
+        [['e3', 'refused_by_index']],
+      );
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [2, 1]);
+      assert.deepEqual([...settled.values()], ['applied', 'applied', 'dead_lettered', 'parked']);
+    });
+
+    it('dead-letters a parked event that is at fault, not the one that filled the hole', async () => {
+      const index = new MemoryIndex();
+      const { deps, deadLetters } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 3]), deps);
+      const refused: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
+      index.obstacle = (_, { document }) => (document.tags?.includes('e3') ? refused : undefined);
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.deepEqual(
+        deadLetters.map(({ offer }) => offer.event.id),
+        ['e3'],
+      );
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [2, 0]);
+    });
+  });
+
+  describe('when two events claim one sequence', () => {
+    it('dead-letters the one that is not stored, also from another instance', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(worksOf('o', [1, 2]), protocolInstance(index).deps);
+      const { deps, deadLetters } = protocolInstance(index);
+      await projectBatch(workOf([jobOf('o', eventAt(2, 'other'))]), deps);
+      assert.equal(deadLetters[0]?.refusal.reason, 'sequence_conflict');
+    });
+
+    it('lets the live generation arbitrate when both are written at once', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(worksOf('o', [1]), protocolInstance(index).deps);
+      const a = protocolInstance(index);
+      const b = protocolInstance(index);
+      await Promise.all([
+        projectBatch(workOf([jobOf('o', eventAt(2, 'a'))]), a.deps),
+        projectBatch(workOf([jobOf('o', eventAt(2, 'b'))]), b.deps),
+      ]);
+      const stored = tagsIn(index, LIVE, 'o');
+      const lost = [...a.deadLetters, ...b.deadLetters].map(({ offer }) => offer.event.id);
+      assert.deepEqual([...(stored ?? []), ...lost].sort(), ['a', 'b']);
+    });
+  });
+
+  describe('whatever the interleaving', () => {
+    it('ends with every event in every write target, nothing parked, and no event blamed', async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.scheduler(), scenario(), async (scheduler, { batches, registerAfter, outages }) => {
+          const index = new MemoryIndex();
+          let steps = 0;
+          index.before = async (step) => {
+            await scheduler.schedule(Promise.resolve(), step);
+            steps += 1;
+            if (steps === registerAfter) {
+              index.register(NEXT);
+              index.copyTo(NEXT);
+            }
+            if (outages.includes(steps)) throw new IndexUnavailableError(`outage at step ${steps}`);
+          };
+          const instances = [protocolInstance(index), protocolInstance(index)];
+          const running = batches.map(({ instance, jobs }) =>
+            projectBatch(workOf(jobs), instances[instance % 2]!.deps),
+          );
+          await scheduler.waitFor(Promise.all(running));
+          index.before = () => Promise.resolve();
+          // A copy that was parked while another one was applied is left for the sweeper.
+          for await (const works of dueParked(index)) await projectBatch(works, instances[0]!.deps);
+          assertAtRest(
+            index,
+            batches.flatMap(({ jobs }) => jobs),
+            instances,
+          );
+        }),
+        { numRuns: 300 },
+      );
+    });
+  });
+});
+
+interface Scenario {
+  readonly batches: readonly { readonly instance: number; readonly jobs: readonly Job[] }[];
+  readonly registerAfter: number;
+  readonly outages: readonly number[];
+}
+
+/** Two orders with four events each, some twice, in any order and any batches, on two instances with outages. */
+function scenario(): fc.Arbitrary<Scenario> {
+  const sequences = ['o', 'p'].flatMap((orderId) => [1, 2, 3, 4].map((sequence) => ({ orderId, sequence })));
+  const messages = fc
+    .subarray(sequences)
+    .chain((twice) => fc.shuffledSubarray([...sequences, ...twice], { minLength: sequences.length + twice.length }));
+  const cuts = fc.array(fc.record({ instance: fc.nat(1), size: fc.integer({ min: 1, max: 5 }) }), {
+    minLength: 16,
+    maxLength: 16,
+  });
+  return fc
+    .record({ messages, cuts, registerAfter: fc.nat(60), outages: fc.array(fc.nat(60), { maxLength: 3 }) })
+    .map(({ messages, cuts, ...rest }) => {
+      const jobs = messages.map(({ orderId, sequence }) => jobOf(orderId, eventAt(sequence)));
+      let from = 0;
+      const batches = cuts.map(({ instance, size }) => ({ instance, jobs: jobs.slice(from, (from += size)) }));
+      return { batches: batches.filter(({ jobs }) => jobs.length > 0), ...rest };
+    });
+}
+
+function assertAtRest(
+  index: MemoryIndex,
+  jobs: readonly Job[],
+  instances: readonly ReturnType<typeof protocolInstance>[],
+) {
+  for (const generation of index.targets) {
+    for (const orderId of ['o', 'p']) {
+      assert.equal(versionIn(index, generation, orderId), 4, `${generation} ${orderId}`);
+      assert.deepEqual(tagsIn(index, generation, orderId), ['e2', 'e3', 'e4']);
+    }
+  }
+  assert.deepEqual([...index.parked.keys()], []);
+  assert.deepEqual(
+    instances.flatMap(({ deadLetters }) => deadLetters),
+    [],
+  );
+  assert.equal(
+    instances.reduce((settled, instance) => settled + instance.settled.size, 0),
+    jobs.length,
+  );
+}
