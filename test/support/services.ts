@@ -1,0 +1,53 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const SCRIPT = new URL('../../scripts/services', import.meta.url).pathname;
+const execute = promisify(execFile);
+
+export type ServiceName = 'rabbitmq' | 'elasticsearch';
+
+/** RabbitMQ and Elasticsearch of a test's own, that it may kill, freeze and restart. Their data outlives a kill. */
+export interface PrivateServices {
+  readonly amqpUrl: string;
+  readonly elasticsearchUrl: string;
+  /** Ends it (`SIGKILL`: as a crash would; resolves when it is gone) or freezes and thaws it (`SIGSTOP`, `SIGCONT`). */
+  kill(service: ServiceName, signal?: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
+  /** Starts it again on its port and its data; resolves when it is healthy. */
+  start(service: ServiceName): Promise<void>;
+  /** Stops both, by pid, and removes their data. */
+  stop(): Promise<void>;
+}
+
+export interface PrivateServicesOptions {
+  /** The instance's name, `[a-z0-9-]+`: two of one name are the same instance. */
+  readonly name: string;
+  /** At most 44,000; 20,000 and 21,000 above it must be free too (Erlang's distribution), and 10,020 above it (metrics). */
+  readonly amqpPort: number;
+  /** 100 above it must be free too. */
+  readonly esPort: number;
+  /** Elasticsearch's heap, `512m` unless told. */
+  readonly esHeap?: string;
+  /** Start only these; both unless told. */
+  readonly only?: ServiceName;
+}
+
+/**
+ * Starts them by `scripts/services`, left-overs of a broken-off run removed first. Takes about 20 seconds.
+ * @throws Error with the script's own words when one cannot be started.
+ */
+export async function startPrivateServices(options: PrivateServicesOptions): Promise<PrivateServices> {
+  const { name, amqpPort, esPort, esHeap = '512m', only } = options;
+  const services = async (command: string, ...args: string[]): Promise<void> => {
+    const ports = ['--amqp-port', String(amqpPort), '--es-port', String(esPort), '--es-heap', esHeap];
+    await execute(SCRIPT, [command, ...args, '--instance', name, ...ports]);
+  };
+  await services('down', '--purge');
+  await services('up', ...(only ? ['--only', only] : []));
+  return {
+    amqpUrl: `amqp://guest:guest@127.0.0.1:${amqpPort}`,
+    elasticsearchUrl: `http://127.0.0.1:${esPort}`,
+    kill: (service, signal = 'SIGKILL') => services('kill', service, '--signal', signal),
+    start: (service) => services('up', service),
+    stop: () => services('down', '--purge'),
+  };
+}
