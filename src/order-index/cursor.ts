@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { InvalidCursorError } from './port.ts';
+import type { SearchSort } from './port.ts';
+
+/**
+ * Where a page of a search ended: the last hit's sort key, the order id last. By `relevance` that is
+ * [score, placedAt in epoch milliseconds, order id]; by date [placedAt in epoch milliseconds, order id]; by total [totalCents, order id].
+ */
+export type SortKey = readonly [...numbers: number[], orderId: string];
+
+const NUMBERS: Readonly<Record<SearchSort, number>> = {
+  relevance: 2,
+  '-placedAt': 1,
+  placedAt: 1,
+  '-totalCents': 1,
+  totalCents: 1,
+};
+const CHECKSUM_CHARACTERS = 12;
+
+/** An opaque cursor: base64url of JSON, with a checksum that binds it to the sort. It grants nothing: filters are applied anew. */
+export function encodeCursor(sort: SearchSort, key: SortKey): string {
+  return Buffer.from(JSON.stringify([checksum(sort, key), ...key])).toString('base64url');
+}
+
+/** @throws InvalidCursorError when it was not made by {@link encodeCursor} for this sort */
+export function decodeCursor(sort: SearchSort, cursor: string): SortKey {
+  const [given, ...key] = parse(cursor);
+  if (!isSortKey(sort, key) || given !== checksum(sort, key)) {
+    throw new InvalidCursorError('the cursor was changed, or comes from a search with another sort order');
+  }
+  return key;
+}
+
+function parse(cursor: string): unknown[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch (error) {
+    throw new InvalidCursorError('the cursor is not one that a search returned', { cause: error });
+  }
+  return Array.isArray(value) ? value : [];
+}
+
+function isSortKey(sort: SearchSort, key: readonly unknown[]): key is SortKey {
+  const numbers = key.slice(0, -1);
+  const isNumeric = numbers.every((value) => typeof value === 'number' && Number.isFinite(value));
+  return numbers.length === NUMBERS[sort] && isNumeric && typeof key.at(-1) === 'string';
+}
+
+function checksum(sort: SearchSort, key: SortKey): string {
+  return createHash('sha256')
+    .update(JSON.stringify(['search-cursor-1', sort, ...key]))
+    .digest('base64url')
+    .slice(0, CHECKSUM_CHARACTERS);
+}

@@ -1,0 +1,117 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { OrderDocument, SearchFields } from '../../order/document.ts';
+import type { OrderEvent } from '../../order/event.ts';
+import { isTooBig } from '../../sqlite/database.ts';
+import type { DocumentWrite, WriteOutcome } from '../port.ts';
+import { tablesOf } from './schema.ts';
+import { createVocabulary } from './vocabulary.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** The documents of one generation, and the words that they are found by. */
+export interface Generation {
+  readonly number: number;
+  readonly vocabulary: Vocabulary;
+  /** Any order, hidden ones too. */
+  load(orderId: string): OrderDocument | undefined;
+  /** Undefined for hidden orders. */
+  get(orderId: string): OrderDocument | undefined;
+  byIds(ids: readonly number[]): readonly OrderDocument[];
+  /** Within a transaction. Throws for the world's faults only. */
+  write(write: DocumentWrite): WriteOutcome;
+}
+
+export function openGeneration(database: DatabaseSync, number: number): Generation {
+  const tables = tablesOf(number);
+  const { documents } = tables;
+  const vocabulary = createVocabulary(database, tables);
+  const byOrderId = database.prepare(`SELECT document, search FROM ${documents} WHERE order_id = ?`);
+  const visible = database.prepare(`SELECT document, search FROM ${documents} WHERE order_id = ? AND visible = 1`);
+  const byId = database.prepare(`SELECT document, search FROM ${documents} WHERE id = ?`);
+  const write = prepareWrite(database, number, vocabulary);
+  return {
+    number,
+    vocabulary,
+    load: (orderId) => documentOfRow(byOrderId.get(orderId)),
+    get: (orderId) => documentOfRow(visible.get(orderId)),
+    byIds: (ids) => ids.flatMap((id) => documentOfRow(byId.get(id)) ?? []),
+    write: (one) => blamingTheDocument(() => write(one)),
+  };
+}
+
+function documentOfRow(row: Readonly<Record<string, unknown>> | undefined): OrderDocument | undefined {
+  if (!row) return undefined;
+  const document = JSON.parse(String(row['document'])) as Omit<OrderDocument, 'search'> & {
+    events: readonly OrderEvent[];
+  };
+  const search = row['search'];
+  return typeof search === 'string' ? { ...document, search: JSON.parse(search) as SearchFields } : document;
+}
+
+function blamingTheDocument(write: () => WriteOutcome): WriteOutcome {
+  try {
+    return write();
+  } catch (error) {
+    if (isTooBig(error)) return { kind: 'refused', reason: 'the document is too large', path: '' };
+    throw error;
+  }
+}
+
+function prepareWrite(
+  database: DatabaseSync,
+  number: number,
+  vocabulary: Vocabulary,
+): (write: DocumentWrite) => WriteOutcome {
+  const { documents } = tablesOf(number);
+  const stored = database.prepare(`SELECT id, version, search FROM ${documents} WHERE order_id = ?`);
+  const insert = database.prepare(
+    `INSERT INTO ${documents} (version, visible, status, customer_id, seller_id, placed_at_ms, total_cents, search, document, order_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const update = database.prepare(
+    `UPDATE ${documents} SET version = ?, visible = ?, status = ?, customer_id = ?, seller_id = ?, placed_at_ms = ?, total_cents = ?,
+       search = ?, document = ? WHERE order_id = ?`,
+  );
+  const indexWords = prepareWords(database, number, vocabulary);
+  return ({ orderId, version, document: { search, ...document } }) => {
+    const row = stored.get(orderId);
+    if (row && Number(row['version']) >= version) return { kind: 'present' };
+    const words = search ? JSON.stringify(search) : null;
+    const values: SQLInputValue[] = [version, ...columnsOf(document), words, JSON.stringify(document), orderId];
+    const { lastInsertRowid } = (row ? update : insert).run(...values);
+    if ((row?.['search'] ?? null) !== words)
+      indexWords(Number(row?.['id'] ?? lastInsertRowid), row !== undefined, search);
+    return { kind: 'written' };
+  };
+}
+
+/** What searches filter and sort by. A hidden order is in no search, so it needs none of it. */
+function columnsOf(document: Omit<OrderDocument, 'search'>): SQLInputValue[] {
+  const visible = document.status !== 'incomplete' && document.status !== 'erased';
+  const { customerId = null, sellerId = null, placedAt, totalCents = 0 } = document;
+  return [
+    visible ? 1 : 0,
+    document.status,
+    customerId,
+    sellerId,
+    placedAt === undefined ? 0 : Date.parse(placedAt),
+    totalCents,
+  ];
+}
+
+function prepareWords(database: DatabaseSync, number: number, vocabulary: Vocabulary) {
+  const { words, exact } = tablesOf(number);
+  const forgetWords = database.prepare(`DELETE FROM ${words} WHERE rowid = ?`);
+  const forgetExact = database.prepare(`DELETE FROM ${exact} WHERE id = ?`);
+  const addWords = database.prepare(`INSERT INTO ${words} (rowid, words, items, customer) VALUES (?, ?, ?, ?)`);
+  const addExact = database.prepare(`INSERT OR IGNORE INTO ${exact} (folded, id) VALUES (?, ?)`);
+  return (id: number, isKnown: boolean, search: SearchFields | undefined): void => {
+    if (isKnown) {
+      forgetWords.run(id);
+      forgetExact.run(id);
+    }
+    if (!search) return;
+    addWords.run(id, search.all, search.items, search.customer);
+    for (const folded of search.exact) addExact.run(folded, id);
+    vocabulary.add(search.all);
+  };
+}

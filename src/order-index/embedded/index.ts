@@ -1,0 +1,151 @@
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import type { Logger } from '../../observability/logging.ts';
+import { DatabaseInUseError, inTransaction, isWorldsFault, openDatabase } from '../../sqlite/database.ts';
+import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
+import type { DocumentWrite, IndexHealth, LoadResult, OrderIndex, WriteOutcome, WriteTarget } from '../port.ts';
+import { prepareControl } from './control.ts';
+import type { Control } from './control.ts';
+import { openGeneration } from './generation.ts';
+import type { Generation } from './generation.ts';
+import { prepareParking } from './parking.ts';
+import type { Parking } from './parking.ts';
+import { liveGeneration, prepareRegistry, readRegistry, resolveAddress } from './registry.ts';
+import { searchPage } from './search.ts';
+
+export interface EmbeddedIndexOptions {
+  /** Where `<prefix>-index.db` is kept; made where it is missing. */
+  readonly dataDir: string;
+  readonly prefix: string;
+  /** Of the code that writes; an index that newer code writes to is not opened. */
+  readonly foldVersion: number;
+  readonly log: Logger;
+}
+
+/** What is there between `open` and `close`. */
+interface Store {
+  readonly database: DatabaseSync;
+  readonly parking: Parking;
+  readonly control: Control;
+  readonly generations: Map<number, Generation>;
+}
+
+/**
+ * The index in one SQLite file, for one process at laptop scale. Every operation is done when it returns, and a write is on the disk
+ * and found at once: nothing needs a refresh.
+ */
+export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: EmbeddedIndexOptions): OrderIndex {
+  const path = join(dataDir, `${prefix}-index.db`);
+  let store: Store | undefined;
+
+  const reading = async <T>(read: (open: Store) => T): Promise<T> => unavailableWhenClosed(store, path, read);
+
+  return {
+    async open() {
+      store ??= openStore(path, prefix, foldVersion);
+      log.debug({ path }, 'embedded index open');
+    },
+    registry: () => reading(({ database }) => readRegistry(database)),
+    load: async (from, orderIds) =>
+      asResult(() => unavailableWhenClosed(store, path, (open) => loadFrom(open, from, orderIds))),
+    write: async (target, writes) => {
+      const outcomes = asResult(() => unavailableWhenClosed(store, path, (open) => writeTo(open, target, writes)));
+      return Array.isArray(outcomes) ? outcomes : writes.map(() => outcomes);
+    },
+    refresh: () => reading(() => undefined),
+    park: (events) => reading(({ parking }) => parking.park(events)),
+    parkedAt: (places) => reading(({ parking }) => parking.parkedAt(places)),
+    unpark: (places) => reading(({ parking }) => parking.unpark(places)),
+    listParked: (page) => reading(({ parking }) => parking.list(page)),
+    countParked: () => reading(({ parking }) => parking.count()),
+    get: (orderId) => reading((open) => liveOf(open).get(orderId)),
+    search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
+    readControl: (id) => reading(({ control }) => control.read(id)),
+    writeControl: (id, value, expected) => reading(({ control }) => control.write(id, value, expected)),
+    health: async () => healthOf(store, path),
+    async close() {
+      store?.database.close();
+      store = undefined;
+    },
+  };
+}
+
+function openStore(path: string, prefix: string, foldVersion: number): Store {
+  let database: DatabaseSync | undefined;
+  try {
+    database = openDatabase(path);
+    prepareRegistry(database, prefix, foldVersion);
+    return { database, parking: prepareParking(database), control: prepareControl(database), generations: new Map() };
+  } catch (error) {
+    database?.close();
+    if (error instanceof DatabaseInUseError) throw new IndexConfigurationError(error.message, { cause: error });
+    throw isWorldsFault(error) ? unavailable(path, error) : error;
+  }
+}
+
+function unavailableWhenClosed<T>(store: Store | undefined, path: string, read: (open: Store) => T): T {
+  if (!store) throw new IndexUnavailableError(`${path} is not open`);
+  try {
+    return read(store);
+  } catch (error) {
+    throw isWorldsFault(error) ? unavailable(path, error) : error;
+  }
+}
+
+function unavailable(path: string, cause: unknown): IndexUnavailableError {
+  return new IndexUnavailableError(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+}
+
+function asResult<T>(attempt: () => T): T | { readonly kind: 'unavailable'; readonly reason: string } {
+  try {
+    return attempt();
+  } catch (error) {
+    if (error instanceof IndexUnavailableError) return { kind: 'unavailable', reason: error.message };
+    throw error;
+  }
+}
+
+function generationOf({ database, generations }: Store, number: number): Generation {
+  const generation = generations.get(number) ?? openGeneration(database, number);
+  generations.set(number, generation);
+  return generation;
+}
+
+function liveOf(store: Store): Generation {
+  return generationOf(store, liveGeneration(store.database).number);
+}
+
+function loadFrom(store: Store, from: WriteTarget, orderIds: readonly string[]): LoadResult {
+  const number = resolveAddress(store.database, from);
+  if (number === undefined) return moved(from);
+  const generation = generationOf(store, number);
+  const loaded = orderIds.map((orderId) => [orderId, generation.load(orderId)] as const);
+  return {
+    kind: 'loaded',
+    documents: new Map(loaded.flatMap(([orderId, document]) => (document ? [[orderId, document]] : []))),
+  };
+}
+
+/** The look at the registry and the writes are one transaction: none lands under an epoch that is over. */
+function writeTo(store: Store, target: WriteTarget, writes: readonly DocumentWrite[]): readonly WriteOutcome[] {
+  return inTransaction(store.database, () => {
+    const number = resolveAddress(store.database, target);
+    if (number === undefined) return writes.map(() => moved(target));
+    const generation = generationOf(store, number);
+    return writes.map((write) => generation.write(write));
+  });
+}
+
+function moved({ address }: WriteTarget) {
+  return { kind: 'moved', reason: `${address} is no write target any more` } as const;
+}
+
+function healthOf(store: Store | undefined, path: string): IndexHealth {
+  if (!store) return { state: 'down', reason: `${path} is not open` };
+  try {
+    const { name } = liveGeneration(store.database);
+    return { state: 'up', details: { backend: 'embedded', path, generation: name, parked: store.parking.count() } };
+  } catch (error) {
+    return { state: 'down', reason: error instanceof Error ? error.message : String(error) };
+  }
+}

@@ -1,0 +1,84 @@
+import type { QueryTerm, TextQuery } from '../../order/search-text.ts';
+import type { Vocabulary } from './vocabulary.ts';
+
+/** A text query as FTS5 expressions. Every word stands in a quoted string, so nothing that a person types is ever syntax. */
+export interface MatchExpressions {
+  /** What a document's words must match; `everything` without terms and phrases, `nothing` where a term can match no word. */
+  readonly match:
+    | { readonly kind: 'words'; readonly expression: string }
+    | { readonly kind: 'everything' }
+    | { readonly kind: 'nothing' };
+  /** Each adds its weight to the score of the documents that match it. */
+  readonly boosts: readonly { readonly expression: string; readonly weight: number }[];
+}
+
+/** A document matches a term by the very word, by a word that starts with it, or by a typo: each counts less than the one before. */
+const EXACT_WORD = 3;
+const BEGINNING = 2;
+/** Found in an item's or the customer's name, not merely in an id or a tag. */
+const IN_NAME = 1;
+/** All words in the item names, or all in the customer's name. */
+const ALL_IN_ONE = 4;
+/** The words as they were typed, one after the other. */
+const IN_SEQUENCE = 8;
+
+export function matchExpressions({ terms, phrases }: TextQuery, vocabulary: Vocabulary): MatchExpressions {
+  const variants = terms.map((term) => variantsOf(term, vocabulary));
+  if (variants.some(({ all }) => all.length === 0)) return { match: { kind: 'nothing' }, boosts: [] };
+  if (terms.length + phrases.length === 0) return { match: { kind: 'everything' }, boosts: [] };
+  const required = [
+    ...variants.map(({ all }) => inColumns('words', all)),
+    ...phrases.map((phrase) => inColumns('items customer', [quote(phrase.join(' '))])),
+  ];
+  return {
+    match: { kind: 'words', expression: allOf(required) },
+    boosts: [...variants.flatMap(termBoosts), ...wholeBoosts(terms, variants)],
+  };
+}
+
+interface Variants {
+  readonly exact: readonly string[];
+  readonly beginning: readonly string[];
+  readonly all: readonly string[];
+}
+
+function variantsOf({ forms, prefix, edits }: QueryTerm, vocabulary: Vocabulary): Variants {
+  // No word of a document has white space in it; in a quoted string it would make a phrase.
+  const words = forms.filter((form) => form !== '' && !/\s/u.test(form));
+  const exact = words.map(quote);
+  const beginning = prefix ? words.map((word) => `${quote(word)} *`) : [];
+  const typos = edits === 0 ? [] : words.flatMap((word) => vocabulary.near(word, edits).map(quote));
+  return { exact, beginning, all: [...new Set([...exact, ...beginning, ...typos])] };
+}
+
+function termBoosts({ exact, beginning, all }: Variants) {
+  return [
+    { expression: inColumns('words', exact), weight: beginning.length > 0 ? EXACT_WORD - BEGINNING : EXACT_WORD },
+    ...(beginning.length > 0 ? [{ expression: inColumns('words', beginning), weight: BEGINNING }] : []),
+    { expression: inColumns('items customer', all), weight: IN_NAME },
+  ];
+}
+
+function wholeBoosts(terms: readonly QueryTerm[], variants: readonly Variants[]) {
+  if (terms.length < 2) return [];
+  const inSequence = `${quote(terms.map(({ forms }) => forms[0] ?? '').join(' '))}${terms.at(-1)?.prefix ? ' *' : ''}`;
+  return [
+    ...['items', 'customer'].map((column) => ({
+      expression: allOf(variants.map(({ all }) => inColumns(column, all))),
+      weight: ALL_IN_ONE,
+    })),
+    { expression: inColumns('items customer', [inSequence]), weight: IN_SEQUENCE },
+  ];
+}
+
+function inColumns(columns: string, alternatives: readonly string[]): string {
+  return `{${columns}} : (${alternatives.join(' OR ')})`;
+}
+
+function allOf(expressions: readonly string[]): string {
+  return expressions.map((expression) => `(${expression})`).join(' AND ');
+}
+
+function quote(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`;
+}

@@ -1,0 +1,76 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction } from '../../sqlite/database.ts';
+import { IndexConfigurationError } from '../port.ts';
+import type { Registry, WriteTarget } from '../port.ts';
+import { createGenerationTables, createTechnicalTables } from './schema.ts';
+
+export interface GenerationRow {
+  readonly name: string;
+  readonly number: number;
+  readonly foldVersion: number;
+}
+
+/** Makes the tables and the first generation where there are none. @throws IndexConfigurationError where newer code owns a write target */
+export function prepareRegistry(database: DatabaseSync, prefix: string, foldVersion: number): void {
+  inTransaction(database, () => {
+    createTechnicalTables(database);
+    if (database.prepare('SELECT 1 FROM registry').get() !== undefined) return;
+    const name = `${prefix}-000001`;
+    createGenerationTables(database, 1);
+    database
+      .prepare('INSERT INTO generations (name, number, fold_version, is_target, created_at) VALUES (?, 1, ?, 1, ?)')
+      .run(name, foldVersion, new Date().toISOString());
+    database.prepare('INSERT INTO registry (only, epoch, live) VALUES (1, 1, ?)').run(name);
+  });
+  const newest = database
+    .prepare(
+      'SELECT name, fold_version AS version FROM generations WHERE is_target = 1 ORDER BY fold_version DESC LIMIT 1',
+    )
+    .get();
+  if (newest !== undefined && Number(newest['version']) > foldVersion) {
+    throw new IndexConfigurationError(
+      `generation ${String(newest['name'])} was made by newer code (fold version ${Number(newest['version'])}, ` +
+        `this is ${foldVersion}): run that version, or a newer one`,
+    );
+  }
+}
+
+/** One statement, so one atomic look. The live target comes last. */
+export function readRegistry(database: DatabaseSync): Registry {
+  const rows = database
+    .prepare(
+      `SELECT r.epoch, g.name, g.name = r.live AS live FROM registry r JOIN generations g ON g.is_target = 1
+       ORDER BY g.name = r.live, g.number`,
+    )
+    .all();
+  const targets = rows.map(({ epoch, name }) => targetOf(String(name), Number(epoch)));
+  const [last, live] = [rows.at(-1), targets.at(-1)];
+  if (!last || !live || last['live'] !== 1) throw new IndexConfigurationError('the registry has no live generation');
+  return { epoch: Number(last['epoch']), live, targets };
+}
+
+function targetOf(generation: string, epoch: number): WriteTarget {
+  return { generation, address: `${generation}-w${epoch}` };
+}
+
+/** The generation that is live, whatever its epoch. */
+export function liveGeneration(database: DatabaseSync): GenerationRow {
+  const row = database
+    .prepare(
+      'SELECT g.name, g.number, g.fold_version AS foldVersion FROM registry r JOIN generations g ON g.name = r.live',
+    )
+    .get();
+  if (!row) throw new IndexConfigurationError('the registry has no live generation');
+  return { name: String(row['name']), number: Number(row['number']), foldVersion: Number(row['foldVersion']) };
+}
+
+/** The number of the generation that an address of the present epoch leads to; undefined once the registry has moved on. */
+export function resolveAddress(database: DatabaseSync, target: WriteTarget): number | undefined {
+  const row = database
+    .prepare(
+      `SELECT g.number FROM registry r JOIN generations g ON g.is_target = 1
+       WHERE g.name = ? AND g.name || '-w' || r.epoch = ?`,
+    )
+    .get(target.generation, target.address);
+  return row && Number(row['number']);
+}

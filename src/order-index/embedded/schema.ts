@@ -1,0 +1,76 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** The tables that belong to no generation. The registry is one row, so one look at it is atomic. */
+const TECHNICAL = `
+  CREATE TABLE IF NOT EXISTS generations (
+    name TEXT PRIMARY KEY, number INTEGER NOT NULL UNIQUE, fold_version INTEGER NOT NULL,
+    is_target INTEGER NOT NULL, created_at TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS registry (
+    only INTEGER PRIMARY KEY CHECK (only = 1), epoch INTEGER NOT NULL, live TEXT NOT NULL REFERENCES generations (name)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS parked (
+    order_id TEXT NOT NULL, sequence INTEGER NOT NULL, event TEXT NOT NULL, parked_at TEXT NOT NULL,
+    PRIMARY KEY (order_id, sequence)
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS control (
+    id TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS dead_letters (
+    id TEXT PRIMARY KEY, reason TEXT NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL, body BLOB NOT NULL,
+    order_id TEXT, sequence INTEGER, event_id TEXT,
+    attempts INTEGER NOT NULL, first_failed_at TEXT NOT NULL, last_failed_at TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX IF NOT EXISTS dead_letters_by_order ON dead_letters (order_id);
+`;
+
+/** The words are split at white space only: whatever ASCII might appear in a folded word is made a part of words. */
+const ASCII_PUNCTUATION = '!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~';
+const TOKENIZER = `ascii tokenchars '${ASCII_PUNCTUATION.replaceAll("'", "''")}'`;
+
+/** The tables of one generation, by its number. */
+export interface GenerationTables {
+  readonly documents: string;
+  readonly words: string;
+  readonly vocabulary: string;
+  readonly exact: string;
+}
+
+export function tablesOf(number: number): GenerationTables {
+  const suffix = String(number).padStart(6, '0');
+  return {
+    documents: `documents_${suffix}`,
+    words: `words_${suffix}`,
+    vocabulary: `vocabulary_${suffix}`,
+    exact: `exact_${suffix}`,
+  };
+}
+
+export function createTechnicalTables(database: DatabaseSync): void {
+  database.exec(TECHNICAL);
+}
+
+/**
+ * The columns that searches filter and sort by stand before the documents, which may be long: SQLite reads a row from its front.
+ * The word index keeps no text of its own (`search` has it), and holds visible orders only.
+ */
+export function createGenerationTables(database: DatabaseSync, number: number): void {
+  const { documents, words, vocabulary, exact } = tablesOf(number);
+  database.exec(`
+    CREATE TABLE ${documents} (
+      id INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, visible INTEGER NOT NULL, status TEXT NOT NULL,
+      customer_id TEXT, seller_id TEXT, placed_at_ms INTEGER NOT NULL, total_cents INTEGER NOT NULL, search TEXT, document TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX ${documents}_by_date ON ${documents} (placed_at_ms, order_id) WHERE visible = 1;
+    CREATE INDEX ${documents}_by_total ON ${documents} (total_cents, order_id) WHERE visible = 1;
+    CREATE INDEX ${documents}_by_status ON ${documents} (status, placed_at_ms) WHERE visible = 1;
+    CREATE INDEX ${documents}_by_customer ON ${documents} (customer_id, placed_at_ms) WHERE visible = 1;
+    CREATE INDEX ${documents}_by_seller ON ${documents} (seller_id, placed_at_ms) WHERE visible = 1;
+    CREATE VIRTUAL TABLE ${words} USING fts5(
+      words, items, customer, content = '', contentless_delete = 1, prefix = '2 3', tokenize = "${TOKENIZER.replaceAll('"', '""')}"
+    );
+    CREATE VIRTUAL TABLE ${vocabulary} USING fts5vocab(${words}, row);
+    CREATE TABLE ${exact} (folded TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (folded, id)) STRICT, WITHOUT ROWID;
+    CREATE INDEX ${exact}_by_document ON ${exact} (id);
+  `);
+}

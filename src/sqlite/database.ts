@@ -1,0 +1,91 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/** Another process (or another part of this one) has the file open. */
+export class DatabaseInUseError extends Error {
+  readonly code = 'DATABASE_IN_USE';
+  override readonly name = 'DatabaseInUseError';
+}
+
+/** How long an opening waits for the holder of a file to let it go: a service that is being restarted is gone by then. */
+const LOCK_WAIT_MS = 250;
+
+/** SQLite's primary result codes for what the world did: the statement may succeed later. */
+const WORLDS_FAULT: ReadonlySet<number> = new Set([
+  5, // SQLITE_BUSY
+  6, // SQLITE_LOCKED
+  7, // SQLITE_NOMEM
+  8, // SQLITE_READONLY
+  10, // SQLITE_IOERR
+  11, // SQLITE_CORRUPT
+  13, // SQLITE_FULL
+  14, // SQLITE_CANTOPEN
+  26, // SQLITE_NOTADB
+]);
+const SQLITE_BUSY = 5;
+const SQLITE_TOOBIG = 18;
+
+/**
+ * Opens (or makes) the file for this process alone. The lock is the operating system's and dies with the process, however it ends,
+ * so there is never a stale one to clean up.
+ * @throws DatabaseInUseError where someone else has it
+ */
+export function openDatabase(path: string): DatabaseSync {
+  mkdirSync(dirname(path), { recursive: true });
+  const database = new DatabaseSync(path, { timeout: LOCK_WAIT_MS });
+  try {
+    // In exclusive mode a WAL connection takes the file's lock with its first transaction and keeps it until it is closed.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
+    database.exec('BEGIN IMMEDIATE; COMMIT');
+    setDurability(database, 'power-loss');
+    return database;
+  } catch (error) {
+    database.close();
+    if (resultCode(error) !== SQLITE_BUSY) throw error;
+    throw new DatabaseInUseError(`${path} is in use by another process: only one may run on a DATA_DIR`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * What a commit survives: `power-loss` waits for the disk, `process-crash` only hands the pages to the operating system. A commit of
+ * the first kind makes all those before it durable too. Not within a transaction.
+ */
+export function setDurability(database: DatabaseSync, against: 'power-loss' | 'process-crash'): void {
+  database.exec(against === 'power-loss' ? 'PRAGMA synchronous = FULL' : 'PRAGMA synchronous = NORMAL');
+}
+
+/** Runs `body` in one transaction: all of it or, when it throws, nothing. */
+export function inTransaction<T>(database: DatabaseSync, body: () => T): T {
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const result = body();
+    database.exec('COMMIT');
+    return result;
+  } catch (error) {
+    // Some errors (a full disk) have rolled it back already.
+    if (database.isTransaction) database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Whether a statement failed for a reason that may pass: a full disk, a lock, an unreadable file, or a database closed by now. */
+export function isWorldsFault(error: unknown): boolean {
+  const code = resultCode(error);
+  if (code !== undefined) return WORLDS_FAULT.has(code);
+  return error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_STATE';
+}
+
+/** Whether a value is longer than SQLite (or a JavaScript string) can hold. */
+export function isTooBig(error: unknown): boolean {
+  return resultCode(error) === SQLITE_TOOBIG || (error instanceof RangeError && /string length/.test(error.message));
+}
+
+/** The primary result code, without the extension in the higher bits. */
+function resultCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode & 0xff
+    : undefined;
+}
