@@ -1,0 +1,100 @@
+import type { Channel, ChannelModel } from 'amqplib';
+import type { BrokerLog } from '../broker-log.ts';
+import { BrokerTopologyError } from '../port.ts';
+import { messageOf, onOwnChannel } from './connect.ts';
+import { describeDifference, parseDifference } from './declaration-difference.ts';
+import type { DeclarationDifference } from './declaration-difference.ts';
+import type { QueueDeclaration, Topology } from './topology.ts';
+
+const REMEDY = "change this service's configuration to match, or drain and delete it in RabbitMQ and start again";
+
+/**
+ * What to do about something that is declared differently. `accept`: warn and use it as it is, for a publisher that only
+ * needs it to be there.
+ */
+export type OnDifference = 'refuse' | 'accept';
+
+/**
+ * Declares everything, which is harmless where it exists.
+ * @throws BrokerTopologyError where something is declared differently, or this user may not declare it
+ * @throws whatever amqplib rejects with when the connection is lost
+ */
+export async function assertTopology(
+  model: ChannelModel,
+  topology: Topology,
+  onDifference: OnDifference,
+  log: BrokerLog,
+): Promise<void> {
+  const { exchange, queues, bindings } = topology;
+  await orAccept(onDifference, log, () =>
+    declare(model, (channel) => channel.assertExchange(exchange.name, exchange.type, { durable: true })),
+  );
+  for (const queue of queues) await orAccept(onDifference, log, () => assertQueue(model, queue, log));
+  await declare(model, async (channel) => {
+    for (const binding of bindings) await channel.bindQueue(binding.queue, binding.exchange, binding.key);
+  });
+}
+
+/**
+ * The server names the first difference only. So one that may be there is taken over from the server and the declaration tried
+ * again, lest it hide another.
+ */
+async function assertQueue(model: ChannelModel, queue: QueueDeclaration, log: BrokerLog): Promise<void> {
+  let wanted: QueueDeclaration['arguments'] = queue.arguments;
+  for (let differences = 0; ; differences += 1) {
+    const difference = await declareQueue(model, queue.name, wanted);
+    if (difference === undefined) return;
+    if (differences >= queue.mayDiffer.length || !queue.mayDiffer.includes(difference.argument)) {
+      throw new BrokerTopologyError(`${describeDifference(difference)}; ${REMEDY}`);
+    }
+    log.warn(
+      { queue: queue.name, argument: difference.argument, current: difference.current, wanted: difference.received },
+      `${describeDifference(difference)}. RabbitMQ's value stays in force`,
+    );
+    const { [difference.argument]: _differs, ...others } = wanted;
+    wanted = difference.current === undefined ? others : { ...others, [difference.argument]: difference.current };
+  }
+}
+
+async function declareQueue(
+  model: ChannelModel,
+  name: string,
+  args: QueueDeclaration['arguments'],
+): Promise<DeclarationDifference | undefined> {
+  try {
+    await onOwnChannel(model, (channel) => channel.assertQueue(name, { durable: true, arguments: args }));
+    return undefined;
+  } catch (error) {
+    const difference = parseDifference(messageOf(error));
+    if (difference !== undefined) return difference;
+    throw asTopologyError(error);
+  }
+}
+
+async function declare(model: ChannelModel, calls: (channel: Channel) => Promise<unknown>): Promise<void> {
+  try {
+    await onOwnChannel(model, calls);
+  } catch (error) {
+    throw asTopologyError(error);
+  }
+}
+
+async function orAccept(onDifference: OnDifference, log: BrokerLog, assertion: () => Promise<void>): Promise<void> {
+  try {
+    await assertion();
+  } catch (error) {
+    if (onDifference === 'refuse' || !(error instanceof BrokerTopologyError)) throw error;
+    log.warn({ reason: error.message }, 'something is declared differently in RabbitMQ, and used as it is');
+  }
+}
+
+/** 406: declared differently (a long message is cut off by the server). 405: another's exclusive queue. 403: not allowed. Anything else is not the topology's fault. */
+function asTopologyError(error: unknown): unknown {
+  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 403 && code !== 405 && code !== 406) return error;
+  const difference = parseDifference(messageOf(error));
+  const what = difference === undefined ? messageOf(error) : describeDifference(difference);
+  return new BrokerTopologyError(`${what}; ${code === 403 ? 'give this user the permission' : REMEDY}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,102 @@
+import { IllegalOperationError } from 'amqplib';
+import type { ConfirmChannel, Message } from 'amqplib';
+import { BrokerUnavailableError, UnroutableError } from '../port.ts';
+import { fitsShortString } from './messages.ts';
+import type { OutgoingMessage } from './messages.ts';
+
+interface InFlight {
+  readonly message: OutgoingMessage;
+  readonly outcome: PromiseWithResolvers<void>;
+  returned: boolean;
+}
+
+/** Publishes on one confirm channel, for as long as that lives; many messages may be in flight. */
+export class Publisher {
+  readonly #channel: ConfirmChannel;
+  readonly #confirmTimeoutMs: number;
+  readonly #stalled: (reason: string) => void;
+  /** By correlation id, the one property that tells a returned message from its copies: `basic.return` comes without a number. */
+  readonly #inFlight = new Map<string, InFlight>();
+  #published = 0;
+  #watchdog: NodeJS.Timeout | undefined;
+
+  /**
+   * @param stalled called when nothing was confirmed for `confirmTimeoutMs` although messages are in flight. They are given up before:
+   *   whoever sent them sends them again.
+   */
+  constructor(channel: ConfirmChannel, confirmTimeoutMs: number, stalled: (reason: string) => void) {
+    this.#channel = channel;
+    this.#confirmTimeoutMs = confirmTimeoutMs;
+    this.#stalled = stalled;
+    // The server returns a message before it confirms it.
+    channel.on('return', ({ properties }: Message) => {
+      const entry = this.#inFlight.get(String(properties.correlationId));
+      if (entry !== undefined) entry.returned = true;
+    });
+  }
+
+  /** Resolves when the broker has confirmed it. @throws UnroutableError, BrokerUnavailableError */
+  async publish(message: OutgoingMessage): Promise<void> {
+    const { exchange, routingKey, content, properties } = message;
+    if (!fitsShortString(routingKey)) throw unroutable(exchange, `${routingKey.slice(0, 100)}…`);
+    const correlationId = String((this.#published += 1));
+    const entry: InFlight = { message, outcome: Promise.withResolvers(), returned: false };
+    try {
+      this.#channel.publish(exchange, routingKey, content, { ...properties, correlationId }, (error) => {
+        this.#confirmed(correlationId, error);
+      });
+    } catch (error) {
+      throw error instanceof IllegalOperationError
+        ? new BrokerUnavailableError(error.message, { cause: error })
+        : error;
+    }
+    this.#inFlight.set(correlationId, entry);
+    this.#watchdog ??= setTimeout(() => {
+      this.#expire();
+    }, this.#confirmTimeoutMs);
+    return entry.outcome.promise;
+  }
+
+  /** Gives up what is in flight, with a BrokerUnavailableError. */
+  abandon(reason: string): void {
+    for (const [correlationId, { outcome }] of [...this.#inFlight]) {
+      this.#take(correlationId);
+      outcome.reject(new BrokerUnavailableError(`not confirmed by RabbitMQ: ${reason}`));
+    }
+  }
+
+  #confirmed(correlationId: string, error: unknown): void {
+    const entry = this.#take(correlationId);
+    if (entry === undefined) return;
+    const { message, outcome, returned } = entry;
+    if (error instanceof Error)
+      outcome.reject(new BrokerUnavailableError(`not confirmed by RabbitMQ: ${error.message}`));
+    else if (returned) outcome.reject(unroutable(message.exchange, message.routingKey));
+    else outcome.resolve();
+  }
+
+  #take(correlationId: string): InFlight | undefined {
+    const entry = this.#inFlight.get(correlationId);
+    this.#inFlight.delete(correlationId);
+    this.#watchdog?.refresh();
+    if (this.#inFlight.size === 0) {
+      clearTimeout(this.#watchdog);
+      this.#watchdog = undefined;
+    }
+    return entry;
+  }
+
+  #expire(): void {
+    const reason = `nothing was confirmed for ${this.#confirmTimeoutMs} ms`;
+    this.abandon(reason);
+    this.#stalled(reason);
+  }
+}
+
+function unroutable(exchange: string, routingKey: string): UnroutableError {
+  return new UnroutableError(
+    exchange === ''
+      ? `there is no queue '${routingKey}'`
+      : `no queue is bound to exchange '${exchange}' for routing key '${routingKey}'`,
+  );
+}

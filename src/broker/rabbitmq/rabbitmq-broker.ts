@@ -1,0 +1,232 @@
+import type { ChannelModel } from 'amqplib';
+import type { BrokerLog } from '../broker-log.ts';
+import { BrokerUnavailableError, UnroutableError } from '../port.ts';
+import type {
+  Broker,
+  ConsumeOptions,
+  DeadLetter,
+  LiveHandlers,
+  LiveSubscription,
+  OutgoingEvent,
+  PartHealth,
+} from '../port.ts';
+import { assertTopology } from './assert-topology.ts';
+import type { OnDifference } from './assert-topology.ts';
+import { onOwnChannel, openConfirmChannel } from './connect.ts';
+import type { ConnectOptions } from './connect.ts';
+import { HealingConnection, asBrokerError } from './healing-connection.ts';
+import { HeartbeatPace } from './heartbeat-pace.ts';
+import { deadLetterMessage, eventMessage, heartbeatMessage } from './messages.ts';
+import type { OutgoingMessage } from './messages.ts';
+import { Publisher } from './publisher.ts';
+import { Subscription } from './subscription.ts';
+import { queueNames, topologyOf } from './topology.ts';
+import type { QueueNames, TopologyOptions } from './topology.ts';
+import { within } from './within.ts';
+
+export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
+  readonly log: BrokerLog;
+  /** What to do where a queue or the exchange exists and is declared differently; `refuse` unless said otherwise. */
+  readonly onDifference?: OnDifference;
+  /** How long a confirm may take before the connection counts as broken; 30 s unless said otherwise. */
+  readonly confirmTimeoutMs?: number;
+}
+
+const CONFIRM_TIMEOUT_MS = 30_000;
+const QUEUE_DEPTH_TIMEOUT_MS = 5_000;
+
+/** The broker of production: RabbitMQ 3.10 or newer. Nothing is connected before `open`. */
+export function createRabbitMqBroker(options: RabbitMqOptions): Broker {
+  return new RabbitMqBroker(options);
+}
+
+/**
+ * Two connections, since RabbitMQ stops reading from one that publishes while an alarm is on, and with it the acknowledgements on it.
+ * The consuming one is opened by the first `consume`.
+ */
+class RabbitMqBroker implements Broker {
+  readonly #options: RabbitMqOptions;
+  readonly #queues: QueueNames;
+  readonly #publishing: HealingConnection;
+  readonly #consuming: HealingConnection;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #pace = new HeartbeatPace();
+  #publisher: Publisher | undefined;
+  #consumingOpened = false;
+  #heartbeatUnderWay = false;
+  #position = 0;
+
+  constructor(options: RabbitMqOptions) {
+    this.#options = options;
+    this.#queues = queueNames(options.prefix);
+    this.#publishing = new HealingConnection(options, `order-search ${options.prefix} publishing`, {
+      prepare: (model) => this.#preparePublishing(model),
+      lost: (reason) => {
+        this.#publisher?.abandon(reason);
+        this.#publisher = undefined;
+      },
+    });
+    this.#consuming = new HealingConnection(options, `order-search ${options.prefix} consuming`, {
+      prepare: (model) => this.#prepareConsuming(model),
+      lost: (reason) => {
+        for (const subscription of [...this.#subscriptions]) this.#loseSubscription(subscription, reason);
+      },
+    });
+  }
+
+  async open(): Promise<void> {
+    await this.#publishing.open();
+  }
+
+  async consume(options: ConsumeOptions, handlers: LiveHandlers): Promise<LiveSubscription> {
+    if ([...this.#subscriptions].some(({ cancelled }) => !cancelled))
+      throw new Error('the live queue is being consumed already');
+    const subscription = this.#newSubscription(options, handlers);
+    this.#subscriptions.add(subscription);
+    try {
+      if (this.#consumingOpened) await subscription.attach(this.#consuming.get());
+      else await this.#consuming.open();
+      this.#consumingOpened = true;
+      return subscription;
+    } catch (error) {
+      this.#subscriptions.delete(subscription);
+      throw asBrokerError(error);
+    }
+  }
+
+  async publish(events: readonly OutgoingEvent[]): Promise<void> {
+    const outcomes = await Promise.allSettled(
+      events.map((event) => this.#send(eventMessage(this.#options.exchange, event))),
+    );
+    const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [asError(outcome.reason)] : []));
+    // Trying again does not help an unroutable event: that comes first.
+    const failure = failures.find((error) => error instanceof UnroutableError) ?? failures[0];
+    if (failure !== undefined) throw failure;
+  }
+
+  async publishHeartbeat(publishedAt: Date): Promise<void> {
+    if (this.#heartbeatUnderWay) return;
+    this.#heartbeatUnderWay = true;
+    try {
+      if (!(await this.#pace.isDue(performance.now(), () => this.queueDepth()))) return;
+      this.#pace.sent(publishedAt.getTime(), performance.now());
+      await this.#sendToOwnQueue(heartbeatMessage(this.#queues.live, publishedAt));
+    } finally {
+      this.#heartbeatUnderWay = false;
+    }
+  }
+
+  async deadLetter(letter: DeadLetter): Promise<void> {
+    await this.#sendToOwnQueue(deadLetterMessage(this.#queues.deadLetters, letter));
+  }
+
+  async queueDepth(): Promise<number> {
+    // RabbitMQ does not read the question either.
+    this.#refuseWhileBlocked();
+    const model = this.#publishing.get();
+    const look = onOwnChannel(model, (channel) => channel.checkQueue(this.#queues.live));
+    try {
+      return (await within(look, QUEUE_DEPTH_TIMEOUT_MS, 'counting the live queue')).messageCount;
+    } catch (error) {
+      throw asBrokerError(error);
+    }
+  }
+
+  health(): PartHealth {
+    const publishing = this.#publishing.health();
+    const consuming: PartHealth = this.#consumingOpened ? this.#consuming.health() : { state: 'up' };
+    const parts = [publishing, consuming];
+    const state = (['down', 'degraded'] as const).find((worst) => parts.some((part) => part.state === worst)) ?? 'up';
+    const reasons = new Set(parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
+    const details = { publishing: publishing.state, consuming: this.#consumingOpened ? consuming.state : 'not opened' };
+    return { state, ...(reasons.size === 0 ? {} : { reason: [...reasons].join('; ') }), details };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
+    this.#subscriptions.clear();
+    await Promise.all([this.#consuming.close(), this.#publishing.close()]);
+  }
+
+  async #preparePublishing(model: ChannelModel): Promise<void> {
+    await this.#assertTopology(model);
+    const channel = await openConfirmChannel(model, (reason) => {
+      this.#publishing.drop(model, reason);
+    });
+    this.#publisher = new Publisher(channel, this.#options.confirmTimeoutMs ?? CONFIRM_TIMEOUT_MS, (reason) => {
+      // An alarm ends by itself, and a new connection would meet the same one.
+      if (this.#publishing.blockedBy === undefined) this.#publishing.drop(model, reason);
+    });
+  }
+
+  async #prepareConsuming(model: ChannelModel): Promise<void> {
+    await this.#assertTopology(model);
+    for (const subscription of this.#subscriptions) {
+      if (!subscription.cancelled) await subscription.attach(model);
+    }
+  }
+
+  async #assertTopology(model: ChannelModel): Promise<void> {
+    await assertTopology(model, topologyOf(this.#options), this.#options.onDifference ?? 'refuse', this.#options.log);
+  }
+
+  #newSubscription(options: ConsumeOptions, handlers: LiveHandlers): Subscription {
+    const subscription: Subscription = new Subscription(
+      {
+        queue: this.#queues.live,
+        prefetch: options.prefetch,
+        nextPosition: () => (this.#position += 1),
+        broken: (model, reason) => {
+          this.#consuming.drop(model, reason);
+        },
+        ended: () => {
+          this.#subscriptions.delete(subscription);
+        },
+      },
+      {
+        onDelivery: (delivery) => {
+          this.#pace.delivered(delivery);
+          handlers.onDelivery(delivery);
+        },
+        onLost: (reason) => {
+          handlers.onLost(reason);
+        },
+      },
+    );
+    return subscription;
+  }
+
+  /** One that was cancelled is not taken up again. */
+  #loseSubscription(subscription: Subscription, reason: string): void {
+    if (subscription.cancelled) this.#subscriptions.delete(subscription);
+    subscription.lost(reason);
+  }
+
+  async #send(message: OutgoingMessage): Promise<void> {
+    this.#publishing.get();
+    this.#refuseWhileBlocked();
+    if (this.#publisher === undefined) throw new BrokerUnavailableError('the publishing channel is gone');
+    await this.#publisher.publish(message);
+  }
+
+  /** A queue of ours that is gone is not the message's fault: the next connection declares it anew. */
+  async #sendToOwnQueue(message: OutgoingMessage): Promise<void> {
+    const model = this.#publishing.get();
+    try {
+      await this.#send(message);
+    } catch (error) {
+      if (!(error instanceof UnroutableError)) throw error;
+      this.#publishing.drop(model, error.message);
+      throw new BrokerUnavailableError(error.message, { cause: error });
+    }
+  }
+
+  #refuseWhileBlocked(): void {
+    const alarm = this.#publishing.blockedBy;
+    if (alarm !== undefined) throw new BrokerUnavailableError(`RabbitMQ takes no messages: ${alarm}`);
+  }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}

@@ -1,0 +1,82 @@
+/** One `basic.ack` or `basic.nack` to send. `multiple`: it stands for every unsettled tag up to this one. */
+export interface Instruction {
+  readonly tag: number;
+  readonly multiple: boolean;
+}
+
+/** To be sent in this order: acknowledgements first. */
+export interface ReturnInstructions {
+  readonly acknowledge: readonly Instruction[];
+  readonly giveBack: readonly Instruction[];
+}
+
+/**
+ * Which deliveries of one channel are unsettled, and how to settle them with few frames although batches end in any order.
+ * What is settled at the head goes out as one `multiple` acknowledgement; what is settled behind an unsettled delivery is held
+ * until the head reaches it or `flush` is called. Tags that are unknown, or settled before, are ignored, since RabbitMQ closes the
+ * channel over them. Pure: it sends nothing itself.
+ */
+export class SettlementLedger {
+  /** In the order of delivery (a Map keeps the order of insertion). The broker knows of what is not here any more. */
+  readonly #states = new Map<number, 'unsettled' | 'held'>();
+  #held = 0;
+
+  /** Neither settled nor given back. */
+  get unsettled(): number {
+    return this.#states.size - this.#held;
+  }
+
+  /** Settled, the acknowledgement not yet sent. */
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Tags must grow. */
+  delivered(tag: number): void {
+    this.#states.set(tag, 'unsettled');
+  }
+
+  settle(tags: readonly number[]): readonly Instruction[] {
+    for (const tag of tags) {
+      if (this.#states.get(tag) !== 'unsettled') continue;
+      this.#states.set(tag, 'held');
+      this.#held += 1;
+    }
+    return this.#takeHead((tag) => this.#states.get(tag) === 'held');
+  }
+
+  /** Acknowledges what is held. */
+  flush(): readonly Instruction[] {
+    if (this.#held === 0) return [];
+    const held = [...this.#states].filter(([, state]) => state === 'held').map(([tag]) => tag);
+    return this.#takeEach(held);
+  }
+
+  giveBack(tags: readonly number[]): ReturnInstructions {
+    const acknowledge = this.flush();
+    const returned = new Set(tags);
+    const head = this.#takeHead((tag) => returned.has(tag));
+    return { acknowledge, giveBack: [...head, ...this.#takeEach([...returned])] };
+  }
+
+  /** One frame for the longest run at the head that belongs. Whatever came before it the broker knows already. */
+  #takeHead(belongs: (tag: number) => boolean): Instruction[] {
+    const head: number[] = [];
+    for (const tag of this.#states.keys()) {
+      if (!belongs(tag)) break;
+      head.push(tag);
+    }
+    for (const tag of head) this.#remove(tag);
+    const last = head.at(-1);
+    return last === undefined ? [] : [{ tag: last, multiple: head.length > 1 }];
+  }
+
+  #takeEach(tags: readonly number[]): Instruction[] {
+    return tags.filter((tag) => this.#remove(tag)).map((tag) => ({ tag, multiple: false }));
+  }
+
+  #remove(tag: number): boolean {
+    if (this.#states.get(tag) === 'held') this.#held -= 1;
+    return this.#states.delete(tag);
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * What the service declares in RabbitMQ (contract §4), as data. `assert-topology.ts` declares it.
+ */
+export interface Topology {
+  readonly exchange: ExchangeDeclaration;
+  readonly queues: readonly QueueDeclaration[];
+  readonly bindings: readonly BindingDeclaration[];
+}
+
+export interface ExchangeDeclaration {
+  readonly name: string;
+  readonly type: 'topic';
+}
+
+/** Always durable, neither exclusive nor auto-deleted. */
+export interface QueueDeclaration {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, string | number | boolean>>;
+  /** Arguments that may differ from what is declared: the service warns and works on with the server's value. */
+  readonly mayDiffer: readonly string[];
+}
+
+export interface BindingDeclaration {
+  readonly queue: string;
+  readonly exchange: string;
+  readonly key: string;
+}
+
+export interface TopologyOptions {
+  readonly prefix: string;
+  readonly exchange: string;
+  readonly bindingKeys: readonly string[];
+  readonly singleActiveConsumer: boolean;
+  readonly deliveryLimit: number;
+  /** As RabbitMQ writes it: `30D`. */
+  readonly historyMaxAge: string;
+  readonly historyMaxBytes?: number;
+}
+
+export interface QueueNames {
+  readonly live: string;
+  readonly history: string;
+  readonly deadLetters: string;
+}
+
+export function queueNames(prefix: string): QueueNames {
+  return { live: `${prefix}.projector`, history: `${prefix}.history`, deadLetters: `${prefix}.dead-letters` };
+}
+
+/** The dead-letter queue comes first, so that it is there before anything can be dead-lettered. */
+export function topologyOf(options: TopologyOptions): Topology {
+  const names = queueNames(options.prefix);
+  const bound = [names.live, names.history];
+  return {
+    exchange: { name: options.exchange, type: 'topic' },
+    queues: [deadLetterQueue(names), liveQueue(names, options), historyStream(names, options)],
+    bindings: bound.flatMap((queue) => options.bindingKeys.map((key) => ({ queue, exchange: options.exchange, key }))),
+  };
+}
+
+function deadLetterQueue(names: QueueNames): QueueDeclaration {
+  return { name: names.deadLetters, arguments: { 'x-queue-type': 'quorum' }, mayDiffer: [] };
+}
+
+function liveQueue(names: QueueNames, options: TopologyOptions): QueueDeclaration {
+  return {
+    name: names.live,
+    arguments: {
+      'x-queue-type': 'quorum',
+      ...(options.singleActiveConsumer ? { 'x-single-active-consumer': true } : {}),
+      // Unset it is 20 on RabbitMQ 4 and none on 3.
+      'x-delivery-limit': options.deliveryLimit,
+      'x-dead-letter-exchange': '',
+      'x-dead-letter-routing-key': names.deadLetters,
+      'x-dead-letter-strategy': 'at-least-once',
+      // RabbitMQ falls back to at-most-once without it.
+      'x-overflow': 'reject-publish',
+    },
+    mayDiffer: [],
+  };
+}
+
+function historyStream(names: QueueNames, options: TopologyOptions): QueueDeclaration {
+  return {
+    name: names.history,
+    arguments: {
+      'x-queue-type': 'stream',
+      'x-max-age': options.historyMaxAge,
+      ...(options.historyMaxBytes === undefined ? {} : { 'x-max-length-bytes': options.historyMaxBytes }),
+    },
+    mayDiffer: ['x-max-age'],
+  };
+}
