@@ -7,7 +7,7 @@ import { PART_STATES } from '../observability/health.ts';
 const instant = z.iso.datetime();
 const cents = z.int();
 
-export const orderSchema = z
+const orderSchema = z
   .strictObject({
     orderId: z.string(),
     status: z.enum(READABLE_STATUSES),

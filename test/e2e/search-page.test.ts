@@ -1,0 +1,273 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
+import { createHttpApp } from '../../src/http/app.ts';
+import type { HttpDependencies } from '../../src/http/dependencies.ts';
+import { listen } from '../../src/http/server.ts';
+import type { HttpServer } from '../../src/http/server.ts';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import type { SearchPage } from '../../src/order-index/port.ts';
+import { FakeOrders, fakeDependencies, orderDocument } from '../unit/http/fake-orders.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+const ARGUMENTS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+];
+const PATIENCE_MS = 10_000;
+
+/** Keeps every change of the list from now on, so that one which lasted for a moment is seen too. */
+const RECORD_RESULTS = `
+  window.recorded = [];
+  const results = document.querySelector('#results');
+  new MutationObserver(() => window.recorded.push(results.innerText)).observe(results, { childList: true });
+`;
+
+describe('the search page', function () {
+  this.timeout(60_000);
+
+  let profile: string;
+  let browser: BrowserContext;
+  let server: HttpServer;
+  let page: Page;
+  let orders: FakeOrders;
+  /** What the browser complained about: broken scripts, and what the content security policy refused. */
+  let complaints: string[];
+
+  before(async () => {
+    profile = await mkdtemp(join(tmpdir(), 'search-page-'));
+    browser = await chromium.launchPersistentContext(profile, {
+      executablePath: CHROMIUM,
+      headless: true,
+      args: ARGUMENTS,
+    });
+    browser.setDefaultTimeout(PATIENCE_MS);
+  });
+
+  after(async () => {
+    await browser.close();
+    await rm(profile, { recursive: true, force: true });
+  });
+
+  beforeEach(() => {
+    orders = new FakeOrders();
+    complaints = [];
+  });
+
+  afterEach(async () => {
+    await page.close();
+    await server.close(0);
+    assert.deepEqual(complaints, []);
+  });
+
+  /** Serves the page over the orders and opens it. */
+  async function open(address = '/', replaced: Partial<HttpDependencies> = {}): Promise<void> {
+    server = await listen(createHttpApp(fakeDependencies(orders, replaced)), { host: '127.0.0.1', port: 0 });
+    page = await browser.newPage();
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('console', (message) => {
+      const expected = message.text().startsWith('Failed to load resource: the server responded with a status of');
+      if (message.type() === 'error' && !expected) complaints.push(message.text());
+    });
+    await page.goto(`http://127.0.0.1:${server.port}${address}`);
+  }
+
+  const box = () => page.getByRole('searchbox');
+  const cards = () => page.getByRole('list', { name: 'Orders' }).locator('> li');
+  const shown = (text: string) => page.getByText(text, { exact: true }).first().waitFor();
+  const shownIds = () => cards().getByRole('heading').allTextContents();
+
+  /** Waits until the query's own answer is there: the count alone may be that of the one before. */
+  async function countIs(text: string): Promise<void> {
+    await page.locator('#count', { hasText: new RegExp(`^${text}$`) }).waitFor();
+  }
+
+  describe('when a product is mistyped', () => {
+    it('finds and marks it while typing, and keeps the text in the address', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Coat Hanger'] }));
+      await open();
+      await countIs('2 orders');
+      await box().pressSequentially('lantren');
+      await countIs('1 order');
+      assert.equal(await page.locator('mark').textContent(), 'Lantern');
+      assert.equal(new URL(page.url()).searchParams.get('q'), 'lantren');
+    });
+  });
+
+  describe('when it is opened with an address that was shared', () => {
+    it('shows the same text, filters and orders', async () => {
+      orders.add(
+        orderDocument('A-1'),
+        orderDocument('A-2', { status: 'paid' }),
+        orderDocument('A-3', { status: 'paid' }),
+      );
+      await open('/?q=A-2&status=paid');
+      await countIs('1 order');
+      assert.equal(await box().inputValue(), 'A-2');
+      assert.equal(await page.getByRole('checkbox', { name: 'Paid', exact: true }).isChecked(), true);
+    });
+  });
+
+  describe('when a status is chosen', () => {
+    it('narrows the orders by keyboard, and the way back undoes it', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { status: 'paid' }));
+      await open();
+      await countIs('2 orders');
+      await box().focus();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Space');
+      await countIs('1 order');
+      assert.deepEqual(await shownIds(), ['A-2']);
+      await page.goBack();
+      await countIs('2 orders');
+      assert.equal(await page.getByRole('checkbox', { name: 'Paid', exact: true }).isChecked(), false);
+    });
+  });
+
+  describe('when an order arrives or changes', () => {
+    it('shows it by itself, and leaves alone what is being read', async () => {
+      orders.add(orderDocument('A-1'));
+      await open();
+      await countIs('1 order');
+      await page.getByText('Details').click();
+      orders.add(orderDocument('A-2', { customerName: 'Ann Newcomer' }));
+      await shown('Ann Newcomer');
+      await countIs('2 orders');
+      assert.equal(await page.locator('details[open]').count(), 1);
+      orders.documents[1] = orderDocument('A-1', { status: 'shipped', version: 2 });
+      await shown('shipped');
+      assert.equal(await page.locator('details[open]').count(), 1);
+    });
+  });
+
+  describe('when there are more orders than a page', () => {
+    it('shows more by cursor, each once, to the last', async () => {
+      for (let n = 1; n <= 45; n++) orders.add(orderDocument(`A-${n}`));
+      await open();
+      await countIs('45 orders');
+      const more = page.getByRole('button', { name: 'Show more' });
+      await more.click();
+      await cards().nth(39).waitFor();
+      await more.click();
+      await cards().nth(44).waitFor();
+      await more.waitFor({ state: 'hidden' });
+      assert.deepEqual(
+        await shownIds(),
+        Array.from({ length: 45 }, (_, at) => `A-${45 - at}`),
+      );
+    });
+  });
+
+  describe('when an older answer comes after a newer one', () => {
+    it('keeps the newer one', async () => {
+      const late = Promise.withResolvers<SearchPage>();
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Coat Hanger'] }));
+      await open('/', {
+        search: (query) => (query.q === 'coat' ? late.promise : Promise.resolve(orders.search(query))),
+      });
+      await countIs('2 orders');
+      const asked = page.waitForRequest((request) => request.url().includes('q=coat'));
+      await box().fill('coat');
+      await asked;
+      await box().fill('lantern');
+      await countIs('1 order');
+      await page.evaluate(RECORD_RESULTS);
+      late.resolve(orders.search({ q: 'coat', sort: 'relevance', size: 20 }));
+      // By the time of the next refresh the late answer has long arrived.
+      await page.waitForResponse((response) => response.url().includes('q=lantern'));
+      assert.deepEqual(await shownIds(), ['A-1']);
+      assert.deepEqual(await page.evaluate('window.recorded'), []);
+    });
+  });
+
+  describe('when texts look like HTML', () => {
+    it('shows them as they are', async () => {
+      const name = '<img src=x onerror="alert(1)"> & <b>Lantern</b>';
+      orders.add(orderDocument(`<i>`, { itemNames: [name], customerName: "O'Neil &lt;", tags: ['<u>'] }));
+      await open('/?q=lantern');
+      await countIs('1 order');
+      assert.equal(await page.locator('.items li').textContent(), name);
+      assert.equal(await page.locator('.items mark').textContent(), 'Lantern');
+      assert.equal(await page.locator('.name').textContent(), "O'Neil &lt;");
+      assert.equal(await page.locator('#results').locator('img, b, i, u').count(), 0);
+    });
+  });
+
+  describe('when nothing is found', () => {
+    it('says so and what to do', async () => {
+      orders.add(orderDocument('A-1'));
+      await open('/?q=zebra');
+      await shown('Nothing found for “zebra”');
+      await shown('Try fewer or other words, or take a filter away.');
+    });
+  });
+
+  describe('when the index is lost and comes back', () => {
+    it('says so, keeps what is shown, and goes on by itself', async () => {
+      let lost = false;
+      orders.add(orderDocument('A-1'));
+      await open('/', {
+        search: (query) =>
+          lost ? Promise.reject(new IndexUnavailableError('gone')) : Promise.resolve(orders.search(query)),
+      });
+      await countIs('1 order');
+      lost = true;
+      await page.getByRole('alert').waitFor();
+      assert.match((await page.getByRole('alert').textContent()) ?? '', /does not answer at the moment/);
+      assert.equal(await cards().count(), 1);
+      lost = false;
+      orders.add(orderDocument('A-2'));
+      await countIs('2 orders');
+      await page.getByRole('alert').waitFor({ state: 'hidden' });
+    });
+  });
+
+  describe('when the index lags behind', () => {
+    it('says how old the answer is, in words and not by colour alone', async () => {
+      let lagSeconds = 0.4;
+      await open('/', { freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds }) });
+      await page.getByText(/^As of \d s ago$/).waitFor();
+      lagSeconds = 42;
+      await page.getByText(/^Lagging: as of 4\d s ago$/).waitFor();
+    });
+  });
+
+  describe('when the service asks who is calling', () => {
+    it('takes a token, and shows orders with it', async () => {
+      orders.add(orderDocument('A-1'));
+      await open('/', {
+        authenticate: (authorization) =>
+          Promise.resolve(
+            authorization === 'Bearer good-token'
+              ? { kind: 'caller', caller: { role: 'support', sub: 'me' } }
+              : { kind: 'refused', reason: 'A bearer token is needed.' },
+          ),
+      });
+      await page.getByLabel('Access token').fill('good-token');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await countIs('1 order');
+      assert.equal(await page.getByLabel('Access token').isVisible(), false);
+    });
+  });
+
+  describe('when the window is as narrow as a phone', () => {
+    it('needs no scrolling sideways, whatever the texts', async () => {
+      const long = 'x'.repeat(256);
+      orders.add(
+        orderDocument(long, { customerName: long, customerId: long, itemNames: [long], tags: [long], skus: [long] }),
+      );
+      await open();
+      await page.setViewportSize({ width: 360, height: 700 });
+      await countIs('1 order');
+      await page.getByText('Details').click();
+      const overflow = await page.evaluate(
+        'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+      );
+      assert.equal(overflow, 0);
+    });
+  });
+});

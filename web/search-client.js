@@ -1,0 +1,65 @@
+/**
+ * @typedef {{ sku: string, name: string, quantity: number, unitPriceCents: number }} Item
+ * @typedef {{
+ *   orderId: string, status: string, customerId: string, customerName: string, customerEmail?: string, sellerId: string,
+ *   items: Item[], itemNames: string[], skus: string[], tags: string[], currency: string,
+ *   totalCents: number, paidCents: number, refundedCents: number, netCents: number,
+ *   placedAt: string, paidAt?: string, shippedAt?: string, deliveredAt?: string, cancelledAt?: string,
+ *   updatedAt: string, version: number,
+ * }} Order
+ * @typedef {{ order: Order, score: number | null, highlights: Record<string, string[]> }} Hit
+ * @typedef {{ total: number, hits: Hit[], nextCursor: string | null, asOf: string, lagSeconds: number }} SearchAnswer
+ * @typedef {{ q: string, status: string[], sort: string }} Query
+ */
+
+const TOKEN_KEY = 'order-search-token';
+
+/** An answer that is no success; `status` is 0 where there was no answer at all. */
+export class SearchProblem extends Error {
+  /**
+   * @param {number} status
+   * @param {string} detail
+   */
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/** Keeps the caller's token for this tab. @param {string} token */
+export function signIn(token) {
+  sessionStorage.setItem(TOKEN_KEY, token);
+}
+
+/**
+ * The query as URL parameters, without what is left to its default.
+ * @param {Query} query
+ */
+export function toParameters(query) {
+  const parameters = new URLSearchParams();
+  if (query.q.trim() !== '') parameters.set('q', query.q);
+  for (const status of query.status) parameters.append('status', status);
+  if (query.sort !== '') parameters.set('sort', query.sort);
+  return parameters;
+}
+
+/**
+ * @param {Query} query
+ * @param {{ size: number, cursor?: string | undefined, signal: AbortSignal }} page
+ * @returns {Promise<SearchAnswer>}
+ * @throws {SearchProblem} or, when it was aborted, the signal's reason
+ */
+export async function search(query, { size, cursor, signal }) {
+  const parameters = toParameters(query);
+  parameters.set('size', String(size));
+  if (cursor) parameters.set('cursor', cursor);
+  const token = sessionStorage.getItem(TOKEN_KEY);
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(`search?${parameters}`, { signal, headers }).catch((error) => {
+    signal.throwIfAborted();
+    throw new SearchProblem(0, `The service does not answer (${error.message}).`);
+  });
+  if (response.ok) return response.json();
+  const problem = await response.json().catch(() => ({}));
+  throw new SearchProblem(response.status, problem.detail ?? `The service answered ${response.status}.`);
+}

@@ -1,0 +1,302 @@
+import { orderCard } from './order-card.js';
+import { SearchProblem, search, signIn, toParameters } from './search-client.js';
+
+/** @import { Hit, Query, SearchAnswer } from './search-client.js' */
+/** @typedef {'search' | 'refresh' | 'more'} Purpose */
+/** @typedef {{ purpose: Purpose, abort: AbortController }} Asking */
+
+const PAGE_SIZE = 20;
+/** The most that one request gives, so the most that a refresh can bring up to date. */
+const MAX_SIZE = 100;
+const TYPING_PAUSE_MS = 120;
+const REFRESH_MS = 2_500;
+/** Behind this the answers are said to lag. */
+const LAGGING_SECONDS = 5;
+
+/**
+ * @template {Element} T
+ * @param {string} selector
+ * @param {new () => T} type
+ * @returns {T}
+ */
+function find(selector, type) {
+  const node = document.querySelector(selector);
+  if (node instanceof type) return node;
+  throw new Error(`the page has no ${selector}`);
+}
+
+const page = {
+  form: find('#search-form', HTMLFormElement),
+  box: find('#q', HTMLInputElement),
+  sort: find('select[name=sort]', HTMLSelectElement),
+  count: find('#count', HTMLElement),
+  freshness: find('#freshness', HTMLElement),
+  announcement: find('#announcement', HTMLElement),
+  problem: find('#problem', HTMLElement),
+  signIn: find('#sign-in', HTMLFormElement),
+  token: find('#token', HTMLInputElement),
+  results: find('#results', HTMLElement),
+  empty: find('#empty', HTMLElement),
+  more: find('#more', HTMLButtonElement),
+};
+
+/** What is shown, and what is being asked. */
+const view = {
+  query: readAddress(),
+  /** @type {Hit[]} */
+  hits: [],
+  total: 0,
+  /** @type {string | null} */
+  nextCursor: null,
+  /** When the newest answer came, and how old it was then. @type {{ receivedAt: number, lagSeconds: number } | undefined} */
+  freshness: undefined,
+  /** The one request whose answer counts; all older ones are aborted. @type {Asking | undefined} */
+  asking: undefined,
+  signedOut: false,
+};
+
+/** @returns {Query} */
+function readAddress() {
+  const parameters = new URLSearchParams(location.search);
+  return { q: parameters.get('q') ?? '', status: parameters.getAll('status'), sort: parameters.get('sort') ?? '' };
+}
+
+/** @returns {Query} */
+function readForm() {
+  const data = new FormData(page.form);
+  return {
+    q: String(data.get('q') ?? ''),
+    status: data.getAll('status').map(String),
+    sort: String(data.get('sort') ?? ''),
+  };
+}
+
+/** @param {Query} query */
+function writeForm({ q, status, sort }) {
+  page.box.value = q;
+  page.sort.value = sort;
+  for (const box of statusBoxes()) box.checked = status.includes(box.value);
+}
+
+function statusBoxes() {
+  return /** @type {NodeListOf<HTMLInputElement>} */ (page.form.querySelectorAll('input[name=status]'));
+}
+
+/** @param {'push' | 'replace'} way */
+function writeAddress(way) {
+  const parameters = toParameters(view.query).toString();
+  const address = parameters === '' ? location.pathname : `?${parameters}`;
+  if (way === 'push') history.pushState(null, '', address);
+  else history.replaceState(null, '', address);
+}
+
+/**
+ * Asks the service. A newer question aborts an older one, so an old answer never replaces a newer one.
+ * @param {Purpose} purpose
+ */
+async function ask(purpose) {
+  view.asking?.abort.abort();
+  const asking = { purpose, abort: new AbortController() };
+  view.asking = asking;
+  if (purpose !== 'refresh') page.results.ariaBusy = 'true';
+  try {
+    const answer = await search(view.query, { ...pageFor(purpose), signal: asking.abort.signal });
+    if (view.asking === asking) show(purpose, answer);
+  } catch (error) {
+    if (view.asking === asking) showProblem(error);
+  } finally {
+    if (view.asking === asking) {
+      view.asking = undefined;
+      page.results.ariaBusy = 'false';
+    }
+  }
+}
+
+/** @param {Purpose} purpose */
+function pageFor(purpose) {
+  if (purpose === 'more') return { size: PAGE_SIZE, cursor: view.nextCursor ?? undefined };
+  if (purpose === 'search') return { size: PAGE_SIZE };
+  return { size: Math.min(MAX_SIZE, Math.max(PAGE_SIZE, view.hits.length)) };
+}
+
+/**
+ * @param {Purpose} purpose
+ * @param {SearchAnswer} answer
+ */
+function show(purpose, answer) {
+  page.problem.hidden = true;
+  page.signIn.hidden = true;
+  view.signedOut = false;
+  view.total = answer.total;
+  view.freshness = { receivedAt: performance.now(), lagSeconds: answer.lagSeconds };
+  const beforeMore = purpose === 'more' ? view.hits.length : 0;
+  // More is shown than a refresh can bring up to date: only the count and the freshness are.
+  if (purpose !== 'refresh' || view.hits.length <= MAX_SIZE) showHits(purpose, answer);
+  page.count.textContent = countText(view.total);
+  showEmpty();
+  showFreshness();
+  if (purpose === 'search') page.announcement.textContent = `${countText(view.total)} found`;
+  if (purpose === 'more') announceMore(beforeMore);
+}
+
+/**
+ * @param {Purpose} purpose
+ * @param {SearchAnswer} answer
+ */
+function showHits(purpose, { hits, nextCursor }) {
+  const known = new Set(view.hits.map(({ order }) => order.orderId));
+  const shown = purpose === 'more' ? [...view.hits, ...hits.filter(({ order }) => !known.has(order.orderId))] : hits;
+  const focused = document.activeElement;
+  const cards = cardsOf(shown, purpose === 'refresh');
+  view.hits = shown;
+  view.nextCursor = nextCursor;
+  page.more.hidden = nextCursor === null;
+  place(cards);
+  if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus();
+}
+
+/**
+ * The cards of these hits; those that are shown already and have not changed are kept as they are.
+ * @param {Hit[]} hits
+ * @param {boolean} markNew
+ */
+function cardsOf(hits, markNew) {
+  const before = new Map(
+    [...page.results.children].map((card) => [/** @type {HTMLElement} */ (card).dataset['orderId'], card]),
+  );
+  const shown = new Map(view.hits.map((hit) => [hit.order.orderId, JSON.stringify([hit.order, hit.highlights])]));
+  return hits.map((hit) => {
+    const old = before.get(hit.order.orderId);
+    if (old && shown.get(hit.order.orderId) === JSON.stringify([hit.order, hit.highlights])) return old;
+    const card = orderCard(hit);
+    if (old) keepOpen(old, card);
+    if (markNew) card.classList.add('new');
+    return card;
+  });
+}
+
+/**
+ * @param {Element} old
+ * @param {Element} card
+ */
+function keepOpen(old, card) {
+  const [before, after] = [old.querySelector('details'), card.querySelector('details')];
+  if (before && after) after.open = before.open;
+}
+
+/** Brings the list to these cards, moving no more than it must. @param {Element[]} cards */
+function place(cards) {
+  const wanted = new Set(cards);
+  for (const card of [...page.results.children]) if (!wanted.has(card)) card.remove();
+  cards.forEach((card, at) => {
+    const there = page.results.children[at];
+    if (there !== card) page.results.insertBefore(card, there ?? null);
+  });
+}
+
+/** @param {number} before */
+function announceMore(before) {
+  page.announcement.textContent = `${view.hits.length - before} more shown, ${view.hits.length} of ${countText(view.total)}`;
+  if (!page.more.hidden) return;
+  // The button that had the focus is gone: go on where reading goes on.
+  page.results.children[before]?.querySelector('summary')?.focus();
+}
+
+/** @param {number} total */
+function countText(total) {
+  return `${new Intl.NumberFormat().format(total)} ${total === 1 ? 'order' : 'orders'}`;
+}
+
+function showEmpty() {
+  page.empty.hidden = view.total > 0;
+  if (view.total > 0) return;
+  const { q, status } = view.query;
+  const asked = q.trim() !== '' || status.length > 0;
+  const what = q.trim() === '' ? 'No orders' : `Nothing found for “${q.trim()}”`;
+  find('#empty .what', HTMLElement).textContent = asked ? what : 'No orders yet';
+  find('#empty .advice', HTMLElement).textContent = asked
+    ? 'Try fewer or other words, or take a filter away.'
+    : 'They appear here by themselves as soon as their events arrive.';
+}
+
+function showFreshness() {
+  if (!view.freshness) return;
+  const seconds = Math.round(view.freshness.lagSeconds + (performance.now() - view.freshness.receivedAt) / 1_000);
+  const lagging = seconds > LAGGING_SECONDS;
+  page.freshness.textContent = `${lagging ? 'Lagging: as' : 'As'} of ${ageText(seconds)} ago`;
+  page.freshness.classList.toggle('lagging', lagging);
+}
+
+/** @param {number} seconds */
+function ageText(seconds) {
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3_600)} h`;
+}
+
+/** @param {unknown} error */
+function showProblem(error) {
+  if (!(error instanceof SearchProblem)) throw error;
+  view.signedOut = error.status === 401;
+  page.signIn.hidden = !view.signedOut;
+  page.problem.hidden = view.signedOut;
+  page.empty.hidden = true;
+  const again = error.status === 0 || error.status >= 500 ? ' Trying again by itself.' : '';
+  const text = `${error.message}${again}`;
+  const shown = find('#problem p', HTMLElement);
+  // An alert is read out whenever it changes; the same trouble every few seconds is not news.
+  if (shown.textContent !== text) shown.textContent = text;
+}
+
+/** @param {'push' | 'replace'} way */
+function queryChanged(way) {
+  const query = readForm();
+  if (toParameters(query).toString() === toParameters(view.query).toString() && page.problem.hidden) return;
+  view.query = query;
+  writeAddress(way);
+  void ask('search');
+}
+
+function start() {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
+  page.box.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      typing = undefined;
+      queryChanged('replace');
+    }, TYPING_PAUSE_MS);
+  });
+  page.form.addEventListener('change', (event) => event.target !== page.box && queryChanged('push'));
+  page.form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    clearTimeout(typing);
+    typing = undefined;
+    queryChanged('replace');
+  });
+  // While a new question is open, the cursor is that of the old one.
+  page.more.addEventListener('click', () => view.asking?.purpose !== 'search' && void ask('more'));
+  find('#problem button', HTMLButtonElement).addEventListener('click', () => void ask('search'));
+  page.signIn.addEventListener('submit', (event) => {
+    event.preventDefault();
+    signIn(page.token.value.trim());
+    page.token.value = '';
+    void ask('search');
+  });
+  addEventListener('popstate', () => {
+    view.query = readAddress();
+    writeForm(view.query);
+    void ask('search');
+  });
+  const refresh = () => {
+    const idle = typing === undefined && view.asking === undefined && !view.signedOut;
+    if (idle && document.visibilityState === 'visible') void ask('refresh');
+  };
+  document.addEventListener('visibilitychange', refresh);
+  setInterval(refresh, REFRESH_MS);
+  setInterval(showFreshness, 1_000);
+  writeForm(view.query);
+  void ask('search');
+}
+
+start();
