@@ -1,0 +1,154 @@
+import type { Client } from '@elastic/elasticsearch';
+import PQueue from 'p-queue';
+import { IndexUnavailableError } from '../port.ts';
+import type { WritePriority } from '../port.ts';
+import type { Breaker } from './breaker.ts';
+import type { BulkOperation } from './bulk-request.ts';
+import { splitByBytes } from './bulk-request.ts';
+import { serverTimeout } from './client.ts';
+import { classify, classifyThrown } from './errors.ts';
+import type { ErrorCause, Fault } from './errors.ts';
+
+/** What became of one operation. `too_large` does not come out of here: it has become `refused`. */
+export type BulkOutcome = { readonly kind: 'done' } | Exclude<Fault, { readonly kind: 'too_large' }>;
+
+export interface BulkWriter {
+  /** One outcome an operation, in the same order. Never throws for the world's or a document's fault. */
+  write(operations: readonly BulkOperation[], priority: WritePriority): Promise<BulkOutcome[]>;
+  /** Resolves when everything handed over has its outcome. */
+  drained(): Promise<void>;
+}
+
+export interface BulkWriterOptions {
+  readonly client: Client;
+  readonly breaker: Breaker;
+  /** Requests under way at once. */
+  readonly concurrency: number;
+  readonly requestTimeoutMs: number;
+  /** A request of several operations is split above this. */
+  readonly maxRequestBytes: number;
+}
+
+const PRIORITIES: Readonly<Record<WritePriority, number>> = { live: 3, repair: 2, rebuild: 1, rollups: 0 };
+
+/** The one prioritised lane of writes to Elasticsearch (design §3). */
+export function createBulkWriter({ breaker, concurrency, maxRequestBytes, ...sending }: BulkWriterOptions): BulkWriter {
+  const lane = new PQueue({ concurrency });
+  const sendGuarded = (request: readonly BulkOperation[]) =>
+    guarded(breaker, request, () => sendOrBisect(sending, request));
+  return {
+    async write(operations, priority) {
+      const requests = splitByBytes(operations, maxRequestBytes);
+      const options = { priority: PRIORITIES[priority] };
+      const outcomes = await Promise.all(requests.map((request) => lane.add(() => sendGuarded(request), options)));
+      return outcomes.flat();
+    },
+    drained: () => lane.onIdle(),
+  };
+}
+
+/** Tells the breaker of a request of which nothing got through because of the world, whatever form that took. */
+class NothingGotThrough extends IndexUnavailableError {
+  readonly outcomes: BulkOutcome[];
+  constructor(outcomes: BulkOutcome[], reason: string) {
+    super(reason);
+    this.outcomes = outcomes;
+  }
+}
+
+async function guarded(
+  breaker: Breaker,
+  operations: readonly BulkOperation[],
+  send: () => Promise<BulkOutcome[]>,
+): Promise<BulkOutcome[]> {
+  try {
+    return await breaker.run(async () => {
+      const outcomes = await send();
+      const [first] = outcomes;
+      if (first?.kind === 'unavailable' && outcomes.every(({ kind }) => kind === 'unavailable')) {
+        throw new NothingGotThrough(outcomes, first.reason);
+      }
+      return outcomes;
+    });
+  } catch (error) {
+    if (error instanceof NothingGotThrough) return error.outcomes;
+    if (error instanceof IndexUnavailableError)
+      return operations.map(() => ({ kind: 'unavailable', reason: error.message }));
+    throw error;
+  }
+}
+
+interface Sending {
+  readonly client: Client;
+  readonly requestTimeoutMs: number;
+}
+
+/**
+ * A request that is refused as a whole (one `_id` over 512 bytes is enough) says nothing of its other operations: it is halved
+ * until the culprit is alone. So is one that is too large.
+ */
+async function sendOrBisect(sending: Sending, operations: readonly BulkOperation[]): Promise<BulkOutcome[]> {
+  const answer = await send(sending, operations);
+  if (Array.isArray(answer)) return answer;
+  switch (answer.kind) {
+    case 'refused':
+    case 'too_large': {
+      if (operations.length === 1) return [settled(answer)];
+      const half = Math.ceil(operations.length / 2);
+      const first = await sendOrBisect(sending, operations.slice(0, half));
+      return [...first, ...(await sendOrBisect(sending, operations.slice(half)))];
+    }
+    case 'conflict':
+      return operations.map(() => ({
+        kind: 'unavailable',
+        reason: 'Elasticsearch answered 409 to a whole bulk request',
+      }));
+    case 'moved':
+    case 'unavailable':
+      return operations.map(() => answer);
+  }
+}
+
+interface BulkAnswer {
+  readonly items?: readonly Readonly<Record<string, { readonly status: number; readonly error?: ErrorCause }>>[];
+}
+
+/**
+ * `items.*.status` has to stay in the filter: with the errors alone the successes vanish and the rest no longer stands at its
+ * operation's place.
+ */
+const ANSWER_PARTS = 'took,errors,items.*.status,items.*.error';
+
+async function send(
+  { client, requestTimeoutMs }: Sending,
+  operations: readonly BulkOperation[],
+): Promise<BulkOutcome[] | Fault> {
+  const bulkBody = operations.map(({ ndjson }) => ndjson).join('');
+  const querystring = { filter_path: ANSWER_PARTS, timeout: serverTimeout(requestTimeoutMs) };
+  try {
+    const answer = await client.transport.request<BulkAnswer>({
+      method: 'POST',
+      path: '/_bulk',
+      bulkBody,
+      querystring,
+    });
+    const results = (answer.items ?? []).flatMap((item) => Object.values(item));
+    if (results.length === operations.length) return results.map(({ status, error }) => outcomeOf(status, error));
+    return {
+      kind: 'unavailable',
+      reason: `the bulk answer has ${results.length} items for ${operations.length} operations`,
+    };
+  } catch (thrown) {
+    return classifyThrown(thrown);
+  }
+}
+
+/** A delete of what is not there is 404 without an error. */
+function outcomeOf(status: number, error: ErrorCause | undefined): BulkOutcome {
+  if (status < 300 || (status === 404 && !error)) return { kind: 'done' };
+  return settled(classify(status, error));
+}
+
+function settled(fault: Fault): BulkOutcome {
+  return fault.kind === 'too_large' ? { kind: 'refused', reason: `too large: ${fault.reason}`, path: '' } : fault;
+}

@@ -1,0 +1,72 @@
+import type { Client } from '@elastic/elasticsearch';
+import type { OrderDocument } from '../../order/document.ts';
+import { IndexUnavailableError } from '../port.ts';
+import type { DocumentWrite, LoadResult, WriteOutcome, WritePriority, WriteTarget } from '../port.ts';
+import type { Breaker } from './breaker.ts';
+import { indexExternal } from './bulk-request.ts';
+import type { BulkOutcome, BulkWriter } from './bulk-writer.ts';
+import { MissingIndexError, unavailable } from './errors.ts';
+import { answered, multiGet } from './multi-get.ts';
+import type { AnsweredItem, MultiGet } from './multi-get.ts';
+import { isReadable } from './search-query.ts';
+
+/** The documents of a generation, whole and in real time. Of an order that could not be looked up nothing is known: never "new". */
+export async function loadDocuments(
+  client: Client,
+  writes: Breaker,
+  from: WriteTarget,
+  orderIds: readonly string[],
+): Promise<LoadResult> {
+  const ids = [...new Set(orderIds)];
+  try {
+    const items = await writes.look(() =>
+      read(client, `loading from ${from.generation}`, { index: from.generation, ids, realtime: true }),
+    );
+    const found = items.flatMap((item, position) =>
+      item.kind === 'found' ? [[ids[position] ?? '', item.source] as const] : [],
+    );
+    return { kind: 'loaded', documents: new Map(found) };
+  } catch (error) {
+    if (error instanceof MissingIndexError) return { kind: 'moved', reason: error.message };
+    if (error instanceof IndexUnavailableError) return { kind: 'unavailable', reason: error.message };
+    throw error;
+  }
+}
+
+async function read(client: Client, doing: string, get: MultiGet): Promise<AnsweredItem<OrderDocument>[]> {
+  try {
+    return answered(await multiGet<OrderDocument>(client, get));
+  } catch (thrown) {
+    throw unavailable(doing, thrown);
+  }
+}
+
+export async function writeDocuments(
+  writer: BulkWriter,
+  target: WriteTarget,
+  writes: readonly DocumentWrite[],
+  priority: WritePriority,
+): Promise<WriteOutcome[]> {
+  const operations = writes.map(({ orderId, version, document }) =>
+    indexExternal(target.address, orderId, version, document),
+  );
+  return (await writer.write(operations, priority)).map(writeOutcome);
+}
+
+function writeOutcome(outcome: BulkOutcome): WriteOutcome {
+  if (outcome.kind === 'done') return { kind: 'written' };
+  return outcome.kind === 'conflict' ? { kind: 'present' } : outcome;
+}
+
+/** Through the read alias and without real time: what a reader has seen stays seen over a swap. @throws IndexUnavailableError */
+export async function getVisible(
+  client: Client,
+  searches: Breaker,
+  alias: string,
+  orderId: string,
+): Promise<OrderDocument | undefined> {
+  const [item] = await searches.run(() =>
+    read(client, 'reading an order', { index: alias, ids: [orderId], realtime: false }),
+  );
+  return item?.kind === 'found' && isReadable(item.source) ? item.source : undefined;
+}

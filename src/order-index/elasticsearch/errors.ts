@@ -1,0 +1,143 @@
+import { errors } from '@elastic/elasticsearch';
+import { IndexUnavailableError } from '../port.ts';
+
+/**
+ * Whose fault a failure is (design §2, "Outage is not poison"): the one place that decides it. Whatever is not known to be the
+ * document's own fault is the world's.
+ */
+export type Fault =
+  /** This version or a newer one, or another document under a `create`, is there already. */
+  | { readonly kind: 'conflict' }
+  /** The document's (of a whole request: one of its documents') own fault. `path` names the field where known. */
+  | { readonly kind: 'refused'; readonly reason: string; readonly path: string }
+  /** The request's body is over the server's limit. */
+  | { readonly kind: 'too_large'; readonly reason: string }
+  /** The index or alias is gone, or is write-blocked for a swap. */
+  | { readonly kind: 'moved'; readonly reason: string }
+  | { readonly kind: 'unavailable'; readonly reason: string };
+
+/** An `error` as Elasticsearch has it in answers, bulk items and `_mget` documents. */
+export interface ErrorCause {
+  readonly type: string;
+  readonly reason?: string | null;
+  readonly caused_by?: ErrorCause;
+}
+
+const MAX_REASON_LENGTH = 500;
+
+/** Elasticsearch answers these with 400 or 404 though no document is at fault. */
+const WORLDS_FAULT = new Set([
+  'index_closed_exception',
+  'shard_not_found_exception',
+  'no_shard_available_action_exception',
+]);
+/** A write block, set by a swap (design §2); other blocks are an operator's or the disk watermark's. */
+const WRITE_BLOCK = 'FORBIDDEN/8/index write (api)';
+
+/** Classifies a refusal by its HTTP status and error: of one bulk item, of one document of `_mget`, or of a whole request. */
+export function classify(status: number, error: ErrorCause | undefined): Fault {
+  const reason = describeCause(status, error);
+  if (status === 401 || status === 403) return forbidden(error, reason);
+  if (status === 409) return { kind: 'conflict' };
+  if (status === 413) return { kind: 'too_large', reason };
+  if (status === 404 && isMissingIndex(error)) return { kind: 'moved', reason };
+  const refused = status === 400 && error !== undefined && !WORLDS_FAULT.has(error.type) && !isAmbiguousAlias(error);
+  return refused ? { kind: 'refused', reason, path: fieldOf(error) } : { kind: 'unavailable', reason };
+}
+
+/**
+ * Classifies what the client threw for a whole request. `refused` then means that something in the request is at fault.
+ * Anything but the client's own errors is a bug and is thrown again.
+ */
+export function classifyThrown(thrown: unknown): Fault {
+  if (thrown instanceof errors.ResponseError) return classify(thrown.statusCode ?? 0, causeOf(thrown.body));
+  if (thrown instanceof errors.ConfigurationError || thrown instanceof errors.SerializationError) throw thrown;
+  if (!(thrown instanceof errors.ElasticsearchClientError)) throw thrown;
+  return { kind: 'unavailable', reason: shorten(`${describeTransport(thrown)}: ${thrown.message}`) };
+}
+
+/** The `error` of an answer's body, where it has Elasticsearch's shape; a proxy's page has none. */
+export function causeOf(body: unknown): ErrorCause | undefined {
+  const error = isRecord(body) ? body['error'] : undefined;
+  return isRecord(error) && typeof error['type'] === 'string' ? (error as unknown as ErrorCause) : undefined;
+}
+
+/** The error type of what the client threw, such as `resource_already_exists_exception`. */
+export function thrownType(thrown: unknown): string | undefined {
+  return thrown instanceof errors.ResponseError ? causeOf(thrown.body)?.type : undefined;
+}
+
+export function isMissingIndex(error: ErrorCause | undefined): boolean {
+  return error?.type === 'index_not_found_exception';
+}
+
+/** The index or alias that a read goes to does not exist. */
+export class MissingIndexError extends IndexUnavailableError {}
+
+/** For reads: what the client threw, as the port's error; bugs are thrown as they are. */
+export function unavailable(doing: string, thrown: unknown): IndexUnavailableError {
+  if (thrown instanceof IndexUnavailableError) return thrown;
+  const fault = classifyThrown(thrown);
+  const said = `${doing}: ${'reason' in fault ? fault.reason : 'conflict'}`;
+  if (fault.kind === 'moved') return new MissingIndexError(said, { cause: thrown });
+  return new IndexUnavailableError(said, { cause: thrown });
+}
+
+/** Why, in a sentence; never more than a few hundred characters, since it may quote a value. */
+export function describeCause(status: number, error: ErrorCause | undefined): string {
+  if (!error) return `Elasticsearch answered ${status}`;
+  const chain: string[] = [];
+  for (const { type, reason } of causesOf(error)) {
+    const isSaid = typeof reason === 'string' && chain.some((before) => before.includes(reason));
+    if (!isSaid) chain.push(`${type}: ${reason ?? ''}`);
+  }
+  return shorten(chain.join('; '));
+}
+
+function forbidden(error: ErrorCause | undefined, reason: string): Fault {
+  if (error?.type !== 'cluster_block_exception') {
+    return { kind: 'unavailable', reason: `Elasticsearch refuses the service's credentials or privileges: ${reason}` };
+  }
+  return error.reason?.includes(WRITE_BLOCK) === true ? { kind: 'moved', reason } : { kind: 'unavailable', reason };
+}
+
+/** Someone put our write alias on a second index: an operator's mistake, not the document's. */
+function isAmbiguousAlias(error: ErrorCause): boolean {
+  return error.type === 'illegal_argument_exception' && /no write index|more than one ind/.test(error.reason ?? '');
+}
+
+/** Elasticsearch names the field inside its message only, in one of these ways. */
+const FIELD_IN_REASON = [
+  /failed to parse field \[([^\]]+)\]/,
+  /object mapping for \[([^\]]+)\]/,
+  /immense term in field="([^"]+)"/,
+  /\bfield \[([^\]]+)\]/,
+];
+
+function fieldOf(error: ErrorCause): string {
+  for (const { reason } of causesOf(error)) {
+    for (const pattern of FIELD_IN_REASON) {
+      const field = pattern.exec(reason ?? '')?.[1];
+      if (field !== undefined) return field;
+    }
+  }
+  return '';
+}
+
+function causesOf(error: ErrorCause): ErrorCause[] {
+  return [error, ...(error.caused_by ? causesOf(error.caused_by) : [])];
+}
+
+function describeTransport(error: errors.ElasticsearchClientError): string {
+  if (error instanceof errors.TimeoutError) return 'Elasticsearch did not answer in time';
+  if (error instanceof errors.ProductNotSupportedError) return 'what answers is not Elasticsearch';
+  return error instanceof errors.DeserializationError ? 'the answer is not JSON' : 'no connection to Elasticsearch';
+}
+
+function shorten(text: string): string {
+  return text.length > MAX_REASON_LENGTH ? `${text.slice(0, MAX_REASON_LENGTH)}…` : text;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

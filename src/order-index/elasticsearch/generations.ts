@@ -1,0 +1,210 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Client, estypes } from '@elastic/elasticsearch';
+import type { Logger } from '../../observability/logging.ts';
+import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
+import type { Registry } from '../port.ts';
+import { READ } from './client.ts';
+import { describeCause, causeOf, thrownType, unavailable } from './errors.ts';
+import { addMissingFields, creationBody, metaOf, readMapping } from './generation-mapping.ts';
+import type { GenerationCode, IndexSizing } from './generation-mapping.ts';
+import { driftOf } from './mapping.ts';
+import type { MappingDrift } from './mapping.ts';
+import { moveRegistry } from './move-registry.ts';
+import type { MoveResult } from './move-registry.ts';
+import type { IndexNames } from './names.ts';
+import { readRegistry, takenByIndex } from './registry.ts';
+import type { AliasTable, RegistryChange, RegistryReading } from './registry.ts';
+
+/** The index generations and their registry, which is the aliases (design §2). */
+export interface Generations {
+  /** Creates the first generation where there is none, and adds new fields to every write target. Idempotent, also at once. */
+  open(): Promise<void>;
+  /** @throws IndexUnavailableError also where the aliases make no sense or newer code has registered a write target */
+  registry(): Promise<Registry>;
+  /** An index without aliases; `overrides` are settings for the time of the build. Idempotent. @throws IndexUnavailableError */
+  create(number: number, overrides?: estypes.IndicesIndexSettings): Promise<'created' | 'exists'>;
+  /**
+   * Moves the registry from `expectedEpoch` to the next one, with a change, in one atomic call. A repeat after a lost answer
+   * succeeds. `lost_race` where the registry had moved on otherwise: nothing was changed.
+   * @throws IndexUnavailableError where it is not known whether it was carried out: repeat it
+   */
+  renameEpoch(expectedEpoch: number, change: RegistryChange): Promise<MoveResult>;
+  /** How the live generation stands to the code. @throws IndexUnavailableError */
+  drift(): Promise<MappingDrift>;
+}
+
+export interface GenerationsOptions {
+  readonly client: Client;
+  readonly names: IndexNames;
+  readonly code: GenerationCode;
+  readonly sizing: IndexSizing;
+  /** How long `open` waits for another instance's indices. */
+  readonly openTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly log: Logger;
+}
+
+const POLL_MS = 100;
+
+export function createGenerations(options: GenerationsOptions): Generations {
+  const { client, names, code } = options;
+  /** Fold versions by generation; a generation's never changes. */
+  const foldVersions = new Map<string, number>();
+  const registry = async () => {
+    const reading = await look(client, names);
+    const current = expectRegistry(reading, names);
+    await refuseNewerCode(options, current, foldVersions);
+    return current;
+  };
+  return {
+    async open() {
+      const { targets } = await ensureFirst(options);
+      try {
+        await refuseNewerCode(options, { targets }, foldVersions);
+      } catch (error) {
+        throw error instanceof NewerCodeError ? new IndexConfigurationError(error.message) : error;
+      }
+      const wanted = code.definition.mappings.properties;
+      for (const { generation } of targets) await addMissingFields(client, generation, wanted, options.log);
+    },
+    registry,
+    create: (number, overrides) => createGeneration(options, number, overrides),
+    renameEpoch: (expectedEpoch, change) =>
+      moveRegistry(
+        { client, names, requestTimeoutMs: options.requestTimeoutMs, look: () => look(client, names) },
+        expectedEpoch,
+        change,
+      ),
+    async drift() {
+      const { live } = await registry();
+      return driftOf(code, await readMapping(client, live.generation));
+    },
+  };
+}
+
+/** One atomic look at the aliases. @throws IndexUnavailableError */
+async function look(client: Client, names: IndexNames): Promise<RegistryReading> {
+  try {
+    // 404 where the read alias is missing, with the others found in the same body.
+    const answer = await client.indices.getAlias({ name: [...names.registryPatterns] }, { ...READ, ignore: [404] });
+    return readRegistry(names, aliasTable(answer));
+  } catch (thrown) {
+    throw unavailable('the alias registry', thrown);
+  }
+}
+
+function aliasTable(answer: object): AliasTable {
+  const entries = Object.entries(answer) as [string, unknown][];
+  return Object.fromEntries(entries.filter((entry): entry is [string, AliasTable[string]] => hasAliases(entry[1])));
+}
+
+function hasAliases(value: unknown): value is AliasTable[string] {
+  return typeof value === 'object' && value !== null && 'aliases' in value;
+}
+
+export function expectRegistry(reading: RegistryReading, names: IndexNames): Registry {
+  if (reading.kind === 'registry') return reading.registry;
+  const gone = `the alias "${names.alias}" and its indices are gone: restore them, or start the service anew and rebuild`;
+  throw new IndexUnavailableError(reading.kind === 'absent' ? gone : reading.problem);
+}
+
+/** Thrown by `registry()` while another instance with newer code has a write target: this one must not write under it. */
+class NewerCodeError extends IndexUnavailableError {}
+
+async function refuseNewerCode(
+  { client, code, names }: GenerationsOptions,
+  { targets }: Pick<Registry, 'targets'>,
+  foldVersions: Map<string, number>,
+): Promise<void> {
+  for (const { generation } of targets) {
+    const known = foldVersions.get(generation) ?? (await readMapping(client, generation)).meta.foldVersion ?? 0;
+    foldVersions.set(generation, known);
+    if (known <= code.foldVersion) continue;
+    throw new NewerCodeError(
+      `${generation}, a write target of "${names.alias}", is folded by version ${known}, and this instance's code is version ${code.foldVersion}: upgrade it`,
+    );
+  }
+}
+
+async function ensureFirst(options: GenerationsOptions): Promise<Registry> {
+  const { client, names, openTimeoutMs } = options;
+  const deadline = Date.now() + openTimeoutMs;
+  while (true) {
+    const table = await everything(client, names);
+    const reading = readRegistry(names, table);
+    if (reading.kind === 'registry') return reading.registry;
+    if (reading.kind === 'misconfigured') throw new IndexConfigurationError(reading.problem);
+    const orphans = Object.keys(table).filter((index) => names.generationNumber(index) !== undefined);
+    if (orphans.length === 0) await createFirst(options);
+    else if (Date.now() > deadline) throw new IndexConfigurationError(orphaned(names, orphans));
+    await pause(POLL_MS);
+  }
+}
+
+function orphaned({ alias }: IndexNames, orphans: readonly string[]): string {
+  return `${orphans.join(', ')} exist, but the alias "${alias}" and its markers are gone: delete them (and rebuild from history), or put the aliases back`;
+}
+
+/** Every index of our names, with all its aliases and also without any, and whatever the read alias's name is. */
+async function everything(client: Client, { alias }: IndexNames): Promise<AliasTable> {
+  try {
+    return await client.indices.getAlias({ index: [alias, `${alias}-*`], ignore_unavailable: true }, READ);
+  } catch (thrown) {
+    throw unavailable('the indices and aliases', thrown);
+  }
+}
+
+/** With its aliases in the same call: nobody ever sees the one without the other, and of several instances one creates it. */
+async function createFirst({ client, names, code, sizing, log }: GenerationsOptions): Promise<void> {
+  const index = names.generation(1);
+  const { settings, mappings } = creationBody(code.definition, sizing);
+  const aliases = { [names.alias]: {}, [names.writeAlias(index, 1)]: {}, [names.marker(1)]: {} };
+  const _meta = { ...metaOf(code, 1, new Date()) };
+  try {
+    await client.indices.create({ index, settings, mappings: { ...mappings, _meta }, aliases });
+    log.info({ index }, 'created the first generation');
+  } catch (thrown) {
+    refuseUnlessExists(thrown, names, index);
+  }
+}
+
+async function createGeneration(
+  { client, names, code, sizing }: GenerationsOptions,
+  number: number,
+  overrides: estypes.IndicesIndexSettings = {},
+): Promise<'created' | 'exists'> {
+  const index = names.generation(number);
+  const { settings, mappings } = creationBody(code.definition, sizing, overrides);
+  try {
+    await client.indices.create({
+      index,
+      settings,
+      mappings: { ...mappings, _meta: { ...metaOf(code, number, new Date()) } },
+    });
+    return 'created';
+  } catch (thrown) {
+    refuseUnlessExists(thrown, names, index);
+    return 'exists';
+  }
+}
+
+/** Benign: another instance, or our own attempt whose answer was lost, has created it. */
+function refuseUnlessExists(thrown: unknown, names: IndexNames, index: string): void {
+  const type = thrownType(thrown);
+  if (type === 'resource_already_exists_exception') return;
+  if (type === 'invalid_alias_name_exception')
+    throw new IndexConfigurationError(takenByIndex(names.alias), { cause: thrown });
+  throw creationFailure(thrown, index);
+}
+
+/** A name or setting that Elasticsearch refuses is a wrong configuration, not an outage. */
+export function creationFailure(thrown: unknown, index: string): Error {
+  const type = thrownType(thrown);
+  if (type === 'invalid_index_name_exception' || type === 'illegal_argument_exception') {
+    const { body } = thrown as { readonly body: unknown };
+    return new IndexConfigurationError(`${index} cannot be created: ${describeCause(400, causeOf(body))}`, {
+      cause: thrown,
+    });
+  }
+  return unavailable(`creating ${index}`, thrown);
+}

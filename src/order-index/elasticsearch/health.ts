@@ -1,0 +1,97 @@
+import type { Client } from '@elastic/elasticsearch';
+import { IndexUnavailableError } from '../port.ts';
+import type { IndexHealth } from '../port.ts';
+import type { Breaker } from './breaker.ts';
+import { READ } from './client.ts';
+import { unavailable } from './errors.ts';
+import type { Generations } from './generations.ts';
+import type { IndexNames } from './names.ts';
+
+export interface HealthSources {
+  readonly client: Client;
+  readonly names: IndexNames;
+  readonly generations: Generations;
+  readonly writes: Breaker;
+  readonly searches: Breaker;
+}
+
+type State = IndexHealth['state'];
+interface Finding {
+  readonly state: State;
+  readonly reason: string;
+}
+
+const WORST_FIRST: readonly State[] = ['down', 'degraded', 'up'];
+
+/** The worst of what is found, with every reason; never throws for the world's fault. */
+export async function indexHealth(sources: HealthSources): Promise<IndexHealth> {
+  const breakers = { writes: sources.writes.state(), searches: sources.searches.state() };
+  const findings = breakerFindings(sources);
+  let details: Record<string, unknown> = { backend: 'elasticsearch', breakers };
+  try {
+    const cluster = await clusterHealth(sources);
+    findings.push(...cluster.findings);
+    const { epoch, live, targets } = await sources.generations.registry();
+    const drift = await sources.generations.drift();
+    details = {
+      ...details,
+      ...drift,
+      cluster: cluster.status,
+      epoch,
+      generation: live.generation,
+      targets: targets.map(({ generation }) => generation),
+    };
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError)) throw error;
+    findings.push({ state: 'down', reason: error.message });
+  }
+  const state = WORST_FIRST.find((candidate) => findings.some((finding) => finding.state === candidate)) ?? 'up';
+  const reason = findings.map((finding) => finding.reason).join('; ');
+  return { state, ...(reason !== '' && { reason }), details };
+}
+
+function breakerFindings({ writes, searches }: HealthSources): Finding[] {
+  const findings: Finding[] = [];
+  if (writes.state() !== 'closed') {
+    findings.push({
+      state: 'down',
+      reason: `writes are held back by their circuit breaker after: ${writes.lastOutage()}`,
+    });
+  }
+  if (searches.state() !== 'closed') {
+    findings.push({
+      state: 'degraded',
+      reason: `searches are held back by their circuit breaker after: ${searches.lastOutage()}`,
+    });
+  }
+  return findings;
+}
+
+/** Of our own indices. A missing one makes the answer red and is not listed in it. */
+async function clusterHealth({ client, names }: HealthSources): Promise<{ status: string; findings: Finding[] }> {
+  const technical = [names.parked, names.deadLetters, names.control];
+  try {
+    const { indices = {} } = await client.cluster.health(
+      { index: [names.alias, ...technical], level: 'indices', timeout: '0s' },
+      { ...READ, ignore: [408] },
+    );
+    const findings = technical
+      .filter((index) => !indices[index])
+      .map((index): Finding => ({ state: 'degraded', reason: `${index} is missing` }));
+    for (const [index, { status, unassigned_shards }] of Object.entries(indices)) {
+      const shards = `${unassigned_shards} shard${unassigned_shards === 1 ? '' : 's'} without a node`;
+      if (isStatus(status, 'red')) findings.push({ state: 'down', reason: `${index} is red: ${shards}` });
+      if (isStatus(status, 'yellow')) findings.push({ state: 'degraded', reason: `${index} is yellow: ${shards}` });
+    }
+    const all = Object.values(indices);
+    const status = (['red', 'yellow'] as const).find((colour) => all.some((index) => isStatus(index.status, colour)));
+    return { status: status ?? 'green', findings };
+  } catch (thrown) {
+    throw unavailable('the health of Elasticsearch', thrown);
+  }
+}
+
+/** The answer may write it in capitals. */
+function isStatus(status: string, colour: 'red' | 'yellow'): boolean {
+  return status.toLowerCase() === colour;
+}

@@ -1,0 +1,133 @@
+import type { Client } from '@elastic/elasticsearch';
+import type { Logger } from '../../observability/logging.ts';
+import { IndexUnavailableError } from '../port.ts';
+import type { OrderIndex } from '../port.ts';
+import { createBreaker } from './breaker.ts';
+import type { Breaker, BreakerState } from './breaker.ts';
+import { createBulkWriter } from './bulk-writer.ts';
+import { createClient, READ } from './client.ts';
+import type { ConnectionOptions } from './client.ts';
+import { createControl } from './control.ts';
+import { getVisible, loadDocuments, writeDocuments } from './documents.ts';
+import { MissingIndexError, unavailable } from './errors.ts';
+import type { IndexSizing } from './generation-mapping.ts';
+import { createGenerations } from './generations.ts';
+import type { Generations } from './generations.ts';
+import { indexHealth } from './health.ts';
+import { readDefinition } from './mapping.ts';
+import { indexNames } from './names.ts';
+import { createParking } from './parking.ts';
+import { searchOrders } from './search.ts';
+import { ensureTechnicalIndices } from './technical-indices.ts';
+import { createTechnicalStore } from './technical-store.ts';
+
+export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizing {
+  readonly prefix: string;
+  /** Bulk requests under way at once. */
+  readonly bulkConcurrency: number;
+  /** Of the code that writes; an index that newer code writes to is not written by this one. */
+  readonly foldVersion: number;
+  readonly log: Logger;
+  /** `elasticsearch-writes` and `elasticsearch-searches`; called at the start and on each change. */
+  readonly onBreakerState?: (name: string, state: BreakerState) => void;
+  /** How long an open breaker waits before it lets one request through; 5 s unless told. */
+  readonly breakerResetMs?: number;
+  /** A bulk request of several documents is split above this; 8 MiB unless told. */
+  readonly maxBulkBytes?: number;
+}
+
+/** The order index in Elasticsearch, with its generations for whoever rebuilds. */
+export interface ElasticsearchIndex extends OrderIndex {
+  readonly generations: Generations;
+}
+
+const BREAKER_RESET_MS = 5_000;
+const MAX_BULK_BYTES = 8 * 1024 * 1024;
+const OPEN_TIMEOUT_MS = 30_000;
+
+/** Nothing is sent before `open`. */
+export function createElasticsearchIndex(options: ElasticsearchIndexOptions): ElasticsearchIndex {
+  const { requestTimeoutMs } = options;
+  const { client, names, writes, searches, writer, generations, restoreTechnical } = partsOf(options);
+  const store = createTechnicalStore(writer, writes, restoreTechnical);
+  return {
+    ...createParking({ client, store, index: names.parked, requestTimeoutMs }),
+    ...createControl({ client, store, index: names.control }),
+    generations,
+    async open() {
+      await generations.open();
+      await restoreTechnical();
+    },
+    registry: () => writes.look(() => generations.registry()),
+    load: (from, orderIds) => loadDocuments(client, writes, from, orderIds),
+    write: (target, documents, priority) => writeDocuments(writer, target, documents, priority),
+    refresh: () => writes.look(() => refresh(client, names.alias)),
+    get: (orderId) => getVisible(client, searches, names.alias, orderId),
+    search: (query) => searchOrders({ client, searches, alias: names.alias, requestTimeoutMs }, query),
+    health: () => indexHealth({ client, names, generations, writes, searches }),
+    async close() {
+      await writer.drained();
+      await client.close();
+      writes.close();
+      searches.close();
+    },
+  };
+}
+
+function partsOf(options: ElasticsearchIndexOptions) {
+  const { prefix, foldVersion, shards, replicas, refreshInterval, requestTimeoutMs, log } = options;
+  const client = createClient(options);
+  const names = indexNames(prefix);
+  const sizing = { shards, replicas, refreshInterval };
+  const writes = breakerOf('elasticsearch-writes', options);
+  return {
+    client,
+    names,
+    writes,
+    searches: breakerOf('elasticsearch-searches', options),
+    writer: createBulkWriter({
+      client,
+      breaker: writes,
+      concurrency: options.bulkConcurrency,
+      requestTimeoutMs,
+      maxRequestBytes: options.maxBulkBytes ?? MAX_BULK_BYTES,
+    }),
+    generations: createGenerations({
+      client,
+      names,
+      code: { definition: readDefinition('orders'), foldVersion },
+      sizing,
+      openTimeoutMs: OPEN_TIMEOUT_MS,
+      requestTimeoutMs,
+      log,
+    }),
+    restoreTechnical: () => ensureTechnicalIndices({ client, names, sizing, log }),
+  };
+}
+
+function breakerOf(
+  name: string,
+  { log, breakerResetMs = BREAKER_RESET_MS, onBreakerState }: ElasticsearchIndexOptions,
+): Breaker {
+  return createBreaker({
+    name,
+    resetTimeoutMs: breakerResetMs,
+    isOutage: (error) => error instanceof IndexUnavailableError && !(error instanceof MissingIndexError),
+    onState(breaker, state) {
+      if (state !== 'closed') log.warn({ breaker, state }, 'circuit breaker');
+      else log.debug({ breaker, state }, 'circuit breaker');
+      onBreakerState?.(breaker, state);
+    },
+  });
+}
+
+/** @throws IndexUnavailableError also where a shard was not refreshed: what was written there is not visible */
+async function refresh(client: Client, alias: string): Promise<void> {
+  let failed: number;
+  try {
+    failed = (await client.indices.refresh({ index: alias }, READ))._shards?.failed ?? 0;
+  } catch (thrown) {
+    throw unavailable('the refresh', thrown);
+  }
+  if (failed > 0) throw new IndexUnavailableError(`the refresh failed on ${failed} shards`);
+}

@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { estypes } from '@elastic/elasticsearch';
+
+export type MappingName = 'orders' | 'parked' | 'dead-letters' | 'control';
+
+/** A file of mappings/: what an index is created with, beside shards, replicas, the refresh interval and `_meta`. */
+export interface IndexDefinition {
+  readonly settings: estypes.IndicesIndexSettings;
+  readonly mappings: { readonly dynamic: 'false'; readonly properties: Properties };
+}
+
+export type Properties = Readonly<Record<string, estypes.MappingProperty>>;
+
+/** What a generation's `_meta` says of it. */
+export interface GenerationMeta {
+  readonly mappingHash: string;
+  readonly foldVersion: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly number: number;
+}
+
+/** How a generation's mapping stands to the code's. */
+export interface MappingDrift {
+  readonly mapping: 'current' | 'additive' | 'rebuild needed';
+  readonly reason?: string;
+}
+
+export function readDefinition(name: MappingName): IndexDefinition {
+  const file = new URL(`../../../mappings/${name}.json`, import.meta.url);
+  return JSON.parse(readFileSync(file, 'utf8')) as IndexDefinition;
+}
+
+/** Names a mapping by its content, however it is written down. */
+export function hashMapping({ mappings }: IndexDefinition): string {
+  return createHash('sha256').update(canonical(mappings)).digest('hex').slice(0, 16);
+}
+
+/** The fields of one mapping that another lacks, as a mapping of their own, and the paths of those that it has otherwise. */
+export interface MappingDifference {
+  readonly missing: Properties;
+  readonly missingPaths: readonly string[];
+  readonly changedPaths: readonly string[];
+}
+
+export function compareProperties(wanted: Properties, actual: Properties, path = ''): MappingDifference {
+  const missing: Record<string, estypes.MappingProperty> = {};
+  const missingPaths: string[] = [];
+  const changedPaths: string[] = [];
+  for (const [name, field] of Object.entries(wanted)) {
+    const there = actual[name];
+    const fieldPath = path + name;
+    if (!there) {
+      missing[name] = field;
+      missingPaths.push(fieldPath);
+    } else if (canonical(withoutProperties(field)) !== canonical(withoutProperties(there)))
+      changedPaths.push(fieldPath);
+    else {
+      const inner = compareProperties(propertiesOf(field), propertiesOf(there), `${fieldPath}.`);
+      if (inner.missingPaths.length > 0) missing[name] = { properties: { ...inner.missing } };
+      missingPaths.push(...inner.missingPaths);
+      changedPaths.push(...inner.changedPaths);
+    }
+  }
+  return { missing, missingPaths, changedPaths };
+}
+
+/**
+ * What an operator should know of the live generation: `additive` where new fields are in place but the documents written
+ * before are not found by them, `rebuild needed` where its mapping or its fold is another one.
+ */
+export function driftOf(
+  code: { readonly definition: IndexDefinition; readonly foldVersion: number },
+  live: { readonly properties: Properties; readonly meta: Partial<GenerationMeta> },
+): MappingDrift {
+  const foldVersion = live.meta.foldVersion ?? 0;
+  if (foldVersion !== code.foldVersion) {
+    return {
+      mapping: 'rebuild needed',
+      reason: `it was folded by version ${foldVersion}, the code's is ${code.foldVersion}`,
+    };
+  }
+  const { changedPaths, missingPaths } = compareProperties(code.definition.mappings.properties, live.properties);
+  if (changedPaths.length > 0)
+    return { mapping: 'rebuild needed', reason: `mapped otherwise: ${changedPaths.join(', ')}` };
+  if (missingPaths.length > 0) return { mapping: 'additive', reason: `not there yet: ${missingPaths.join(', ')}` };
+  if (live.meta.mappingHash === hashMapping(code.definition)) return { mapping: 'current' };
+  return {
+    mapping: 'additive',
+    reason: 'fields were added or dropped since it was built; older documents are not found by new ones',
+  };
+}
+
+function propertiesOf(field: estypes.MappingProperty): Properties {
+  return ('properties' in field && field.properties) || {};
+}
+
+function withoutProperties(field: estypes.MappingProperty): Record<string, unknown> {
+  const { properties: _, ...rest } = field as Record<string, unknown>;
+  return rest;
+}
+
+/** JSON with sorted keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,58 @@
+import type { Client } from '@elastic/elasticsearch';
+import { IndexUnavailableError } from '../port.ts';
+import { READ } from './client.ts';
+import { describeCause, isMissingIndex, MissingIndexError } from './errors.ts';
+import type { ErrorCause } from './errors.ts';
+
+export interface GotDocument<Source> {
+  readonly kind: 'found';
+  readonly source: Source;
+  readonly seqNo: number;
+  readonly primaryTerm: number;
+}
+export type AnsweredItem<Source> = GotDocument<Source> | { readonly kind: 'absent' };
+export type GotItem<Source> = AnsweredItem<Source> | { readonly kind: 'failed'; readonly error: ErrorCause };
+
+export interface MultiGet {
+  /** An index or an alias on one. */
+  readonly index: string;
+  readonly ids: readonly string[];
+  /** Whether what is not yet refreshed is seen. */
+  readonly realtime: boolean;
+}
+
+/** Bounds an answer's size: a document carries its events, up to a megabyte of them. */
+const IDS_A_REQUEST = 250;
+
+/**
+ * Documents by id, one item an id, in order. A missing index is no error of the request but of each document: an item is
+ * `absent` only where Elasticsearch has looked and found nothing. Ids travel in the body, since one may be `..` or hold slashes.
+ * @throws what the client throws
+ */
+export async function multiGet<Source>(client: Client, { index, ids, realtime }: MultiGet): Promise<GotItem<Source>[]> {
+  const items: GotItem<Source>[] = [];
+  for (let from = 0; from < ids.length; from += IDS_A_REQUEST) {
+    const answer = await client.mget<Source>({ index, ids: ids.slice(from, from + IDS_A_REQUEST), realtime }, READ);
+    for (const doc of answer.docs) {
+      if ('error' in doc) items.push({ kind: 'failed', error: doc.error });
+      else if (!doc.found || doc._source === undefined) items.push({ kind: 'absent' });
+      else
+        items.push({
+          kind: 'found',
+          source: doc._source,
+          seqNo: doc._seq_no ?? 0,
+          primaryTerm: doc._primary_term ?? 0,
+        });
+    }
+  }
+  return items;
+}
+
+/** The items, where every one is an answer. @throws IndexUnavailableError */
+export function answered<Source>(items: readonly GotItem<Source>[]): AnsweredItem<Source>[] {
+  return items.map((item) => {
+    if (item.kind !== 'failed') return item;
+    const reason = describeCause(500, item.error);
+    throw isMissingIndex(item.error) ? new MissingIndexError(reason) : new IndexUnavailableError(reason);
+  });
+}

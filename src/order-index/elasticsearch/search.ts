@@ -1,0 +1,49 @@
+import type { Client, estypes } from '@elastic/elasticsearch';
+import type { OrderDocument } from '../../order/document.ts';
+import { encodeCursor } from '../cursor.ts';
+import type { SortKey } from '../cursor.ts';
+import { IndexUnavailableError } from '../port.ts';
+import type { SearchPage, SearchQuery } from '../port.ts';
+import type { Breaker } from './breaker.ts';
+import { READ, serverTimeout } from './client.ts';
+import { unavailable } from './errors.ts';
+import { searchRequest } from './search-query.ts';
+
+export interface Searching {
+  readonly client: Client;
+  readonly searches: Breaker;
+  readonly alias: string;
+  readonly requestTimeoutMs: number;
+}
+
+/** @throws InvalidCursorError, IndexUnavailableError */
+export async function searchOrders(searching: Searching, query: SearchQuery): Promise<SearchPage> {
+  const request = searchRequest(query);
+  const { hits, took } = await searching.searches.run(() => send(searching, request));
+  const shown = hits.hits.slice(0, query.size);
+  const after = hits.hits.length > shown.length ? shown.at(-1)?.sort : undefined;
+  return {
+    total: typeof hits.total === 'number' ? hits.total : (hits.total?.value ?? 0),
+    hits: shown.flatMap(({ _source, _score }) =>
+      _source ? [{ document: withoutEvents(_source), score: _score ?? null }] : [],
+    ),
+    nextCursor: after ? encodeCursor(query.sort, after as unknown as SortKey) : null,
+    tookMs: took,
+  };
+}
+
+async function send({ client, alias, requestTimeoutMs }: Searching, request: ReturnType<typeof searchRequest>) {
+  let answer: estypes.SearchResponse<Omit<OrderDocument, 'events'>>;
+  try {
+    answer = await client.search({ index: alias, timeout: serverTimeout(requestTimeoutMs), ...request }, READ);
+  } catch (thrown) {
+    throw unavailable('the search', thrown);
+  }
+  if (answer.timed_out) throw new IndexUnavailableError('the search took too long');
+  return answer;
+}
+
+/** A search leaves the events in the index: they are the bulk of a document and nobody reads them in a list. */
+function withoutEvents(source: Omit<OrderDocument, 'events'>): OrderDocument {
+  return { ...source, events: [] };
+}

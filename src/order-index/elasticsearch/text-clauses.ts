@@ -1,0 +1,115 @@
+import type { estypes } from '@elastic/elasticsearch';
+import type { QueryTerm, TextQuery } from '../../order/search-text.ts';
+
+type Query = estypes.QueryDslQueryContainer;
+type TextField = 'search.all' | 'search.items' | 'search.customer';
+
+/**
+ * What a match adds to the score, the same as in the embedded index. Constants, not BM25: a score then depends on the order and
+ * the query alone, so pages do not shift while orders arrive, and equal matches tie, of which the recent one comes first.
+ */
+const WORTH = {
+  /** The whole query is one of the order's ids. */
+  exactId: 1000,
+  /** A term is one of the order's words, or one's beginning. A typo adds nothing. */
+  word: 3,
+  beginning: 2,
+  /** It stands in an item's or the customer's name, and not merely in an id or a tag. */
+  inName: 1,
+  /** All terms stand in the item names, or all in the customer's name. */
+  allInOne: 4,
+  /** The words one after another, as they were typed. */
+  inSequence: 8,
+} as const;
+
+/** The analyzer `whitespace` splits words that are longer. */
+const MAX_TOKEN_LENGTH = 255;
+/** How many words an unfinished last word of a sequence may stand for. */
+const MAX_SEQUENCE_EXPANSIONS = 1024;
+
+/** What a document must match for a text query; undefined where nothing can. */
+export function textClause({ terms, phrases, exact }: TextQuery): Query | undefined {
+  const ways: Query[] = [];
+  if (terms.length + phrases.length > 0) {
+    const must = [...terms.map(termClause), ...phrases.map(phraseClause)];
+    ways.push({ bool: { must, should: [...terms.map(inNameClause), ...wholeClauses(terms)] } });
+  }
+  if (exact !== '') ways.push(worth(WORTH.exactId, { term: { 'search.exact': exact } }));
+  return ways.length === 0 ? undefined : anyOf(ways);
+}
+
+/** The best of the ways in which one of the document's words can match a term (`matchesTerm`). */
+function termClause(term: QueryTerm): Query {
+  const { exact, beginning, typos } = variantsOf(term, 'search.all');
+  const queries = [
+    worth(WORTH.word, anyOf(exact)),
+    ...(beginning.length > 0 ? [worth(WORTH.beginning, anyOf(beginning))] : []),
+    ...(typos.length > 0 ? [worth(0, anyOf(typos))] : []),
+  ];
+  return { dis_max: { queries } };
+}
+
+interface Variants {
+  readonly exact: readonly Query[];
+  readonly beginning: readonly Query[];
+  readonly typos: readonly Query[];
+}
+
+function variantsOf({ forms, prefix, edits }: QueryTerm, field: TextField): Variants {
+  const typed = forms.filter((form) => form.length <= MAX_TOKEN_LENGTH);
+  return {
+    exact: forms.map((form) => (form.length > MAX_TOKEN_LENGTH ? phrase(field, form) : { term: { [field]: form } })),
+    beginning: prefix ? typed.map((form): Query => ({ prefix: { [field]: { value: form } } })) : [],
+    typos: edits > 0 ? typed.map((form) => fuzzy(field, form, edits)) : [],
+  };
+}
+
+/** The rewrite takes every word in reach; the default takes the 50 nearest and drops orders silently. */
+function fuzzy(field: TextField, value: string, edits: number): Query {
+  return {
+    fuzzy: { [field]: { value, fuzziness: edits, prefix_length: 1, transpositions: true, rewrite: 'constant_score' } },
+  };
+}
+
+function anyVariant(term: QueryTerm, field: TextField): Query {
+  const { exact, beginning, typos } = variantsOf(term, field);
+  return anyOf([...exact, ...beginning, ...typos]);
+}
+
+function inNameClause(term: QueryTerm): Query {
+  return worth(WORTH.inName, anyOf([anyVariant(term, 'search.items'), anyVariant(term, 'search.customer')]));
+}
+
+function wholeClauses(terms: readonly QueryTerm[]): Query[] {
+  if (terms.length < 2) return [];
+  const words = terms.map(({ forms }) => forms[0] ?? '').join(' ');
+  const sequence = (field: TextField): Query =>
+    terms.at(-1)?.prefix === true
+      ? { match_phrase_prefix: { [field]: { query: words, max_expansions: MAX_SEQUENCE_EXPANSIONS } } }
+      : phrase(field, words);
+  const allIn = (field: TextField) =>
+    worth(WORTH.allInOne, { bool: { filter: terms.map((term) => anyVariant(term, field)) } });
+  return [
+    allIn('search.items'),
+    allIn('search.customer'),
+    worth(WORTH.inSequence, anyOf([sequence('search.items'), sequence('search.customer')])),
+  ];
+}
+
+function phraseClause(words: readonly string[]): Query {
+  const typed = words.join(' ');
+  return worth(0, anyOf([phrase('search.items', typed), phrase('search.customer', typed)]));
+}
+
+function phrase(field: TextField, words: string): Query {
+  return { match_phrase: { [field]: words } };
+}
+
+function anyOf(queries: readonly Query[]): Query {
+  const [only] = queries;
+  return queries.length === 1 && only ? only : { bool: { should: [...queries], minimum_should_match: 1 } };
+}
+
+function worth(boost: number, filter: Query): Query {
+  return { constant_score: { filter, boost } };
+}
