@@ -1,0 +1,154 @@
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import { inTransaction, isWorldsFault, openDatabase, setDurability } from '../../sqlite/database.ts';
+import type { BrokerLog } from '../broker-log.ts';
+import { BrokerUnavailableError, UnroutableError } from '../port.ts';
+import type { Broker, OutgoingEvent, PartHealth } from '../port.ts';
+import { routingKeyOf } from '../routing-key.ts';
+import { prepareDeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { prepareHistory } from './history.ts';
+import type { History } from './history.ts';
+import { LiveQueue } from './live-queue.ts';
+import { SCHEMA } from './schema.ts';
+
+export interface EmbeddedBrokerOptions {
+  /** Where `<prefix>-broker.db` is kept; made where it is missing. */
+  readonly dataDir: string;
+  readonly prefix: string;
+  /** How often a message may come back before it goes to the dead letters. */
+  readonly deliveryLimit: number;
+  readonly log: BrokerLog;
+  /** How long the history keeps an event; 30 days unless given. */
+  readonly historyMaxAgeMs?: number;
+}
+
+/** What the embedded broker can show besides. @throws BrokerUnavailableError */
+export interface EmbeddedBroker extends Broker {
+  readHistory(page: Parameters<History['read']>[0]): Promise<ReturnType<History['read']>>;
+  listDeadLetters(page: Parameters<DeadLetters['list']>[0]): Promise<ReturnType<DeadLetters['list']>>;
+}
+
+/** What is there between `open` and `close`. */
+interface Store {
+  readonly database: DatabaseSync;
+  readonly queue: LiveQueue;
+  readonly dispatcher: Dispatcher;
+  readonly history: History;
+  readonly deadLetters: DeadLetters;
+}
+
+const THIRTY_DAYS_MS = 30 * 24 * 3_600_000;
+
+/**
+ * The broker in one SQLite file, for one process. A publication is on the disk, in the queue and in the history, when it resolves.
+ * At-least-once, as RabbitMQ is: what is unsettled at a restart is delivered again. `open` rejects with DatabaseInUseError while
+ * another process has the file.
+ */
+export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBroker {
+  const path = join(options.dataDir, `${options.prefix}-broker.db`);
+  let store: Store | undefined;
+
+  const using = async <T>(use: (open: Store) => T): Promise<T> => {
+    if (!store) throw new BrokerUnavailableError(`${path} is not open`);
+    const open = store;
+    return blamingTheWorld(path, () => use(open));
+  };
+
+  return {
+    async open() {
+      store ??= blamingTheWorld(path, () => openStore(path, options));
+    },
+    consume: ({ prefetch }, handlers) => using(({ dispatcher }) => dispatcher.consume(prefetch, handlers)),
+    publish: (events) => using((open) => publish(open, events)),
+    publishHeartbeat: (publishedAt) => using((open) => publishHeartbeat(open, publishedAt)),
+    deadLetter: (letter) => using(({ database, deadLetters }) => durably(database, () => deadLetters.insert(letter))),
+    queueDepth: () => using(({ queue }) => queue.ready),
+    readHistory: (page) => using(({ history }) => history.read(page)),
+    listDeadLetters: (page) => using(({ deadLetters }) => deadLetters.list(page)),
+    health: () => healthOf(store, path),
+    async close() {
+      const closing = store;
+      store = undefined;
+      try {
+        closing?.dispatcher.stop();
+      } finally {
+        closing?.database.close();
+      }
+    },
+  };
+}
+
+function openStore(path: string, options: EmbeddedBrokerOptions): Store {
+  const database = openDatabase(path);
+  try {
+    database.exec(SCHEMA);
+    // Deliveries and settlements that a power loss takes back are only repeated; what must not be lost is written durably().
+    setDurability(database, 'process-crash');
+    const deadLetters = prepareDeadLetters(database);
+    const history = prepareHistory(database, options.historyMaxAgeMs ?? THIRTY_DAYS_MS);
+    history.trim(Date.now());
+    const queue = new LiveQueue(database, deadLetters, options.deliveryLimit);
+    return { database, queue, history, deadLetters, dispatcher: new Dispatcher(queue, options.log) };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** All of them or none. */
+function publish({ database, queue, history, dispatcher }: Store, events: readonly OutgoingEvent[]): void {
+  const stray = events.find(({ type }) => !isBound(routingKeyOf(type)));
+  if (stray) throw new UnroutableError(`no queue is bound for ${stray.type} (event ${stray.id})`);
+  const nowMs = Date.now();
+  durably(database, () => {
+    for (const { body } of events) {
+      queue.insert(body, nowMs);
+      history.append(body, nowMs);
+    }
+    history.trim(nowMs);
+  });
+  queue.added(events.length);
+  dispatcher.wake();
+}
+
+function publishHeartbeat({ database, queue, dispatcher }: Store, publishedAt: Date): void {
+  inTransaction(database, () => queue.insert(null, publishedAt.getTime()));
+  queue.added(1);
+  dispatcher.wake();
+}
+
+/** The default binding, `order.#`. */
+function isBound(routingKey: string): boolean {
+  return routingKey === 'order' || routingKey.startsWith('order.');
+}
+
+function durably(database: DatabaseSync, body: () => void): void {
+  setDurability(database, 'power-loss');
+  try {
+    inTransaction(database, body);
+  } finally {
+    setDurability(database, 'process-crash');
+  }
+}
+
+function blamingTheWorld<T>(path: string, attempt: () => T): T {
+  try {
+    return attempt();
+  } catch (error) {
+    if (!isWorldsFault(error)) throw error;
+    throw new BrokerUnavailableError(`${path}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+function healthOf(store: Store | undefined, path: string): PartHealth {
+  if (!store) return { state: 'down', reason: `${path} is not open` };
+  const { queue, dispatcher } = store;
+  const details = { backend: 'embedded', path, ready: queue.ready, consumed: dispatcher.isConsumed };
+  return dispatcher.fault === undefined
+    ? { state: 'up', details }
+    : { state: 'degraded', reason: dispatcher.fault, details };
+}
