@@ -1,6 +1,5 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import type { OrderDocument, SearchFields } from '../../order/document.ts';
-import type { OrderEvent } from '../../order/event.ts';
+import type { OrderDocument, OrderView, SearchFields } from '../../order/document.ts';
 import { isTooBig } from '../../sqlite/database.ts';
 import type { DocumentWrite, WriteOutcome } from '../port.ts';
 import { tablesOf } from './schema.ts';
@@ -15,7 +14,8 @@ export interface Generation {
   load(orderId: string): OrderDocument | undefined;
   /** Undefined for hidden orders. */
   get(orderId: string): OrderDocument | undefined;
-  byIds(ids: readonly number[]): readonly OrderDocument[];
+  /** As search shows them: without their search words, and with an empty list for their events. */
+  shown(ids: readonly number[]): readonly OrderDocument[];
   /** Within a transaction. Throws for the world's faults only. */
   write(write: DocumentWrite): WriteOutcome;
 }
@@ -24,27 +24,32 @@ export function openGeneration(database: DatabaseSync, number: number): Generati
   const tables = tablesOf(number);
   const { documents } = tables;
   const vocabulary = createVocabulary(database, tables);
-  const byOrderId = database.prepare(`SELECT document, search FROM ${documents} WHERE order_id = ?`);
-  const visible = database.prepare(`SELECT document, search FROM ${documents} WHERE order_id = ? AND visible = 1`);
-  const byId = database.prepare(`SELECT document, search FROM ${documents} WHERE id = ?`);
+  const byOrderId = database.prepare(`SELECT view, search, events FROM ${documents} WHERE order_id = ?`);
+  const visible = database.prepare(`SELECT view, search, events FROM ${documents} WHERE order_id = ? AND visible = 1`);
+  const byId = database.prepare(`SELECT view FROM ${documents} WHERE id = ?`);
   const write = prepareWrite(database, number, vocabulary);
   return {
     number,
     vocabulary,
     load: (orderId) => documentOfRow(byOrderId.get(orderId)),
     get: (orderId) => documentOfRow(visible.get(orderId)),
-    byIds: (ids) => ids.flatMap((id) => documentOfRow(byId.get(id)) ?? []),
+    shown: (ids) => ids.flatMap((id) => viewOfRow(byId.get(id))),
     write: (one) => blamingTheDocument(() => write(one)),
   };
 }
 
-function documentOfRow(row: Readonly<Record<string, unknown>> | undefined): OrderDocument | undefined {
+type Row = Readonly<Record<string, unknown>> | undefined;
+
+function documentOfRow(row: Row): OrderDocument | undefined {
   if (!row) return undefined;
-  const document = JSON.parse(String(row['document'])) as Omit<OrderDocument, 'search'> & {
-    events: readonly OrderEvent[];
-  };
+  const view = JSON.parse(String(row['view'])) as OrderView;
+  const events = JSON.parse(String(row['events'])) as OrderDocument['events'];
   const search = row['search'];
-  return typeof search === 'string' ? { ...document, search: JSON.parse(search) as SearchFields } : document;
+  return { ...view, ...(typeof search === 'string' && { search: JSON.parse(search) as SearchFields }), events };
+}
+
+function viewOfRow(row: Row): OrderDocument[] {
+  return row ? [{ ...(JSON.parse(String(row['view'])) as OrderView), events: [] }] : [];
 }
 
 function blamingTheDocument(write: () => WriteOutcome): WriteOutcome {
@@ -64,38 +69,31 @@ function prepareWrite(
   const { documents } = tablesOf(number);
   const stored = database.prepare(`SELECT id, version, search FROM ${documents} WHERE order_id = ?`);
   const insert = database.prepare(
-    `INSERT INTO ${documents} (version, visible, status, customer_id, seller_id, placed_at_ms, total_cents, search, document, order_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO ${documents} (version, visible, status, customer_id, seller_id, placed_at_ms, total_cents, search, view, events, order_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const update = database.prepare(
     `UPDATE ${documents} SET version = ?, visible = ?, status = ?, customer_id = ?, seller_id = ?, placed_at_ms = ?, total_cents = ?,
-       search = ?, document = ? WHERE order_id = ?`,
+       search = ?, view = ?, events = ? WHERE order_id = ?`,
   );
   const indexWords = prepareWords(database, number, vocabulary);
-  return ({ orderId, version, document: { search, ...document } }) => {
+  return ({ orderId, version, document: { search, events, ...view } }) => {
     const row = stored.get(orderId);
     if (row && Number(row['version']) >= version) return { kind: 'present' };
     const words = search ? JSON.stringify(search) : null;
-    const values: SQLInputValue[] = [version, ...columnsOf(document), words, JSON.stringify(document), orderId];
-    const { lastInsertRowid } = (row ? update : insert).run(...values);
-    if ((row?.['search'] ?? null) !== words)
-      indexWords(Number(row?.['id'] ?? lastInsertRowid), row !== undefined, search);
+    const json = [words, JSON.stringify(view), JSON.stringify(events)];
+    const { lastInsertRowid } = (row ? update : insert).run(version, ...columnsOf(view), ...json, orderId);
+    const id = Number(row?.['id'] ?? lastInsertRowid);
+    if ((row?.['search'] ?? null) !== words) indexWords(id, row !== undefined, search);
     return { kind: 'written' };
   };
 }
 
 /** What searches filter and sort by. A hidden order is in no search, so it needs none of it. */
-function columnsOf(document: Omit<OrderDocument, 'search'>): SQLInputValue[] {
-  const visible = document.status !== 'incomplete' && document.status !== 'erased';
-  const { customerId = null, sellerId = null, placedAt, totalCents = 0 } = document;
-  return [
-    visible ? 1 : 0,
-    document.status,
-    customerId,
-    sellerId,
-    placedAt === undefined ? 0 : Date.parse(placedAt),
-    totalCents,
-  ];
+function columnsOf(view: OrderView): SQLInputValue[] {
+  const { status, customerId = null, sellerId = null, placedAt, totalCents = 0 } = view;
+  const visible = status === 'incomplete' || status === 'erased' ? 0 : 1;
+  return [visible, status, customerId, sellerId, placedAt === undefined ? 0 : Date.parse(placedAt), totalCents];
 }
 
 function prepareWords(database: DatabaseSync, number: number, vocabulary: Vocabulary) {

@@ -3,11 +3,8 @@ import type { Vocabulary } from './vocabulary.ts';
 
 /** A text query as FTS5 expressions. Every word stands in a quoted string, so nothing that a person types is ever syntax. */
 export interface MatchExpressions {
-  /** What a document's words must match; `everything` without terms and phrases, `nothing` where a term can match no word. */
-  readonly match:
-    | { readonly kind: 'words'; readonly expression: string }
-    | { readonly kind: 'everything' }
-    | { readonly kind: 'nothing' };
+  /** What a document's words must match; undefined where no words can: the query has none, or one that is no document's. */
+  readonly match: string | undefined;
   /** Each adds its weight to the score of the documents that match it. */
   readonly boosts: readonly { readonly expression: string; readonly weight: number }[];
 }
@@ -24,14 +21,14 @@ const IN_SEQUENCE = 8;
 
 export function matchExpressions({ terms, phrases }: TextQuery, vocabulary: Vocabulary): MatchExpressions {
   const variants = terms.map((term) => variantsOf(term, vocabulary));
-  if (variants.some(({ all }) => all.length === 0)) return { match: { kind: 'nothing' }, boosts: [] };
-  if (terms.length + phrases.length === 0) return { match: { kind: 'everything' }, boosts: [] };
+  const isHopeless = terms.length + phrases.length === 0 || variants.some(({ all }) => all.length === 0);
+  if (isHopeless) return { match: undefined, boosts: [] };
   const required = [
     ...variants.map(({ all }) => inColumns('words', all)),
     ...phrases.map((phrase) => inColumns('items customer', [quote(phrase.join(' '))])),
   ];
   return {
-    match: { kind: 'words', expression: allOf(required) },
+    match: allOf(required),
     boosts: [...variants.flatMap(termBoosts), ...wholeBoosts(terms, variants)],
   };
 }

@@ -51,7 +51,7 @@ export function createTechnicalTables(database: DatabaseSync): void {
 }
 
 /**
- * The columns that searches filter and sort by stand before the documents, which may be long: SQLite reads a row from its front.
+ * What searches need stands before the events, which may be long: SQLite reads a row from its front.
  * The word index keeps no text of its own (`search` has it), and holds visible orders only.
  */
 export function createGenerationTables(database: DatabaseSync, number: number): void {
@@ -59,7 +59,7 @@ export function createGenerationTables(database: DatabaseSync, number: number): 
   database.exec(`
     CREATE TABLE ${documents} (
       id INTEGER PRIMARY KEY, order_id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, visible INTEGER NOT NULL, status TEXT NOT NULL,
-      customer_id TEXT, seller_id TEXT, placed_at_ms INTEGER NOT NULL, total_cents INTEGER NOT NULL, search TEXT, document TEXT NOT NULL
+      customer_id TEXT, seller_id TEXT, placed_at_ms INTEGER NOT NULL, total_cents INTEGER NOT NULL, search TEXT, view TEXT NOT NULL, events TEXT NOT NULL
     ) STRICT;
     CREATE INDEX ${documents}_by_date ON ${documents} (placed_at_ms, order_id) WHERE visible = 1;
     CREATE INDEX ${documents}_by_total ON ${documents} (total_cents, order_id) WHERE visible = 1;

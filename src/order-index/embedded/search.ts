@@ -46,7 +46,7 @@ export function searchPage(database: DatabaseSync, generation: Generation, query
   return {
     total: Number(count?.['total']),
     hits: generation
-      .byIds(shown.map(({ id }) => Number(id)))
+      .shown(shown.map(({ id }) => Number(id)))
       .map((document, index) => ({ document, score: isRanked ? Number(shown[index]?.['score']) : null })),
     nextCursor: last && rows.length > shown.length ? encodeCursor(query.sort, sortKeyOf(query.sort, last)) : null,
     tookMs: Math.round(performance.now() - startedMs),
@@ -99,10 +99,9 @@ function understood({ q, sort }: SearchQuery, generation: Generation): { readonl
     sort === 'relevance'
       ? { text: boostSql.map(({ text }) => text).join(' + '), values: boostSql.flatMap(({ values }) => values) }
       : { text: '0', values: [] };
-  if (match.kind === 'everything') return { score };
-  if (match.kind === 'nothing') return { matches: exactIds, score };
+  if (match === undefined) return { matches: exactIds, score };
   const text = `SELECT rowid FROM ${words} WHERE ${words} MATCH ? UNION ${exactIds.text}`;
-  return { matches: { text, values: [match.expression, ...exactIds.values] }, score };
+  return { matches: { text, values: [match, ...exactIds.values] }, score };
 }
 
 /** What comes behind a place in the order: greater (or, descending, less) at the first column that differs. */
