@@ -6,7 +6,8 @@ import { decodeCursor } from '../cursor.ts';
 import type { SearchQuery, SearchSort } from '../port.ts';
 import { textClause } from './text-clauses.ts';
 
-type Query = estypes.QueryDslQueryContainer;
+/** The client's own type admits undefined. */
+type Query = NonNullable<estypes.QueryDslQueryContainer>;
 
 /** An Elasticsearch search, without its index. */
 export interface SearchRequest {

@@ -1,7 +1,8 @@
 import type { estypes } from '@elastic/elasticsearch';
 import type { QueryTerm, TextQuery } from '../../order/search-text.ts';
 
-type Query = estypes.QueryDslQueryContainer;
+/** The client's own type admits undefined. */
+type Query = NonNullable<estypes.QueryDslQueryContainer>;
 type TextField = 'search.all' | 'search.items' | 'search.customer';
 
 /**
