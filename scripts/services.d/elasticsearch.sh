@@ -3,6 +3,7 @@
 # It has no `GET /`; its health is `_cluster/health`.
 
 elasticsearch_release=9.5.3
+elasticsearch_sha256=bec49f3b8d00e75c8d1cec85c35298635ec9fbd3ae80ef5aeb6bc05abdb3db2d
 
 elasticsearch_url() {
   echo "http://127.0.0.1:$es_port"
@@ -61,13 +62,15 @@ elasticsearch_install() {
   command -v unzip >/dev/null || apt_install 'unzip is missing' unzip || return 1
   if [ ! -f "$zip" ]; then
     command -v mvn >/dev/null || apt_install 'Maven, which fetches Elasticsearch, is not installed' maven || return 1
-    mvn -q -B -C dependency:copy -DoutputDirectory="$data_root" -Dmdep.overWriteReleases=true \
+    mvn -q -B dependency:copy -DoutputDirectory="$data_root" -Dmdep.overWriteReleases=true \
       "-Dartifact=org.elasticsearch.distribution.integ-test-zip:elasticsearch:$elasticsearch_release:zip" \
       >"$data_root/maven.log" 2>&1 </dev/null 9>&- || { echo "Maven could not fetch Elasticsearch: $data_root/maven.log" && return 1; }
   fi
+  # Pinned here, since not every mirror of Maven Central serves checksums.
+  echo "$elasticsearch_sha256  $zip" | sha256sum --status -c || { rm -f "$zip" && echo 'the archive of Elasticsearch is not the pinned one: try again' && return 1; }
   # Unpacked aside and renamed: a half-unpacked folder is never taken for the real one.
   unpacked=$(mktemp -d "$data_root/unpack.XXXXXX")
-  unzip -q "$zip" -d "$unpacked" || { rm -rf "$zip" "$unpacked" && echo 'the archive of Elasticsearch was damaged: try again' && return 1; }
+  unzip -q "$zip" -d "$unpacked" || { rm -rf "$unpacked" && echo 'the archive of Elasticsearch could not be unpacked: is the disk full?' && return 1; }
   chmod -R a+rX "$unpacked"
   mv "$unpacked/elasticsearch-$elasticsearch_release" "$(elasticsearch_home)" && rmdir "$unpacked" && rm -f "$zip"
 }
