@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import type { Broker, PartHealth } from '../../../src/broker/port.ts';
+import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
+import {
+  amqpAddress,
+  amqpUrlVia,
+  deleteTopology,
+  eventIdOf,
+  outgoingEvent,
+  rabbitMqOptions,
+  recordingHandlers,
+  recordingLog,
+  takeFrom,
+  uniquePrefix,
+  withChannel,
+} from '../../support/amqp-broker.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startTcpProxy } from '../../support/tcp-proxy.ts';
+import type { TcpProxy } from '../../support/tcp-proxy.ts';
+
+describe('recovering from a lost RabbitMQ', () => {
+  let prefix: string;
+  let proxy: TcpProxy;
+  let broker: Broker;
+  let log: ReturnType<typeof recordingLog>;
+
+  beforeEach(async () => {
+    prefix = uniquePrefix();
+    proxy = await startTcpProxy(amqpAddress());
+    log = recordingLog();
+    broker = createRabbitMqBroker(rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy, 'heartbeat=1')], log }));
+    await broker.open();
+  });
+
+  afterEach(async () => {
+    await broker.close();
+    await proxy.close();
+    await deleteTopology(prefix);
+  });
+
+  async function publishUntilConfirmed(sequence: number): Promise<void> {
+    await eventually(() => broker.publish([outgoingEvent(sequence)]));
+  }
+
+  async function inState(state: PartHealth['state']): Promise<void> {
+    await eventually(() => assert.equal(broker.health().state, state));
+  }
+
+  describe('when the connection is cut', () => {
+    it('consumes again; what was unsettled comes again, and is lost once', async () => {
+      const recorded = recordingHandlers();
+      const subscription = await broker.consume({ prefetch: 10 }, recorded);
+      await broker.publish([outgoingEvent(1), outgoingEvent(2)]);
+      await eventually(() => assert.equal(recorded.deliveries.length, 2));
+      proxy.cut();
+      await eventually(() => assert.equal(recorded.deliveries.length, 4));
+      assert.equal(recorded.lost.length, 1);
+      const redelivered = recorded.events().slice(2);
+      assert.deepEqual(
+        redelivered.map(({ body }) => eventIdOf(body)),
+        ['o-1-1', 'o-1-2'],
+      );
+      assert.ok(redelivered.every(({ redeliveries }) => redeliveries >= 1));
+      subscription.settle(redelivered);
+      await publishUntilConfirmed(3);
+      await eventually(() => assert.equal(recorded.deliveries.length, 5));
+    });
+
+    it('ignores a late acknowledgement of a delivery of the dead channel', async () => {
+      const recorded = recordingHandlers();
+      const subscription = await broker.consume({ prefetch: 10 }, recorded);
+      await broker.publish([outgoingEvent(1)]);
+      await eventually(() => assert.equal(recorded.deliveries.length, 1));
+      proxy.cut();
+      await eventually(() => assert.equal(recorded.deliveries.length, 2));
+      // The tags of the two are the same number.
+      subscription.settle(recorded.deliveries.slice(0, 1));
+      subscription.giveBack(recorded.deliveries.slice(0, 1));
+      await broker.close();
+      const kept = await takeFrom(`${prefix}.projector`);
+      assert.equal(eventIdOf(kept.content), 'o-1-1');
+    });
+
+    it('fails what is in flight, and says why in its health', async () => {
+      proxy.halt();
+      const published = assert.rejects(broker.publish([outgoingEvent(1)]), { code: 'BROKER_UNAVAILABLE' });
+      await proxy.refuse();
+      proxy.resume();
+      await published;
+      await eventually(() => assert.match(broker.health().reason ?? '', /RabbitMQ cannot be reached: .*ECONNREFUSED/));
+      assert.equal(broker.health().state, 'down');
+      await assert.rejects(broker.publish([outgoingEvent(1)]), { code: 'BROKER_UNAVAILABLE' });
+      await proxy.accept();
+      await inState('up');
+      await broker.publish([outgoingEvent(1)]);
+    });
+
+    it('tells a cancelled subscription of its loss, and does not take it up again', async () => {
+      const recorded = recordingHandlers();
+      const subscription = await broker.consume({ prefetch: 1 }, recorded);
+      await broker.publish([outgoingEvent(1), outgoingEvent(2)]);
+      await eventually(() => assert.equal(recorded.deliveries.length, 1));
+      await subscription.cancel();
+      proxy.cut();
+      await eventually(() => assert.equal(recorded.lost.length, 1));
+      await inState('up');
+      await eventually(async () => assert.equal(await broker.queueDepth(), 2));
+      assert.equal(recorded.deliveries.length, 1);
+    });
+  });
+
+  describe('when the network is silent', () => {
+    it('notices by the missing heartbeats', async () => {
+      const recorded = recordingHandlers();
+      await broker.consume({ prefetch: 10 }, recorded);
+      proxy.halt();
+      await inState('down');
+      await eventually(() => assert.equal(recorded.lost.length, 1));
+      proxy.resume();
+      await inState('up');
+      await publishUntilConfirmed(1);
+      await eventually(() => assert.equal(recorded.deliveries.length, 1));
+    });
+  });
+
+  describe('when the queue is deleted under the consumer', () => {
+    it('declares it anew and consumes again', async () => {
+      const recorded = recordingHandlers();
+      await broker.consume({ prefetch: 10 }, recorded);
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.projector`));
+      await eventually(() => assert.equal(recorded.lost.length, 1));
+      await inState('up');
+      await publishUntilConfirmed(1);
+      await eventually(() => assert.equal(recorded.deliveries.length, 1));
+    });
+  });
+
+  describe('when the dead-letter queue is deleted', () => {
+    it('fails the dead letter, declares the queue anew, and takes it the next time', async () => {
+      const letter = {
+        body: Buffer.from('?'),
+        refusal: { reason: 'unparseable', path: '', message: 'not JSON' },
+        attempts: 1,
+        firstFailedAt: '2026-01-02T03:04:05.678Z',
+        lastFailedAt: '2026-01-02T03:04:05.678Z',
+      } as const;
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.dead-letters`));
+      await assert.rejects(broker.deadLetter(letter), { code: 'BROKER_UNAVAILABLE' });
+      await eventually(() => broker.deadLetter(letter));
+      assert.equal((await takeFrom(`${prefix}.dead-letters`)).content.toString(), '?');
+    });
+  });
+
+  describe('when the exchange is deleted', () => {
+    it('fails the event, declares the exchange anew, and publishes it the next time', async () => {
+      await withChannel((channel) => channel.deleteExchange(prefix));
+      await assert.rejects(broker.publish([outgoingEvent(1)]), { code: 'BROKER_UNAVAILABLE' });
+      await publishUntilConfirmed(1);
+      assert.equal(await broker.queueDepth(), 1);
+    });
+  });
+
+  describe('when something is declared differently after the loss', () => {
+    it('says so loudly, and heals once that is repaired', async () => {
+      await proxy.refuse();
+      await withChannel(async (channel) => {
+        await channel.deleteQueue(`${prefix}.projector`);
+        await channel.assertQueue(`${prefix}.projector`, { durable: true });
+      });
+      await proxy.accept();
+      await eventually(() => assert.match(broker.health().reason ?? '', /declared differently/));
+      assert.ok(
+        log.entries.some(
+          ({ level, fields }) => level === 'error' && /declared differently/.test(JSON.stringify(fields)),
+        ),
+      );
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.projector`));
+      await inState('up');
+    });
+  });
+
+  describe('when the first try to consume fails', () => {
+    it('rejects, and consumes at a later try', async () => {
+      await proxy.refuse();
+      const recorded = recordingHandlers();
+      await assert.rejects(broker.consume({ prefetch: 1 }, recorded), { code: 'BROKER_UNAVAILABLE' });
+      await proxy.accept();
+      await eventually(() => broker.consume({ prefetch: 1 }, recorded));
+      await publishUntilConfirmed(1);
+      await eventually(() => assert.equal(recorded.deliveries.length, 1));
+    });
+  });
+
+  describe('when it is closed while it reconnects', () => {
+    it('stops trying', async () => {
+      proxy.halt();
+      await inState('down');
+      const begun = performance.now();
+      await broker.close();
+      assert.ok(performance.now() - begun < 3_000);
+      assert.match(broker.health().reason ?? '', /closed/);
+    });
+  });
+});
