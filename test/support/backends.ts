@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createEmbeddedBroker } from '../../src/broker/embedded/index.ts';
+import type { EmbeddedBroker } from '../../src/broker/embedded/index.ts';
+import type { Broker } from '../../src/broker/port.ts';
+import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
+import { createLogger } from '../../src/observability/logging.ts';
+import { FOLD_VERSION } from '../../src/order/fold.ts';
+import { createEmbeddedIndex } from '../../src/order-index/embedded/index.ts';
+import type { OrderIndex } from '../../src/order-index/port.ts';
+import { indexUnderTest } from '../integration/elasticsearch/index-under-test.ts';
+import { deleteTopology, rabbitMqOptions, recordingLog, takeFrom, uniquePrefix } from './amqp-broker.ts';
+import { eventually } from './eventually.ts';
+
+/** An index of the test's own. */
+export interface IndexPlace {
+  /** Not opened. The embedded one allows one that is open at a time. */
+  instance(options?: { readonly foldVersion?: number }): OrderIndex;
+  /** Closes the instances and deletes what they made. */
+  remove(): Promise<void>;
+}
+
+/** A broker of the test's own, with its queues. */
+export interface BrokerPlace {
+  /** Not opened. The embedded one allows one that is open at a time. */
+  instance(options?: { readonly deliveryLimit?: number }): Broker;
+  /** The bodies of so many dead letters, once there are as many. */
+  deadLetters(count: number): Promise<readonly string[]>;
+  remove(): Promise<void>;
+}
+
+export interface Backend {
+  readonly name: string;
+  index(): IndexPlace;
+  broker(): BrokerPlace;
+}
+
+const LOG = createLogger('silent');
+
+const EMBEDDED: Backend = {
+  name: 'embedded',
+  index() {
+    const dataDir = mkdtempSync(join(tmpdir(), 'order-search-index-'));
+    const instances: OrderIndex[] = [];
+    return {
+      instance({ foldVersion = FOLD_VERSION } = {}) {
+        const index = createEmbeddedIndex({ dataDir, prefix: 'orders', foldVersion, log: LOG });
+        instances.push(index);
+        return index;
+      },
+      async remove() {
+        for (const index of instances) await index.close();
+        rmSync(dataDir, { recursive: true });
+      },
+    };
+  },
+  broker() {
+    const dataDir = mkdtempSync(join(tmpdir(), 'order-search-broker-'));
+    const instances: EmbeddedBroker[] = [];
+    return {
+      instance({ deliveryLimit = 50 } = {}) {
+        const broker = createEmbeddedBroker({ dataDir, prefix: 'orders', deliveryLimit, log: recordingLog() });
+        instances.push(broker);
+        return broker;
+      },
+      deadLetters: (count) =>
+        eventually(async () => {
+          const letters = (await instances.at(-1)?.listDeadLetters({ size: count })) ?? [];
+          if (letters.length < count) throw new Error(`${letters.length} dead letters`);
+          return letters.map(({ body }) => Buffer.from(body).toString());
+        }),
+      async remove() {
+        for (const broker of instances) await broker.close();
+        rmSync(dataDir, { recursive: true });
+      },
+    };
+  },
+};
+
+const SERVICES: Backend = {
+  name: 'RabbitMQ and Elasticsearch',
+  index() {
+    const under = indexUnderTest();
+    return { instance: (options) => under.instance(options), remove: () => under.remove() };
+  },
+  broker() {
+    const prefix = uniquePrefix();
+    const instances: Broker[] = [];
+    return {
+      instance(options) {
+        const broker = createRabbitMqBroker(rabbitMqOptions(prefix, { ...options }));
+        instances.push(broker);
+        return broker;
+      },
+      async deadLetters(count) {
+        const bodies: string[] = [];
+        while (bodies.length < count) bodies.push((await takeFrom(`${prefix}.dead-letters`)).content.toString());
+        return bodies;
+      },
+      async remove() {
+        for (const broker of instances) await broker.close();
+        await deleteTopology(prefix);
+      },
+    };
+  },
+};
+
+/** One suite for both backends: what differs between them is a bug in one of them. */
+export function describeForEachBackend(title: string, suite: (backend: Backend) => void): void {
+  for (const backend of [EMBEDDED, SERVICES]) describe(`${title} (${backend.name})`, () => suite(backend));
+}
