@@ -10,7 +10,7 @@ import { openGeneration } from './generation.ts';
 import type { Generation } from './generation.ts';
 import { prepareParking } from './parking.ts';
 import type { Parking } from './parking.ts';
-import { liveGeneration, prepareRegistry, readRegistry, resolveAddress } from './registry.ts';
+import { generationNumber, liveGeneration, prepareRegistry, readRegistry, resolveAddress } from './registry.ts';
 import { searchPage } from './search.ts';
 
 export interface EmbeddedIndexOptions {
@@ -116,8 +116,8 @@ function liveOf(store: Store): Generation {
 }
 
 function loadFrom(store: Store, from: WriteTarget, orderIds: readonly string[]): LoadResult {
-  const number = resolveAddress(store.database, from);
-  if (number === undefined) return moved(from);
+  const number = generationNumber(store.database, from.generation);
+  if (number === undefined) return { kind: 'moved', reason: `${from.generation} is gone` };
   const generation = generationOf(store, number);
   const loaded = orderIds.map((orderId) => [orderId, generation.load(orderId)] as const);
   return {

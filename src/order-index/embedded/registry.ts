@@ -74,3 +74,9 @@ export function resolveAddress(database: DatabaseSync, target: WriteTarget): num
     .get(target.generation, target.address);
   return row && Number(row['number']);
 }
+
+/** The number of a generation that is still there, written to or not. */
+export function generationNumber(database: DatabaseSync, name: string): number | undefined {
+  const row = database.prepare('SELECT number FROM generations WHERE name = ?').get(name);
+  return row && Number(row['number']);
+}
