@@ -4,7 +4,7 @@ const AREAS = ['http', 'projector', 'rebuild', 'rollups'];
 const BACKENDS = ['broker', 'order-index'];
 const LEAVES = ['order', 'observability'];
 /** What puts the parts together, and what is not the service: these may import all. */
-const OUTSIDE = '^(src/[^/]+[.]ts$|test/|bench/|scripts/|examples/)';
+const OUTSIDE = '^(src/[^/]+[.]ts$|src/cli/|test/|bench/|scripts/|examples/)';
 
 /** An area imports itself and what lies below it, nothing else of src/. `config` is the type of plain data. */
 const onlyBelow = (area, below) => ({
@@ -24,9 +24,16 @@ const packageOnlyIn = (name, folder) => ({
 module.exports = {
   forbidden: [
     ...AREAS.map((area) => onlyBelow(area, [...BACKENDS, ...LEAVES])),
-    ...BACKENDS.map((backend) => onlyBelow(backend, LEAVES)),
+    ...BACKENDS.map((backend) => onlyBelow(backend, [...LEAVES, 'sqlite'])),
     onlyBelow('order', []),
     onlyBelow('observability', []),
+    onlyBelow('sqlite', []),
+    {
+      name: 'sqlite-is-the-embedded-backends',
+      severity: 'error',
+      from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(sqlite|(broker|order-index)/embedded)/` },
+      to: { path: '^src/sqlite/' },
+    },
     packageOnlyIn('amqplib', 'broker'),
     packageOnlyIn('@elastic/elasticsearch', 'order-index/elasticsearch'),
     packageOnlyIn('express', 'http'),
@@ -53,7 +60,7 @@ module.exports = {
     {
       name: 'only-main-and-cli-import-app',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(main|cli)[.]ts$' },
+      from: { path: '^src/', pathNot: '^src/(main[.]ts$|cli[.]ts$|cli/)' },
       to: { path: '^src/app[.]ts$' },
     },
     {
@@ -79,6 +86,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(coverage|dist|data|web|[.]services)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
