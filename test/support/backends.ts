@@ -106,7 +106,9 @@ const SERVICES: Backend = {
   },
 };
 
+export const BACKENDS: readonly Backend[] = [EMBEDDED, SERVICES];
+
 /** One suite for both backends: what differs between them is a bug in one of them. */
 export function describeForEachBackend(title: string, suite: (backend: Backend) => void): void {
-  for (const backend of [EMBEDDED, SERVICES]) describe(`${title} (${backend.name})`, () => suite(backend));
+  for (const backend of BACKENDS) describe(`${title} (${backend.name})`, () => suite(backend));
 }
