@@ -13,7 +13,7 @@ export interface OrderState {
   readonly orderId: string;
   /** The sequence of the last event folded in; 0 for an order nothing is known of. */
   readonly version: number;
-  /** The newest event time folded in; empty at version 0. */
+  /** The newest event time folded in since the last snapshot; an erased order's is its erasure's. Empty at version 0. */
   readonly updatedAt: string;
   /** Absent while incomplete and once erased. */
   readonly facts?: OrderFacts;
@@ -56,17 +56,19 @@ export function evolve(state: OrderState, event: OrderEvent, limits: StorageLimi
     version: event.sequence,
     updatedAt: later(state.updatedAt, event.time),
   };
-  if (state.erasedAt !== undefined) {
-    const events = [...state.events.slice(0, 1), identityOf(event)];
-    return folded({ ...base, erasedAt: state.erasedAt, events, eventBytes: 0 });
-  }
+  // Whatever was before: an erasure may come over a hole, and its version has the same content with and without what was there.
   if (event.type === 'order.erased.v1') {
     return folded({
       ...base,
+      updatedAt: event.time,
       erasedAt: event.time,
       events: [identityOf(event)],
       eventBytes: 0,
     });
+  }
+  if (state.erasedAt !== undefined) {
+    const events = [...state.events.slice(0, 1), identityOf(event)];
+    return folded({ ...state, version: event.sequence, events });
   }
   if (isKnownEvent(event) && event.type === 'order.snapshot.v1') {
     const facts = factsOfSnapshot(event.data, event);
@@ -104,7 +106,7 @@ export function foldStored(orderId: string, events: readonly OrderEvent[]): Orde
 
 /** What is left of an event that must leave no personal data behind. */
 function identityOf({ id, source, type, time, sequence }: OrderEvent): OrderEvent {
-  return { id, source, type, time, sequence, data: {} } as OrderEvent;
+  return { id, source, type, time, sequence, data: {} };
 }
 
 /**

@@ -30,7 +30,7 @@ const KNOWN_DATA: Readonly<Record<string, Shape>> = {
   'order.tagged.v1': { add: true, remove: true },
   'order.corrected.v1': { patch: PLACED, reason: true },
   'order.erased.v1': { reason: true },
-  'order.skipped.v1': {},
+  'order.skipped.v1': { reason: true },
   'order.snapshot.v1': {
     ...PLACED,
     status: true,

@@ -52,16 +52,19 @@ export function emptyState(): State {
   return { status: 'incomplete', payments: [], refunds: [], updatedAt: '' };
 }
 
-/** The state after one more event. Snapshot and erasure make nothing of what was before, so `updatedAt` starts again at them. */
+/**
+ * The state after one more event. Snapshot and erasure make nothing of what was before (a version has one content, and they may
+ * have come over a hole), so `updatedAt` starts again at them. Events after an erasure advance the version and nothing else.
+ */
 export function happen(before: State, event: Happening): State {
   if (event.type === 'order.erased.v1') {
     return { ...emptyState(), status: 'erased', erasedAt: event.time, updatedAt: event.time };
   }
   if (event.type === 'order.snapshot.v1') {
-    return before.erasedAt === undefined ? fromSnapshot(event) : { ...before, updatedAt: event.time };
+    return before.erasedAt === undefined ? fromSnapshot(event) : before;
   }
+  if (before.erasedAt !== undefined) return before;
   const state = { ...before, updatedAt: event.time > before.updatedAt ? event.time : before.updatedAt };
-  if (before.erasedAt !== undefined) return state;
   if (before.placed === undefined) return place(state, event);
   return change(state, before.placed, event);
 }
@@ -136,7 +139,7 @@ type Snapshot = Placed & {
   readonly refunds?: readonly Refund[];
 } & Pick<State, 'placedAt' | 'paidAt' | 'shippedAt' | 'deliveredAt' | 'cancelledAt'>;
 
-/** Where a list is absent, its sum counts on `paidAt`'s day and on the event's day. */
+/** Where a list is absent, its sum counts on `paidAt`'s day and on the event's day; the contract names no `refundId` for it. */
 function fromSnapshot(event: Happening): State {
   const { customer, sellerId, currency, items, totalCents, tags, ...rest } = event.data as Snapshot;
   const { paidCents, refundedCents, status, payments, refunds, ...instants } = rest;
@@ -160,10 +163,10 @@ export function isAllowedCorrection(state: State, event: Happening): boolean {
   const { customer, items, ...rest } = result as Readonly<Record<string, unknown>>;
   return (
     isCustomer(customer) &&
-    isText(rest['sellerId'], 256) &&
+    isId(rest['sellerId']) &&
     isCurrencyCode(rest['currency']) &&
     isCount(rest['totalCents'], 0) &&
-    isListOf(rest['tags'], (tag) => isText(tag, 256)) &&
+    isListOf(rest['tags'], (tag) => isId(tag)) &&
     isListOf(items, isItem) &&
     items.length >= 1 &&
     items.length <= 500
@@ -179,21 +182,25 @@ function isCurrencyCode(value: unknown): boolean {
 function isCustomer(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { id, name, email } = value as Readonly<Record<string, unknown>>;
-  return isText(id, 256) && isText(name, 1024) && (email === undefined || typeof email === 'string');
+  return isId(id) && isText(name, 1024) && (email === undefined || typeof email === 'string');
 }
 
 function isItem(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { sku, name, quantity, unitPriceCents } = value as Readonly<Record<string, unknown>>;
-  return isText(sku, 256) && isText(name, 1024) && isCount(quantity, 1) && isCount(unitPriceCents, 0);
+  return isId(sku) && isText(name, 1024) && isCount(quantity, 1) && isCount(unitPriceCents, 0);
 }
 
 function isListOf(value: unknown, test: (member: unknown) => boolean): value is unknown[] {
   return Array.isArray(value) && value.every(test);
 }
 
+function isId(value: unknown): boolean {
+  return value !== '' && isText(value, 256);
+}
+
 function isText(value: unknown, maxCharacters: number): boolean {
-  return typeof value === 'string' && value !== '' && [...value].length <= maxCharacters;
+  return typeof value === 'string' && [...value].length <= maxCharacters;
 }
 
 function isCount(value: unknown, least: number): boolean {
