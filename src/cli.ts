@@ -1,0 +1,66 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { backOffMs } from './broker/rabbitmq/back-off.ts';
+import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
+import type { Broker } from './broker/port.ts';
+import type { BrokerSettings } from './cli/broker-settings.ts';
+import type { CliContext } from './cli/context.ts';
+import { publishCommand } from './cli/publish-command.ts';
+
+const RETRY = { firstMs: 100, capMs: 2_000 };
+
+function createBroker({ urls, caPem, config }: BrokerSettings, warn: (message: string) => void): Broker {
+  const { prefix, exchange, bindingKeys, projector, history } = config;
+  return createRabbitMqBroker({
+    urls,
+    ...(caPem === undefined ? {} : { caPem }),
+    prefix,
+    exchange,
+    bindingKeys,
+    singleActiveConsumer: projector.singleActiveConsumer,
+    deliveryLimit: projector.deliveryLimit,
+    historyMaxAge: history.maxAge,
+    ...(history.maxBytes === undefined ? {} : { historyMaxBytes: history.maxBytes }),
+    // What is there already is the service's: a publisher only needs that nothing is missing.
+    onDifference: 'accept',
+    log: {
+      info: () => undefined,
+      // The command says itself that the connection is lost.
+      warn: (fields, message) => {
+        if (!('connection' in fields)) warn('reason' in fields ? `${message}: ${String(fields.reason)}` : message);
+      },
+      error: (fields, message) => {
+        warn('reason' in fields ? `${message}: ${String(fields.reason)}` : message);
+      },
+    },
+  });
+}
+
+/** Aborts at the first Ctrl-C; the second one ends the process at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}
+
+const context: CliContext = {
+  env: process.env,
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  interrupted: interruption(),
+  createBroker,
+  backOffMs: (attempt) => backOffMs(attempt, RETRY),
+  setExitCode: (code) => {
+    process.exitCode = code;
+  },
+};
+
+await new Command('order-search')
+  .description('publish order events, and operate the order search')
+  .addCommand(publishCommand(context))
+  .parseAsync();
