@@ -108,17 +108,22 @@ function walk(arrived: readonly ExpectedEvent[]): Told {
   const places = Map.groupBy(arrived, (event) => event.sequence);
   for (const sequence of [...places.keys()].sort((a, b) => a - b)) {
     const claims = firstCopies(places.get(sequence) ?? []);
-    const hole = sequence > told.version + 1;
-    if (hole && !claims.some(fillsHoles)) told.parked += 1;
-    else
-      takePlace(told, hole ? [...claims.filter(fillsHoles), ...claims.filter((claim) => !fillsHoles(claim))] : claims);
+    const over = sequence > told.version + 1 ? claims.filter(fillsHoles) : claims;
+    const behind = claims.filter((claim) => !over.includes(claim));
+    const taker = takePlace(told, over, undefined);
+    if (taker) takePlace(told, behind, taker);
+    else if (behind.length > 0) told.parked += 1;
   }
   return told;
 }
 
 /** The first claim that may take the sequence takes it; the others are refused. */
-function takePlace(told: Told, claims: readonly ExpectedEvent[]): void {
-  let taker: ExpectedEvent | undefined;
+function takePlace(
+  told: Told,
+  claims: readonly ExpectedEvent[],
+  taken: ExpectedEvent | undefined,
+): ExpectedEvent | undefined {
+  let taker = taken;
   for (const claim of claims) {
     const reason = whyRefused(told, claim, taker);
     if (reason) told.refusals.push({ id: claim.id, sequence: claim.sequence, reason });
@@ -126,6 +131,7 @@ function takePlace(told: Told, claims: readonly ExpectedEvent[]): void {
     taker = claim;
     take(told, claim);
   }
+  return taker;
 }
 
 function take(told: Told, event: ExpectedEvent): void {

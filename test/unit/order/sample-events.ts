@@ -39,7 +39,7 @@ export const SNAPSHOT = {
   refunds: [{ refundId: 'r-1', at: '2010-12-03T08:00:00.000Z', amountCents: 500 }],
 } as const;
 
-/** The event at a sequence of order `o-1`; it happened `sequence` hours into 2011 unless it is said otherwise. */
+/** The event at a sequence of order `o-1`; it happened that many hours into 2011 unless it is said otherwise. */
 export function cloudEvent(
   sequence: number,
   type: string,
@@ -52,7 +52,7 @@ export function cloudEvent(
     source: '/order-service',
     type,
     subject: 'o-1',
-    time: hour(sequence),
+    time: hour(Math.min(sequence, 1_000)),
     sequence,
     ...(data === undefined ? {} : { data }),
     ...attributes,
