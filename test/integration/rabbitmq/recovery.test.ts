@@ -123,6 +123,26 @@ describe('recovering from a lost RabbitMQ', () => {
     });
   });
 
+  describe('when confirms do not come', () => {
+    it('gives up what is in flight and takes a new connection', async () => {
+      const urls = [amqpUrlVia(proxy, 'heartbeat=0')];
+      const impatient = createRabbitMqBroker(rabbitMqOptions(prefix, { urls, confirmTimeoutMs: 200 }));
+      try {
+        await impatient.open();
+        proxy.halt();
+        await assert.rejects(impatient.publish([outgoingEvent(1)]), {
+          code: 'BROKER_UNAVAILABLE',
+          message: /nothing was confirmed for 200 ms/,
+        });
+        assert.equal(impatient.health().state, 'down');
+        proxy.resume();
+        await eventually(() => impatient.publish([outgoingEvent(1)]));
+      } finally {
+        await impatient.close();
+      }
+    });
+  });
+
   describe('when the queue is deleted under the consumer', () => {
     it('declares it anew and consumes again', async () => {
       const recorded = recordingHandlers();

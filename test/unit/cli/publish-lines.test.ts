@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { BrokerUnavailableError } from '../../../src/broker/port.ts';
+import type { EventLine } from '../../../src/cli/event-lines.ts';
+import { publishLines } from '../../../src/cli/publish-lines.ts';
+import type { PublishCounts, PublishDependencies, PublishOptions } from '../../../src/cli/publish-lines.ts';
+
+const OPTIONS: PublishOptions = { skipInvalid: false, giveUpAfterMs: 10_000, maxInFlight: 10, maxInFlightBytes: 1_000 };
+
+async function* lines(count: number, bytes = 1): AsyncGenerator<EventLine> {
+  for (let number = 1; number <= count; number += 1) {
+    const event = { id: String(number), type: 't', orderId: 'o', time: '', body: new Uint8Array(bytes) };
+    yield { kind: 'event', number, event };
+  }
+}
+
+/** A broker that confirms a little later, unless it is told otherwise. */
+function brokerThat(decide: (id: string, call: number) => Promise<void>) {
+  const ids: string[] = [];
+  let inFlight = 0;
+  const seen = { ids, mostInFlight: 0 };
+  const publish: PublishDependencies['publish'] = async ({ id }) => {
+    ids.push(id);
+    inFlight += 1;
+    seen.mostInFlight = Math.max(seen.mostInFlight, inFlight);
+    try {
+      await decide(id, ids.length);
+    } finally {
+      inFlight -= 1;
+    }
+  };
+  return { seen, publish };
+}
+
+async function soon(): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  setImmediate(resolve);
+  return promise;
+}
+
+describe('publishLines', () => {
+  let counts: PublishCounts;
+
+  beforeEach(() => {
+    counts = { published: 0, skipped: 0, unconfirmed: 0 };
+  });
+
+  function dependencies(changes: Partial<PublishDependencies>): PublishDependencies {
+    return {
+      publish: soon,
+      backOffMs: () => 0,
+      onSkipped: () => undefined,
+      onTrouble: () => undefined,
+      onRecovered: () => undefined,
+      signal: new AbortController().signal,
+      ...changes,
+    };
+  }
+
+  describe('when the broker confirms', () => {
+    it('keeps the order, and no more in flight than allowed', async () => {
+      const { seen, publish } = brokerThat(soon);
+      await publishLines(lines(100), counts, OPTIONS, dependencies({ publish }));
+      assert.deepEqual(
+        seen.ids,
+        Array.from({ length: 100 }, (_, index) => String(index + 1)),
+      );
+      assert.equal(seen.mostInFlight, 10);
+      assert.deepEqual(counts, { published: 100, skipped: 0, unconfirmed: 0 });
+    });
+
+    it('bounds the bytes in flight, and sends a line that is larger than that alone', async () => {
+      const { seen, publish } = brokerThat(soon);
+      await publishLines(lines(10, 400), counts, OPTIONS, dependencies({ publish }));
+      assert.equal(seen.mostInFlight, 2);
+      await publishLines(lines(2, 5_000), counts, OPTIONS, dependencies({ publish }));
+      assert.equal(counts.published, 12);
+    });
+  });
+
+  describe('when the connection is lost', () => {
+    it('sends again what was not confirmed, in order, before anything new', async () => {
+      const failed: string[] = [];
+      const { seen, publish } = brokerThat(async (id, call) => {
+        await soon();
+        if (call > 10 || Number(id) % 3 !== 0) return;
+        failed.push(id);
+        throw new BrokerUnavailableError('lost');
+      });
+      const sentBefore: number[] = [];
+      const onTrouble = (): void => void sentBefore.push(seen.ids.length);
+      await publishLines(lines(30), counts, OPTIONS, dependencies({ publish, onTrouble }));
+      assert.deepEqual(failed, ['3', '6', '9']);
+      const [before = 0] = sentBefore;
+      const next = Array.from({ length: 33 - before - 3 }, (_, index) => String(before + 1 + index));
+      assert.deepEqual(seen.ids.slice(before), [...failed, ...next]);
+      assert.deepEqual(counts, { published: 30, skipped: 0, unconfirmed: 0 });
+    });
+
+    it('gives up where nothing is confirmed for too long, and says how many were', async () => {
+      const publish = async ({ id }: { readonly id: string }): Promise<void> => {
+        if (Number(id) > 4) throw new BrokerUnavailableError('still gone');
+      };
+      const publishing = publishLines(lines(8), counts, { ...OPTIONS, giveUpAfterMs: 50 }, dependencies({ publish }));
+      await assert.rejects(publishing, { code: 'BROKER_UNAVAILABLE', message: 'still gone' });
+      assert.equal(counts.published, 4);
+      assert.ok(counts.unconfirmed > 0);
+    });
+  });
+
+  describe('when it is interrupted', () => {
+    it('reads no further and waits for what is in flight', async () => {
+      const controller = new AbortController();
+      const { publish } = brokerThat(async (id) => {
+        await soon();
+        if (id === '5') controller.abort();
+      });
+      await publishLines(lines(1_000), counts, OPTIONS, dependencies({ publish, signal: controller.signal }));
+      assert.ok(counts.published < 50);
+      assert.equal(counts.unconfirmed, 0);
+    });
+  });
+});
