@@ -66,13 +66,14 @@ own_folder() {
   if is_root; then chown -R nobody: "$1"; fi
 }
 
-# Process start time: with it a pid file cannot name another process that got the same pid later. Empty for a dead one or a zombie.
+# Process start time: with it a pid file cannot name another process that got the same pid later. Empty for a dead one, also for
+# one that nobody has reaped; a zombie whose other threads still end (and hold its sockets) is not dead yet.
 process_identity() {
   local stat
   if [ -d /proc/self ]; then
     stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
     stat=${stat##*) }
-    case $stat in Z* | X*) return 0 ;; esac
+    case $stat in Z* | X*) [ "$(cd "/proc/$1/task" 2>/dev/null && echo *)" != "$1" ] || return 0 ;; esac
     cut -d' ' -f20 <<<"$stat"
   else
     ps -o lstart= -p "$1" 2>/dev/null || true
@@ -197,10 +198,15 @@ native_down() {
   "$1_after_stop"
 }
 
+# Dead, and its port refuses.
+native_gone() {
+  process_gone "$instance_dir/$1/pid" && ! port_open "$("$1_port")"
+}
+
 native_signal() {
   local pid
   pid=$(native_pid "$1")
   [ -n "$pid" ] || fail "$1 of instance $instance does not run"
   kill -s "$2" "$pid"
-  [ "$2" != KILL ] || wait_until 10 process_gone "$instance_dir/$1/pid" || fail "pid $pid does not end"
+  [ "$2" != KILL ] || wait_until 10 native_gone "$1" || fail "pid $pid does not end"
 }
