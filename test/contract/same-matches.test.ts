@@ -107,9 +107,12 @@ const part = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 12 }) },
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 12 }) },
 );
-const query = fc
-  .tuple(fc.array(part, { minLength: 1, maxLength: 4 }), fc.constantFrom('', ' ', '"'))
-  .map(([parts, end]) => parts.join(' ') + end);
+const ending = fc.constantFrom('', ' ', '"');
+const query = fc.oneof(
+  fc.tuple(typed, ending).map(([text, end]) => text + end),
+  typed.map((text) => `"${text}"`),
+  fc.tuple(fc.array(part, { minLength: 1, maxLength: 4 }), ending).map(([parts, end]) => parts.join(' ') + end),
+);
 
 describe('what a text query finds', () => {
   const places: IndexPlace[] = [];

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { decodeCursor, encodeCursor } from '../../../src/order-index/cursor.ts';
+import type { SortKey } from '../../../src/order-index/cursor.ts';
+import { InvalidCursorError } from '../../../src/order-index/port.ts';
+import type { SearchSort } from '../../../src/order-index/port.ts';
+
+const sortAndKey: fc.Arbitrary<readonly [SearchSort, SortKey]> = fc
+  .tuple(
+    fc.constantFrom<SearchSort>('relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents'),
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.maxSafeInteger(),
+    fc.string({ unit: 'grapheme' }),
+  )
+  .map(([sort, score, number, orderId]) => [
+    sort,
+    sort === 'relevance' ? [score + 0, number, orderId] : [number, orderId],
+  ]);
+
+describe('a cursor', () => {
+  it('leads back to the place that it was made of', () => {
+    fc.assert(
+      fc.property(sortAndKey, ([sort, key]) => assert.deepEqual(decodeCursor(sort, encodeCursor(sort, key)), key)),
+    );
+  });
+
+  it('is fit for a URL', () => {
+    fc.assert(fc.property(sortAndKey, ([sort, key]) => assert.match(encodeCursor(sort, key), /^[\w-]+$/)));
+  });
+
+  describe('when it was tampered with', () => {
+    it('is refused, whatever was changed', () => {
+      const changed = fc
+        .tuple(sortAndKey, fc.nat(), fc.constantFrom('A', 'z', '_', ''))
+        .map(([[sort, key], at, by]) => {
+          const cursor = encodeCursor(sort, key);
+          const place = at % cursor.length;
+          return { sort, cursor, other: cursor.slice(0, place) + by + cursor.slice(place + 1) };
+        });
+      const isSame = (a: string, b: string) => Buffer.from(a, 'base64url').equals(Buffer.from(b, 'base64url'));
+      const property = fc.property(changed, ({ sort, cursor, other }) => {
+        fc.pre(!isSame(cursor, other));
+        assert.throws(() => decodeCursor(sort, other), InvalidCursorError);
+      });
+      fc.assert(property);
+    });
+
+    it('is refused, whatever was made up', () => {
+      const anything = fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.json().map((json) => Buffer.from(json).toString('base64url')),
+        fc.array(fc.jsonValue()).map((values) => Buffer.from(JSON.stringify(values)).toString('base64url')),
+      );
+      fc.assert(
+        fc.property(anything, (cursor) => assert.throws(() => decodeCursor('placedAt', cursor), InvalidCursorError)),
+      );
+    });
+  });
+
+  describe('when it comes from another sort', () => {
+    it('is refused', () => {
+      const cursor = encodeCursor('placedAt', [5, 'o-1']);
+      for (const sort of ['relevance', '-placedAt', 'totalCents'] as const) {
+        assert.throws(() => decodeCursor(sort, cursor), InvalidCursorError);
+      }
+    });
+  });
+});

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
+import {
+  DatabaseInUseError,
+  inTransaction,
+  isTooBig,
+  isWorldsFault,
+  openDatabase,
+} from '../../../src/sqlite/database.ts';
+
+function thrownBy(attempt: () => unknown): unknown {
+  try {
+    attempt();
+  } catch (error) {
+    return error;
+  }
+  throw new assert.AssertionError({ message: 'nothing was thrown' });
+}
+
+describe('a SQLite database of the service', () => {
+  let directory: string;
+  let database: DatabaseSync;
+
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'order-search-sqlite-'));
+    database = openDatabase(join(directory, 'deep', 'down', 'a.db'));
+    database.exec('CREATE TABLE numbers (number INTEGER PRIMARY KEY, text TEXT) STRICT');
+  });
+  afterEach(() => {
+    if (database.isOpen) database.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const insert = (number: number, text = '') => database.prepare('INSERT INTO numbers VALUES (?, ?)').run(number, text);
+  const count = () => database.prepare('SELECT count(*) AS count FROM numbers').get()?.['count'];
+
+  describe('when a transaction throws', () => {
+    it('leaves nothing of it, and takes the next one', () => {
+      const broken = () =>
+        inTransaction(database, () => {
+          insert(1);
+          throw new Error('half way');
+        });
+      assert.throws(broken, /half way/);
+      assert.equal(count(), 0);
+      assert.equal(
+        inTransaction(database, () => insert(1).changes),
+        1,
+      );
+      assert.equal(count(), 1);
+    });
+  });
+
+  describe('when it is opened twice', () => {
+    it('refuses the second until the first is closed', () => {
+      const path = database.location() ?? '';
+      assert.throws(() => openDatabase(path), DatabaseInUseError);
+      insert(1);
+      database.close();
+      database = openDatabase(path);
+      assert.equal(count(), 1);
+    });
+  });
+
+  describe('when a statement fails', () => {
+    it('blames the world for a full disk, and is whole afterwards', () => {
+      database.exec('PRAGMA max_page_count = 10');
+      const fill = () => inTransaction(database, () => insert(1, 'x'.repeat(100_000)));
+      assert.equal(isWorldsFault(thrownBy(fill)), true);
+      assert.equal(count(), 0);
+      insert(2);
+      assert.equal(count(), 1);
+    });
+
+    it('blames the world for a database that is closed', () => {
+      const prepared = database.prepare('SELECT 1');
+      database.close();
+      assert.equal(isWorldsFault(thrownBy(() => prepared.get())), true);
+      assert.equal(isWorldsFault(thrownBy(() => database.exec('SELECT 1'))), true);
+    });
+
+    it('blames the value for its size', () => {
+      const error = thrownBy(() => database.prepare('SELECT zeroblob(2000000000)').get());
+      assert.equal(isTooBig(error), true);
+      assert.equal(isWorldsFault(error), false);
+    });
+
+    it('blames nobody for a bug', () => {
+      insert(1);
+      for (const bug of [() => insert(1), () => database.exec('SELEC'), () => JSON.parse('{')]) {
+        const error = thrownBy(bug);
+        assert.deepEqual([isWorldsFault(error), isTooBig(error)], [false, false]);
+      }
+    });
+  });
+});
