@@ -65,16 +65,19 @@ const envelopeSchema = z.object({
   }),
   subject: orderIdSchema,
   time: instantSchema,
-  sequence: z.unknown().transform((value, context) => {
-    const parsed = sequenceSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    context.addIssue({
-      code: 'custom',
-      message: 'is no integer from 1 to 2^53 - 1 (or its decimal digits)',
-    });
-    return z.NEVER;
-  }),
-  partitionkey: z.unknown(),
+  sequence: z
+    .unknown()
+    .optional()
+    .transform((value, context) => {
+      const parsed = sequenceSchema.safeParse(value);
+      if (parsed.success) return parsed.data;
+      context.addIssue({
+        code: 'custom',
+        message: 'is no integer from 1 to 2^53 - 1 (or its decimal digits)',
+      });
+      return z.NEVER;
+    }),
+  partitionkey: z.unknown().optional(),
 });
 
 /**
@@ -156,7 +159,7 @@ function hasLoneSurrogate(value: unknown): boolean {
 function deeperThan(value: unknown, levels: number): boolean {
   let open: unknown[] = [value];
   for (let depth = 0; depth <= levels; depth++) {
-    open = open.flatMap((one) => (typeof one === 'object' && one !== null ? Object.values(one) : []));
+    open = open.flatMap((one) => (typeof one === 'object' && one !== null ? (Object.values(one) as unknown[]) : []));
     if (open.length === 0) return false;
   }
   return true;

@@ -1,7 +1,7 @@
 import type { Item, PlacedData, PlacedDataV1 } from './event.ts';
 
 /** `"12.5"` → 1250. The text must be digits with at most two decimals (checked when the event is parsed). */
-export function centsOf(price: string): number {
+function centsOf(price: string): number {
   const [whole = '', decimals = ''] = price.split('.');
   return Number(whole) * 100 + Number(decimals.padEnd(2, '0'));
 }

@@ -14,21 +14,12 @@ export interface HeartbeatOptions {
 export const FRESHNESS_RECORD = 'freshness';
 
 /**
- * With more heartbeats than this on their way, there is a backlog that needs no finer measure, or they go to another consumer: then one
- * in a while is enough to notice that they come through again.
- */
-const MAX_UNDERWAY = 300;
-const SELDOM_MS = 10_000;
-
-/**
- * Publishes a heartbeat a beat, and turns those that have come through settled into `asOf`: after a refresh of the live index, so that
+ * Has a heartbeat published every beat (the broker's adapter sees to it that they never pile up), and turns those that have come through settled into `asOf`: after a refresh of the live index, so that
  * what it promises is visible. A beat that fails (no broker, no index) leaves `asOf` where it is: the lag shows.
  */
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #settled = new SettledHeartbeats();
-  #underway = 0;
-  #publishedAt = 0;
   #asOf: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #beat: Promise<void> | undefined;
@@ -52,7 +43,6 @@ export class Heartbeat {
 
   delivered(delivery: LiveDelivery): void {
     this.#settled.delivered(delivery);
-    if (delivery.kind === 'heartbeat') this.#underway = Math.max(0, this.#underway - 1);
   }
 
   settled({ position }: LiveDelivery): void {
@@ -61,7 +51,6 @@ export class Heartbeat {
 
   returned(): void {
     this.#settled.returned(Date.now());
-    this.#underway = 0;
   }
 
   asOf(): number | undefined {
@@ -75,11 +64,7 @@ export class Heartbeat {
   async #onBeat(): Promise<void> {
     try {
       await this.#advance();
-      const now = Date.now();
-      if (this.#underway >= MAX_UNDERWAY && now - this.#publishedAt < SELDOM_MS) return;
-      await this.#options.broker.publishHeartbeat(new Date(now));
-      this.#underway += 1;
-      this.#publishedAt = now;
+      await this.#options.broker.publishHeartbeat(new Date());
     } catch (error) {
       if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
       this.#options.log.debug({ reason: error.message }, 'heartbeat skipped');

@@ -1,5 +1,12 @@
 import PQueue from 'p-queue';
-import type { Broker, EventDelivery, LiveDelivery, LiveSubscription, PartHealth } from '../broker/port.ts';
+import {
+  BrokerUnavailableError,
+  type Broker,
+  type EventDelivery,
+  type LiveDelivery,
+  type LiveSubscription,
+  type PartHealth,
+} from '../broker/port.ts';
 import type { Refusal } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
@@ -204,12 +211,13 @@ export class Projector {
   /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */
   async #deadLetter(letter: Parameters<Broker['deadLetter']>[0]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      const failure = await this.#deps.broker.deadLetter(letter).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (failure === undefined) break;
-      this.#noteOutage(`a dead letter cannot be published: ${String(failure)}`);
+      try {
+        await this.#deps.broker.deadLetter(letter);
+        break;
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailableError)) throw error;
+        this.#noteOutage(`a dead letter cannot be published: ${error.message}`);
+      }
       await backOff(attempt, BACK_OFF.outage, this.#abort.signal);
     }
     const { refusal, orderId, sequence, eventId } = letter;

@@ -50,7 +50,7 @@ export async function runRound(works: readonly OrderWork[], deps: RoundDependenc
   const written = new Set<string>();
   await writeTargets(plans, view, written, deps);
   await park(plans, deps);
-  const settled = await lookAgain(plans, view, written, deps);
+  const settled = await lookAgain(plans, written, deps);
   await lookForSuccessors(plans, deps);
   await unparkContained(plans, deps);
   for (const { state, fate } of plans) {
@@ -168,12 +168,11 @@ async function restartWhereFilled(
 }
 
 /** The second look: writes to what has become a target meanwhile, and looks again, until there is nothing new. */
-async function lookAgain(plans: readonly Plan[], first: Registry, written: Set<string>, deps: RoundDependencies) {
-  let view = first;
-  for (;;) {
-    view = await deps.index.registry();
-    if (view.targets.every(({ generation }) => written.has(generation))) break;
+async function lookAgain(plans: readonly Plan[], written: Set<string>, deps: RoundDependencies): Promise<Registry> {
+  let view = await deps.index.registry();
+  while (!view.targets.every(({ generation }) => written.has(generation))) {
     await writeTargets(plans, view, written, deps);
+    view = await deps.index.registry();
   }
   await deps.reached('looked again');
   return view;

@@ -1,0 +1,161 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
+import { BrokerUnavailableError, type PartHealth } from './broker/port.ts';
+import type { Config } from './config.ts';
+import { createFreshnessReader } from './freshness-reader.ts';
+import { createHttpApp } from './http/app.ts';
+import { createAuthenticator } from './http/auth.ts';
+import type { HttpDependencies } from './http/dependencies.ts';
+import { listen, type HttpServer } from './http/server.ts';
+import { combineHealth, type HealthReport } from './observability/health.ts';
+import type { Logger } from './observability/logging.ts';
+import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
+import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
+import { IndexUnavailableError } from './order-index/port.ts';
+import { Projector } from './projector/projector.ts';
+import type { ProtocolStep } from './projector/round.ts';
+import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
+
+export interface AppDependencies {
+  readonly log: Logger;
+  readonly certificateAuthorities: CertificateAuthorities;
+  /** Called at each step of the projector's protocol: a test's fault point. */
+  readonly reached?: (step: ProtocolStep) => Promise<void>;
+}
+
+export interface App {
+  /**
+   * Listens, then opens the index and the broker. While one of them cannot be reached it goes on trying, and says so in `/health`.
+   * @throws IndexConfigurationError, BrokerTopologyError, or the system's error where the address cannot be listened on
+   */
+  start(): Promise<void>;
+  /** The port that the HTTP interface listens on; 0 before `start` and for `ROLE=projector`'s operators too. */
+  port(): number;
+  /** Takes no more, finishes what is in hand within the limit, and closes everything. */
+  close(limitMs: number): Promise<void>;
+}
+
+const OPEN_RETRY_MS = 2_000;
+const FRESHNESS_INTERVAL_MS = 1_000;
+const SWEEP_INTERVAL_MS = 30_000;
+
+/** The whole service, put together as the configuration says. */
+export function createApp(config: Config, deps: AppDependencies): App {
+  const metrics = createMetrics();
+  const backends = createBackends(config, {
+    ...deps,
+    onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
+  });
+  const service: Service = { config, deps, metrics, backends, stopping: new AbortController(), waitingFor: undefined };
+  const freshness = createFreshnessReader(backends.index, () => service.projector?.asOf());
+  const http = httpDependencies(service, freshness);
+  return {
+    start: async () => {
+      service.server = await listen(createHttpApp(http), config.http);
+      deps.log.info({ host: config.http.host, port: service.server.port, backend: config.backend.kind }, 'listening');
+      await openBackends(service);
+      if (config.role !== 'api') await startProjecting(service);
+    },
+    port: () => service.server?.port ?? 0,
+    close: (limitMs) => closeAll(service, limitMs),
+  };
+}
+
+/** What runs; filled in as it starts. */
+interface Service {
+  readonly config: Config;
+  readonly deps: AppDependencies;
+  readonly metrics: Metrics;
+  readonly backends: Backends;
+  readonly stopping: AbortController;
+  waitingFor: string | undefined;
+  server?: HttpServer;
+  projector?: Projector;
+  samples?: SampleFeed;
+}
+
+async function openBackends(service: Service): Promise<void> {
+  const { broker, index } = service.backends;
+  await untilAvailable(service, 'the index', () => index.open());
+  await untilAvailable(service, 'the broker', () => broker.open());
+}
+
+/** An outage at start is waited out; a mistake that only an operator can mend is thrown. */
+async function untilAvailable(service: Service, what: string, open: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await open();
+      service.waitingFor = undefined;
+      return;
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailableError) && !(error instanceof IndexUnavailableError)) throw error;
+      if (service.waitingFor === undefined) service.deps.log.warn({ reason: error.message }, `waiting for ${what}`);
+      service.waitingFor = `${what} cannot be reached: ${error.message}`;
+    }
+    await delay(OPEN_RETRY_MS, undefined, { signal: service.stopping.signal });
+  }
+}
+
+async function startProjecting(service: Service): Promise<void> {
+  const { config, deps, metrics, backends } = service;
+  const { projector: options } = config;
+  const projector = new Projector(
+    {
+      ...options,
+      concurrency: options.bulkConcurrency + 1,
+      storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: options.maxStoredEvents },
+      freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
+      sweepIntervalMs: SWEEP_INTERVAL_MS,
+    },
+    { ...backends, metrics, log: deps.log, reached: deps.reached ?? (() => Promise.resolve()) },
+  );
+  await untilAvailable(service, 'the broker', () => projector.start());
+  service.projector = projector;
+  if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends);
+}
+
+async function closeAll({ stopping, samples, projector, server, backends }: Service, limitMs: number): Promise<void> {
+  stopping.abort();
+  await samples?.stop();
+  await projector?.stop(limitMs);
+  await server?.close(limitMs);
+  await backends.broker.close();
+  await backends.index.close();
+}
+
+function httpDependencies(service: Service, freshness: HttpDependencies['freshness']): HttpDependencies {
+  const { config, deps, metrics, backends } = service;
+  return {
+    search: (query) => backends.index.search(query),
+    getOrder: (orderId) => backends.index.get(orderId),
+    freshness,
+    health: () => health(service),
+    metricsText: async () => {
+      await refreshGauges(service, freshness);
+      return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
+    },
+    observeRequest: ({ route, method, status, durationSeconds }) =>
+      metrics.httpRequestDurationSeconds.observe({ route, method, status }, durationSeconds),
+    authenticate: createAuthenticator(config.auth),
+    log: deps.log,
+  };
+}
+
+async function health({ config, waitingFor, projector, backends }: Service): Promise<HealthReport> {
+  const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
+  return combineHealth({
+    broker: backends.broker.health(),
+    index: await backends.index.health(),
+    ...(config.role !== 'api' && { projector: projector?.health() ?? waiting }),
+  });
+}
+
+/** Gauges of what others hold are read when they are asked for; what cannot be read then is left out rather than made up. */
+async function refreshGauges(service: Service, freshness: HttpDependencies['freshness']): Promise<void> {
+  const { metrics, projector, backends } = service;
+  const [fresh, waiting] = await Promise.allSettled([freshness(), backends.broker.queueDepth()]);
+  if (fresh.status === 'fulfilled') metrics.lagSeconds.set({ projection: 'orders' }, fresh.value.lagSeconds);
+  else metrics.lagSeconds.remove({ projection: 'orders' });
+  if (waiting.status === 'fulfilled') metrics.lagMessages.set(waiting.value + (projector?.inHand() ?? 0));
+  else metrics.lagMessages.remove();
+}

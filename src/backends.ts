@@ -1,0 +1,77 @@
+import { createEmbeddedBroker } from './broker/embedded/index.ts';
+import type { Broker } from './broker/port.ts';
+import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
+import type { Config, ServicesBackend } from './config.ts';
+import type { Logger } from './observability/logging.ts';
+import { FOLD_VERSION } from './order/fold.ts';
+import { createElasticsearchIndex } from './order-index/elasticsearch/index.ts';
+import { createEmbeddedIndex } from './order-index/embedded/index.ts';
+import type { OrderIndex } from './order-index/port.ts';
+
+/** The two ports behind one choice of backend. */
+export interface Backends {
+  readonly broker: Broker;
+  readonly index: OrderIndex;
+}
+
+/** PEM texts of the CA files that the configuration names. */
+export interface CertificateAuthorities {
+  readonly amqp: string | undefined;
+  readonly elasticsearch: string | undefined;
+}
+
+export interface BackendDependencies {
+  readonly certificateAuthorities: CertificateAuthorities;
+  readonly log: Logger;
+  readonly onBreakerState: (name: string, state: 'closed' | 'halfOpen' | 'open') => void;
+}
+
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/** Makes the adapters that the configuration chooses; nothing is opened yet. */
+export function createBackends(config: Config, deps: BackendDependencies): Backends {
+  const { prefix, backend, projector } = config;
+  const { log } = deps;
+  if (backend.kind === 'services') {
+    return { broker: rabbitMq(config, backend, deps), index: elasticsearch(config, backend, deps) };
+  }
+  const { dataDir } = backend;
+  return {
+    broker: createEmbeddedBroker({ dataDir, prefix, deliveryLimit: projector.deliveryLimit, log }),
+    index: createEmbeddedIndex({ dataDir, prefix, foldVersion: FOLD_VERSION, log }),
+  };
+}
+
+function rabbitMq(config: Config, { amqp }: ServicesBackend, deps: BackendDependencies): Broker {
+  const { prefix, exchange, bindingKeys, projector, history } = config;
+  const ca = deps.certificateAuthorities.amqp;
+  return createRabbitMqBroker({
+    urls: amqp.urls,
+    ...(ca !== undefined && { caPem: ca }),
+    prefix,
+    exchange,
+    bindingKeys,
+    singleActiveConsumer: projector.singleActiveConsumer,
+    deliveryLimit: projector.deliveryLimit,
+    historyMaxAge: history.maxAge,
+    ...(history.maxBytes !== undefined && { historyMaxBytes: history.maxBytes }),
+    log: deps.log,
+  });
+}
+
+function elasticsearch(config: Config, { elasticsearch }: ServicesBackend, deps: BackendDependencies): OrderIndex {
+  const { prefix, index, projector } = config;
+  const ca = deps.certificateAuthorities.elasticsearch;
+  return createElasticsearchIndex({
+    nodes: elasticsearch.urls,
+    ...(elasticsearch.auth && { auth: elasticsearch.auth }),
+    ...(ca !== undefined && { caPem: ca }),
+    prefix,
+    ...index,
+    bulkConcurrency: projector.bulkConcurrency,
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    foldVersion: FOLD_VERSION,
+    log: deps.log,
+    onBreakerState: deps.onBreakerState,
+  });
+}

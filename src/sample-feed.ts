@@ -1,0 +1,34 @@
+import type { Backends } from './backends.ts';
+import { streamSamples } from './sample/stream-samples.ts';
+
+export interface SampleFeed {
+  /** Resolves when nothing more is published. */
+  stop(): Promise<void>;
+}
+
+const SEED = 'order-search';
+const EVENTS_PER_SECOND = 1;
+const BACKFILL_ORDERS = 200;
+
+/**
+ * Fills the embedded default with sample orders as if a shop were open: a month of them where there are none yet, then live ones.
+ * A failure is a bug, and ends the process as any unhandled rejection does.
+ */
+export async function startSampleFeed({ broker, index }: Backends): Promise<SampleFeed> {
+  const stopping = new AbortController();
+  const { total } = await index.search({ sort: '-placedAt', size: 1 });
+  const running = streamSamples({
+    publish: (events) => broker.publish(events),
+    seed: SEED,
+    ratePerSecond: EVENTS_PER_SECOND,
+    backfillOrders: total === 0 ? BACKFILL_ORDERS : 0,
+    signal: stopping.signal,
+    now: () => new Date(),
+  });
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}

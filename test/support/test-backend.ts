@@ -1,0 +1,90 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from '@elastic/elasticsearch';
+import { connect } from 'amqplib';
+import type { OrderDocument } from '../../src/order/document.ts';
+import type { Environment } from './running-service.ts';
+
+/** RabbitMQ and Elasticsearch under a prefix of the test's own, and what is in them. */
+export interface TestBackend {
+  readonly prefix: string;
+  /** What the service and the CLI need to use it. */
+  readonly environment: Environment;
+  /** Every document behind the read alias, by order id, hidden ones included. */
+  documents(): Promise<Map<string, OrderDocument>>;
+  /** Ready messages of the live queue and of the dead letters. */
+  queues(): Promise<{ live: number; deadLetters: number }>;
+  countParked(): Promise<number>;
+  /** Deletes everything under the prefix. */
+  remove(): Promise<void>;
+}
+
+export interface BackendUrls {
+  readonly amqpUrl: string;
+  readonly elasticsearchUrl: string;
+}
+
+const SHARED_SERVICES: BackendUrls = {
+  amqpUrl: process.env['AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672',
+  elasticsearchUrl: process.env['ELASTICSEARCH_URL'] ?? 'http://127.0.0.1:9200',
+};
+
+export async function testBackend(urls: BackendUrls = SHARED_SERVICES): Promise<TestBackend> {
+  const prefix = `test-${randomBytes(5).toString('hex')}`;
+  const client = new Client({ node: urls.elasticsearchUrl, maxRetries: 3, requestTimeout: 30_000 });
+  const queue = (name: string) => `${prefix}.${name}`;
+  return {
+    prefix,
+    environment: { PREFIX: prefix, AMQP_URL: urls.amqpUrl, ELASTICSEARCH_URL: urls.elasticsearchUrl, REPLICAS: '0' },
+    documents: () => allDocuments(client, prefix),
+    queues: async () => ({
+      live: await waiting(urls.amqpUrl, queue('projector')),
+      deadLetters: await waiting(urls.amqpUrl, queue('dead-letters')),
+    }),
+    countParked: async () => {
+      await client.indices.refresh({ index: `${prefix}-parked` });
+      return (await client.count({ index: `${prefix}-parked` })).count;
+    },
+    remove: async () => {
+      // Deletion by wildcard is refused by default.
+      const indices = await client.indices.get({ index: `${prefix}-*`, expand_wildcards: 'all' });
+      await client.indices.delete({ index: Object.keys(indices) });
+      await client.close();
+      await removeQueues(urls.amqpUrl, prefix);
+    },
+  };
+}
+
+async function allDocuments(client: Client, prefix: string): Promise<Map<string, OrderDocument>> {
+  await client.indices.refresh({ index: prefix });
+  const documents = new Map<string, OrderDocument>();
+  let after: unknown[] | undefined;
+  for (;;) {
+    const { hits } = await client.search<OrderDocument>({
+      index: prefix,
+      size: 5_000,
+      sort: ['orderId'],
+      ...(after && { search_after: after as string[] }),
+    });
+    for (const { _source: source } of hits.hits) if (source) documents.set(source.orderId, source);
+    after = hits.hits.at(-1)?.sort;
+    if (!after) return documents;
+  }
+}
+
+async function waiting(amqpUrl: string, queue: string): Promise<number> {
+  const connection = await connect(amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    return (await channel.checkQueue(queue)).messageCount;
+  } finally {
+    await connection.close();
+  }
+}
+
+async function removeQueues(amqpUrl: string, prefix: string): Promise<void> {
+  const connection = await connect(amqpUrl);
+  const channel = await connection.createChannel();
+  for (const name of ['projector', 'history', 'dead-letters']) await channel.deleteQueue(`${prefix}.${name}`);
+  await channel.deleteExchange(prefix);
+  await connection.close();
+}
