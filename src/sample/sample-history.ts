@@ -14,7 +14,7 @@ export function runOf(startedAt: Date): string {
   return startedAt.getTime().toString(36).toUpperCase();
 }
 
-export function sampleOrderId(run: string, index: number): string {
+function sampleOrderId(run: string, index: number): string {
   return `S-${run}-${String(index + 1).padStart(4, '0')}`;
 }
 

@@ -119,8 +119,8 @@ describe('what a text query finds', () => {
   const indices: { readonly name: string; readonly index: OrderIndex }[] = [];
 
   before(async () => {
-    for (const { name, index: placeOf } of BACKENDS) {
-      const place = placeOf();
+    for (const backend of BACKENDS) {
+      const place = backend.index();
       places.push(place);
       const index = place.instance();
       await index.open();
@@ -128,7 +128,7 @@ describe('what a text query finds', () => {
       const outcomes = await index.write((await index.registry()).live, writes, 'live');
       assert.ok(outcomes.every(({ kind }) => kind === 'written'));
       await index.refresh();
-      indices.push({ name, index });
+      indices.push({ name: backend.name, index });
     }
   });
   after(async () => {

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import type { RefusalReason } from '../../order/event.ts';
 import type { DeadLetter } from '../port.ts';
 
@@ -33,7 +33,7 @@ export function prepareDeadLetters(database: DatabaseSync): DeadLetters {
   };
 }
 
-function letterOf(row: Readonly<Record<string, unknown>>): StoredDeadLetter & { readonly id: number } {
+function letterOf(row: Readonly<Record<string, SQLOutputValue>>): StoredDeadLetter & { readonly id: number } {
   return {
     id: Number(row['id']),
     body: row['body'] as Uint8Array,

@@ -50,7 +50,7 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
       asResult(() => unavailableWhenClosed(store, path, (open) => loadFrom(open, from, orderIds))),
     write: async (target, writes) => {
       const outcomes = asResult(() => unavailableWhenClosed(store, path, (open) => writeTo(open, target, writes)));
-      return Array.isArray(outcomes) ? outcomes : writes.map(() => outcomes);
+      return 'kind' in outcomes ? writes.map(() => outcomes) : outcomes;
     },
     refresh: () => reading(() => undefined),
     park: (events) => reading(({ parking }) => parking.park(events)),
