@@ -137,3 +137,22 @@ export function eventIdOf(body: Uint8Array): string {
   if (typeof event === 'object' && event !== null && 'id' in event && typeof event.id === 'string') return event.id;
   throw new Error('the body is not an event');
 }
+
+/** The frame by which RabbitMQ says that it reads no more from connections that publish (`connection.blocked`). */
+export function blockedFrame(reason: string): Buffer {
+  return connectionFrame(60, Buffer.from([reason.length, ...Buffer.from(reason, 'ascii')]));
+}
+
+export function unblockedFrame(): Buffer {
+  return connectionFrame(61, Buffer.alloc(0));
+}
+
+/** A method frame on channel 0 of the class `connection` (10). */
+function connectionFrame(method: number, args: Buffer): Buffer {
+  const header = Buffer.alloc(11);
+  header.writeUInt8(1, 0);
+  header.writeUInt32BE(4 + args.length, 3);
+  header.writeUInt16BE(10, 7);
+  header.writeUInt16BE(method, 9);
+  return Buffer.concat([header, args, Buffer.from([0xce])]);
+}

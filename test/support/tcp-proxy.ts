@@ -24,6 +24,8 @@ export interface TcpProxy {
   latency(delayMs: number): void;
   /** At most as many bytes a second a connection and direction; undefined: no limit. */
   throttle(bytesPerSecond: number | undefined): void;
+  /** Writes to every client as if the server had: for what a server says only in trouble. Between two of its own messages, so when it is idle. */
+  sayToClients(bytes: Buffer): void;
   /** Takes no connections any more, as if the server were down, and cuts those there are. */
   refuse(): Promise<void>;
   /** Takes connections again, on the same port. */
@@ -41,6 +43,7 @@ class BreakableProxy implements TcpProxy {
   readonly host = '127.0.0.1';
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
+  readonly #clients = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
   #bytesSent = 0;
@@ -85,6 +88,10 @@ class BreakableProxy implements TcpProxy {
     this.#bytesPerSecond = bytesPerSecond;
   }
 
+  sayToClients(bytes: Buffer): void {
+    for (const client of this.#clients) client.write(bytes);
+  }
+
   async refuse(): Promise<void> {
     const server = this.#server;
     this.#server = undefined;
@@ -112,6 +119,7 @@ class BreakableProxy implements TcpProxy {
 
   #join(client: Socket): void {
     const server = connect(this.#target);
+    this.#clients.add(client);
     for (const [socket, other] of [
       [client, server],
       [server, client],
@@ -121,6 +129,7 @@ class BreakableProxy implements TcpProxy {
       socket.on('error', () => undefined);
       socket.on('close', () => {
         this.#sockets.delete(socket);
+        this.#clients.delete(socket);
         // Half-open, neither end learns that the other is gone.
         void this.#released().then(() => other.destroy());
       });

@@ -34,4 +34,9 @@ export class HeartbeatPace {
   sent(publishedAt: number, nowMs: number): void {
     this.#former = { publishedAt, sentAtMs: nowMs, drained: false };
   }
+
+  /** It was not published after all. */
+  failed(): void {
+    this.#former = undefined;
+  }
 }

@@ -11,7 +11,7 @@ export interface OutgoingMessage {
 }
 
 /** AMQP's short strings: routing key, message id, type. Longer ones cannot be sent. */
-export const MAX_SHORT_STRING_BYTES = 255;
+const MAX_SHORT_STRING_BYTES = 255;
 
 const HEARTBEAT_TYPE = 'order-search.heartbeat';
 /** A header frame cannot be split, and the whole of it must fit into one (128 KiB by default). */

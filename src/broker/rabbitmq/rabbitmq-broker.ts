@@ -108,9 +108,7 @@ class RabbitMqBroker implements Broker {
     if (this.#heartbeatUnderWay) return;
     this.#heartbeatUnderWay = true;
     try {
-      if (!(await this.#pace.isDue(performance.now(), () => this.queueDepth()))) return;
-      this.#pace.sent(publishedAt.getTime(), performance.now());
-      await this.#sendToOwnQueue(heartbeatMessage(this.#queues.live, publishedAt));
+      if (await this.#pace.isDue(performance.now(), () => this.queueDepth())) await this.#sendHeartbeat(publishedAt);
     } finally {
       this.#heartbeatUnderWay = false;
     }
@@ -207,6 +205,17 @@ class RabbitMqBroker implements Broker {
     this.#refuseWhileBlocked();
     if (this.#publisher === undefined) throw new BrokerUnavailableError('the publishing channel is gone');
     await this.#publisher.publish(message);
+  }
+
+  async #sendHeartbeat(publishedAt: Date): Promise<void> {
+    // Before it is confirmed, since it may come back sooner.
+    this.#pace.sent(publishedAt.getTime(), performance.now());
+    try {
+      await this.#sendToOwnQueue(heartbeatMessage(this.#queues.live, publishedAt));
+    } catch (error) {
+      this.#pace.failed();
+      throw error;
+    }
   }
 
   /** A queue of ours that is gone is not the message's fault: the next connection declares it anew. */

@@ -4,6 +4,7 @@ import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-brok
 import {
   amqpAddress,
   amqpUrlVia,
+  blockedFrame,
   deleteTopology,
   eventIdOf,
   outgoingEvent,
@@ -11,6 +12,7 @@ import {
   recordingHandlers,
   recordingLog,
   takeFrom,
+  unblockedFrame,
   uniquePrefix,
   withChannel,
 } from '../../support/amqp-broker.ts';
@@ -135,6 +137,39 @@ describe('recovering from a lost RabbitMQ', () => {
           message: /nothing was confirmed for 200 ms/,
         });
         assert.equal(impatient.health().state, 'down');
+        proxy.resume();
+        await eventually(() => impatient.publish([outgoingEvent(1)]));
+      } finally {
+        await impatient.close();
+      }
+    });
+  });
+
+  describe('when RabbitMQ takes no messages because of an alarm', () => {
+    it('says so in its health and refuses at once, until the alarm is over', async () => {
+      proxy.sayToClients(blockedFrame('low on memory'));
+      await inState('degraded');
+      assert.equal(broker.health().reason, 'RabbitMQ takes no messages: low on memory');
+      const refused = { code: 'BROKER_UNAVAILABLE', message: 'RabbitMQ takes no messages: low on memory' };
+      await assert.rejects(broker.publish([outgoingEvent(1)]), refused);
+      await assert.rejects(broker.publishHeartbeat(new Date()), refused);
+      await assert.rejects(broker.queueDepth(), refused);
+      proxy.sayToClients(unblockedFrame());
+      await inState('up');
+      await broker.publish([outgoingEvent(1)]);
+    });
+
+    it('gives up what is in flight, and keeps the connection', async () => {
+      const urls = [amqpUrlVia(proxy, 'heartbeat=0')];
+      const impatient = createRabbitMqBroker(rabbitMqOptions(prefix, { urls, confirmTimeoutMs: 200 }));
+      try {
+        await impatient.open();
+        proxy.halt();
+        const published = assert.rejects(impatient.publish([outgoingEvent(1)]), { code: 'BROKER_UNAVAILABLE' });
+        proxy.sayToClients(blockedFrame('low on disk'));
+        await published;
+        assert.equal(impatient.health().state, 'degraded');
+        proxy.sayToClients(unblockedFrame());
         proxy.resume();
         await eventually(() => impatient.publish([outgoingEvent(1)]));
       } finally {

@@ -44,6 +44,14 @@ describe('HeartbeatPace', () => {
     });
   });
 
+  describe('when the former could not be published', () => {
+    it('is due at once', async () => {
+      const pace = sentAt(0);
+      pace.failed();
+      assert.equal(await pace.isDue(1, never), true);
+    });
+  });
+
   describe('when the former is away for long', () => {
     it('is due where this process works off a backlog', async () => {
       const pace = sentAt(0);
