@@ -3,8 +3,7 @@ import type { OrderDocument, OrderView, SearchFields } from '../../order/documen
 import { isTooBig } from '../../sqlite/database.ts';
 import type { DocumentWrite, WriteOutcome } from '../port.ts';
 import { tablesOf } from './schema.ts';
-import { createVocabulary } from './vocabulary.ts';
-import type { Vocabulary } from './vocabulary.ts';
+import { Vocabulary } from './vocabulary.ts';
 
 /** The documents of one generation, and the words that they are found by. */
 export interface Generation {
@@ -23,7 +22,7 @@ export interface Generation {
 export function openGeneration(database: DatabaseSync, number: number): Generation {
   const tables = tablesOf(number);
   const { documents } = tables;
-  const vocabulary = createVocabulary(database, tables);
+  const vocabulary = new Vocabulary(database, tables);
   const byOrderId = database.prepare(`SELECT view, search, events FROM ${documents} WHERE order_id = ?`);
   const visible = database.prepare(`SELECT view, search, events FROM ${documents} WHERE order_id = ? AND visible = 1`);
   const byId = database.prepare(`SELECT view FROM ${documents} WHERE id = ?`);

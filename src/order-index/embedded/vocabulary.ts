@@ -1,4 +1,4 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { withinEdits } from '../../order/search-text.ts';
 import type { GenerationTables } from './schema.ts';
 
@@ -7,67 +7,63 @@ const MAX_WORDS = 500_000;
 /** Typos of one word that a search follows, the closest first. */
 const MAX_TYPOS = 1_024;
 
+/** By length in code points. */
+type WordsByLength = Map<number, Set<string>>;
+
 /**
  * The index's words, to find those that are a typo away from a query's word. Words that start with one letter are read together, the
  * first time one is asked for; later writes add to them. A word that is in no document any more does no harm: it finds nothing.
  */
-export interface Vocabulary {
-  /** The words within `edits` of `word` and with its first letter, the closest first. */
-  near(word: string, edits: 1 | 2): readonly string[];
-  /** `text`: words separated by single spaces. */
-  add(text: string): void;
-}
+export class Vocabulary {
+  readonly #words: StatementSync;
+  readonly #byFirstLetter = new Map<string, WordsByLength>();
+  #held = 0;
 
-/** By first letter, by length in code points. */
-type Words = Map<string, Map<number, Set<string>>>;
-
-export function createVocabulary(database: DatabaseSync, tables: GenerationTables): Vocabulary {
-  const words: Words = new Map();
-  let held = 0;
-
-  function keep(word: string): void {
-    const letters = [...word];
-    const byLength = words.get(letters[0] ?? '');
-    if (!byLength) return;
-    const sameLength = byLength.get(letters.length) ?? new Set();
-    byLength.set(letters.length, sameLength);
-    if (sameLength.has(word)) return;
-    sameLength.add(word);
-    held += 1;
+  constructor(database: DatabaseSync, { vocabulary }: GenerationTables) {
+    this.#words = database.prepare(`SELECT term FROM ${vocabulary} WHERE term >= ? AND term <= ?`);
   }
 
-  function startingWith(letter: string): ReadonlyMap<number, ReadonlySet<string>> {
-    const known = words.get(letter);
+  /** The words within `edits` of `word` and with its first letter, the closest first. */
+  near(word: string, edits: 1 | 2): readonly string[] {
+    const [first = '', ...others] = word;
+    const isWithin = (candidate: string, within: number) => withinEdits(word, candidate, within);
+    return closestFirst(others.length + 1, edits, this.#startingWith(first), isWithin);
+  }
+
+  /** `text`: words separated by single spaces. */
+  add(text: string): void {
+    if (this.#byFirstLetter.size > 0) for (const word of text.split(' ')) this.#keep(word);
+  }
+
+  #startingWith(letter: string): WordsByLength {
+    const known = this.#byFirstLetter.get(letter);
     if (known) return known;
-    if (held > MAX_WORDS) {
-      words.clear();
-      held = 0;
+    if (this.#held > MAX_WORDS) {
+      this.#byFirstLetter.clear();
+      this.#held = 0;
     }
-    const byLength = new Map<number, Set<string>>();
-    words.set(letter, byLength);
-    const statement = database.prepare(`SELECT term FROM ${tables.vocabulary} WHERE term >= ? AND term <= ?`);
-    for (const { term } of statement.iterate(letter, `${letter}\u{10ffff}`)) keep(String(term));
+    const byLength: WordsByLength = new Map();
+    this.#byFirstLetter.set(letter, byLength);
+    for (const { term } of this.#words.iterate(letter, `${letter}\u{10ffff}`)) this.#keep(String(term));
     return byLength;
   }
 
-  return {
-    near(word, edits) {
-      const [first = '', ...others] = word;
-      const byLength = startingWith(first);
-      return closestFirst(others.length + 1, edits, byLength, (candidate, within) =>
-        withinEdits(word, candidate, within),
-      );
-    },
-    add(text) {
-      if (words.size > 0) for (const word of text.split(' ')) keep(word);
-    },
-  };
+  #keep(word: string): void {
+    const [first = '', ...others] = word;
+    const byLength = this.#byFirstLetter.get(first);
+    if (!byLength) return;
+    const sameLength = byLength.get(others.length + 1) ?? new Set();
+    byLength.set(others.length + 1, sameLength);
+    if (sameLength.has(word)) return;
+    sameLength.add(word);
+    this.#held += 1;
+  }
 }
 
 function closestFirst(
   length: number,
   edits: 1 | 2,
-  byLength: ReadonlyMap<number, ReadonlySet<string>>,
+  byLength: WordsByLength,
   isWithin: (candidate: string, edits: number) => boolean,
 ): readonly string[] {
   const found: { readonly one: string[]; readonly two: string[] } = { one: [], two: [] };
