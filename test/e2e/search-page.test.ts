@@ -1,23 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { chromium } from 'playwright-core';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { createHttpApp } from '../../src/http/app.ts';
 import type { HttpDependencies } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import type { SearchPage } from '../../src/order-index/port.ts';
+import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from '../unit/http/fake-orders.ts';
-
-const CHROMIUM = '/usr/bin/chromium';
-const ARGUMENTS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
-  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-];
-const PATIENCE_MS = 10_000;
 
 /** Keeps every change of the list from now on, so that one which lasted for a moment is seen too. */
 const RECORD_RESULTS = `
@@ -29,8 +19,7 @@ const RECORD_RESULTS = `
 describe('the search page', function () {
   this.timeout(60_000);
 
-  let profile: string;
-  let browser: BrowserContext;
+  let browser: TestBrowser;
   let server: HttpServer;
   let page: Page;
   let orders: FakeOrders;
@@ -38,18 +27,11 @@ describe('the search page', function () {
   let complaints: string[];
 
   before(async () => {
-    profile = await mkdtemp(join(tmpdir(), 'search-page-'));
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: CHROMIUM,
-      headless: true,
-      args: ARGUMENTS,
-    });
-    browser.setDefaultTimeout(PATIENCE_MS);
+    browser = await openChromium();
   });
 
   after(async () => {
     await browser.close();
-    await rm(profile, { recursive: true, force: true });
   });
 
   beforeEach(() => {
@@ -66,7 +48,7 @@ describe('the search page', function () {
   /** Serves the page over the orders and opens it. */
   async function open(address = '/', replaced: Partial<HttpDependencies> = {}): Promise<void> {
     server = await listen(createHttpApp(fakeDependencies(orders, replaced)), { host: '127.0.0.1', port: 0 });
-    page = await browser.newPage();
+    page = await browser.context.newPage();
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
       const expected = message.text().startsWith('Failed to load resource: the server responded with a status of');

@@ -1,0 +1,35 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext } from 'playwright-core';
+
+const CHROMIUM = '/usr/bin/chromium';
+const ARGUMENTS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+];
+const PATIENCE_MS = 10_000;
+
+export interface TestBrowser {
+  readonly context: BrowserContext;
+  /** Closes it and removes its profile. */
+  close(): Promise<void>;
+}
+
+/** Debian's Chromium with a new, empty profile. */
+export async function openChromium(): Promise<TestBrowser> {
+  const profile = await mkdtemp(join(tmpdir(), 'order-search-chromium-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: CHROMIUM,
+    headless: true,
+    args: ARGUMENTS,
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
+  return {
+    context,
+    close: async () => {
+      await context.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
