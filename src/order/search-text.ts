@@ -39,7 +39,12 @@ export function transcribe(word: string): string | undefined {
   if (/^[\x00-\x7f]*$/.test(word)) return undefined;
   const lower = word.normalize('NFC').toLowerCase();
   const written = lower.replace(/[äöüåø]/gu, (letter) => TRANSCRIBED[letter] ?? letter);
-  return written === lower ? undefined : foldText(written);
+  return written === lower ? undefined : foldWord(written);
+}
+
+/** A few letters (`ﷺ`) decompose into several words or a space and a mark: what stands together stays one word. */
+function foldWord(word: string): string {
+  return foldText(word).replace(/\s+/gu, '');
 }
 
 /** A word as it stands in a text: its folded form (and its transcription) and where it is, in UTF-16 code units. */
@@ -56,15 +61,12 @@ export function wordsOf(text: string): Word[] {
   for (const match of text.matchAll(WORD)) {
     let start = match.index;
     for (const part of UNSPACED.test(match[0]) ? match[0].split(SPLIT_UNSPACED) : [match[0]]) {
-      const folded = foldText(part);
-      if (folded !== '')
-        words.push({
-          folded,
-          transcribed: transcribe(part),
-          start,
-          end: start + part.length,
-        });
-      start += part.length;
+      const span = { start, end: start + part.length };
+      // One character can fold to several words: `½` to 1 and 2, `ﷺ` to a sentence.
+      const folded = foldText(part).match(WORD) ?? [];
+      const transcribed = folded.length === 1 ? transcribe(part) : undefined;
+      words.push(...folded.map((word) => ({ folded: word, transcribed, ...span })));
+      start = span.end;
     }
   }
   return words;

@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import {
+  foldText,
+  matchesTerm,
+  parseTextQuery,
+  searchString,
+  transcribe,
+  withinEdits,
+  wordsOf,
+  type QueryTerm,
+} from '../../../src/order/search-text.ts';
+
+const text = fc.string({ unit: 'grapheme', maxLength: 30 });
+const foldedWords = (value: string) => wordsOf(value).map(({ folded }) => folded);
+
+describe('foldText', () => {
+  const folds: Record<string, string> = {
+    José: 'jose',
+    'STRAẞE Straße': 'strasse strasse',
+    Łódź: 'lodz',
+    'Søren Æbelø': 'soren aebelo',
+    'İstanbul ISI ısı': 'istanbul isi isi',
+    'Đặng Þór': 'dang thor',
+    'ﬁne ＡＢＣ①': 'fine abc1',
+    ΆΛΦΑ: 'αλφα',
+    Ёлка: 'елка',
+    한국어: '한국어',
+    ｶﾞ: 'カ',
+    Œuvre: 'oeuvre',
+  };
+  for (const [from, to] of Object.entries(folds)) {
+    it(`folds ${from} to ${to}`, () => assert.equal(foldText(from), to));
+  }
+
+  it('folds composed and decomposed texts alike, and a folded text to itself', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        const folded = foldText(value);
+        assert.equal(foldText(value.normalize('NFD')), folded);
+        assert.equal(foldText(value.normalize('NFC')), folded);
+        assert.equal(foldText(folded), folded);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('transcribe', () => {
+  it('writes out the German and Nordic letters', () => {
+    assert.equal(transcribe('Müller'), 'mueller');
+    assert.equal(transcribe('Mu\u0308ller'), 'mueller');
+    assert.equal(transcribe('Åsa'), 'aasa');
+    assert.equal(transcribe('SØBY'), 'soeby');
+  });
+
+  it('has nothing to say of other words', () => {
+    for (const word of ['Miller', 'José', 'Straße', '', '日本']) assert.equal(transcribe(word), undefined);
+  });
+});
+
+describe('wordsOf', () => {
+  it('takes letters, marks and digits together, whatever else separates', () => {
+    assert.deepEqual(foldedWords("CHICK-GREY hot_water 50'S (T-Light) a.b/c 85123A"), [
+      ...['chick', 'grey', 'hot', 'water', '50', 's', 't', 'light', 'a', 'b', 'c', '85123a'],
+    ]);
+  });
+
+  it('takes every character of an unspaced script for a word', () => {
+    assert.deepEqual(foldedWords('日本の灯籠 LED灯'), ['日', '本', 'の', '灯', '籠', 'led', '灯']);
+  });
+
+  it('finds no words in marks, emoji or nothing', () => {
+    for (const value of ['', ' ', '—', '🏮🏮', '\u0301', '"…"']) assert.deepEqual(wordsOf(value), []);
+  });
+
+  it('says where each word stands, so that the original can be marked', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        let end = 0;
+        for (const word of wordsOf(value)) {
+          assert(word.start >= end && word.end > word.start && word.end <= value.length);
+          assert.equal(foldText(value.slice(word.start, word.end)).replace(/\s/gu, ''), word.folded);
+          end = word.start;
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('makes no word with white space in it, of any character there is', () => {
+    const broken: string[] = [];
+    for (let code = 0; code <= 0x10ffff; code++) {
+      if (code >= 0xd800 && code <= 0xdfff) continue;
+      const character = String.fromCodePoint(code);
+      if (wordsOf(character).some(({ folded }) => /\s/u.test(folded))) broken.push(`U+${code.toString(16)}`);
+    }
+    assert.deepEqual(broken, []);
+  });
+});
+
+describe('searchString', () => {
+  it('has the folded words in order, and the transcribed ones behind them', () => {
+    assert.equal(searchString(['Jörg Müller', 'Öl-Lampe']), 'jorg muller ol lampe joerg mueller oel');
+    assert.equal(searchString([]), '');
+  });
+
+  it('gives the words back when it is split at white space', () => {
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 4 }), (texts) => {
+        const words = texts.flatMap(wordsOf);
+        const expected = [
+          ...words.map(({ folded }) => folded),
+          ...words.map(({ transcribed }) => transcribed).filter((word) => word !== undefined),
+        ];
+        assert.deepEqual(searchString(texts).split(/\s+/u).filter(Boolean), expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('holds a match for every word of the text itself', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        const indexed = searchString([value]).split(' ');
+        const { terms } = parseTextQuery(value.replaceAll('"', ' '));
+        for (const term of terms)
+          assert(
+            indexed.some((word) => matchesTerm(term, word)),
+            JSON.stringify(term),
+          );
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('parseTextQuery', () => {
+  it('takes each word for a term, the last one, while unfinished, for a prefix', () => {
+    assert.deepEqual(parseTextQuery('white lant').terms, [
+      { forms: ['white'], edits: 1, prefix: false },
+      { forms: ['lant'], edits: 1, prefix: true },
+    ]);
+    assert.equal(parseTextQuery('white lant ').terms[1]?.prefix, false);
+    assert.equal(parseTextQuery('white lant-').terms[1]?.prefix, false);
+  });
+
+  it('takes both ways of writing an umlaut', () => {
+    assert.deepEqual(parseTextQuery('Müller ').terms, [{ forms: ['muller', 'mueller'], edits: 2, prefix: false }]);
+  });
+
+  it('guesses by length, and never at a number', () => {
+    const edits = (word: string) => parseTextQuery(word).terms[0]?.edits;
+    assert.deepEqual(['ab', 'abc', 'abcde', 'abcdef', '85123A', '537224'].map(edits), [0, 1, 1, 2, 0, 0]);
+  });
+
+  it('takes quoted words for a phrase, a single one for an exact word', () => {
+    const query = parseTextQuery('"Metal Lantern" "white" x');
+    assert.deepEqual(query.phrases, [['metal', 'lantern']]);
+    assert.deepEqual(query.terms, [
+      { forms: ['white'], edits: 0, prefix: false },
+      { forms: ['x'], edits: 0, prefix: true },
+    ]);
+  });
+
+  it('takes an unpaired quote for nothing', () => {
+    const { terms, phrases } = parseTextQuery('white "metal lantern');
+    assert.deepEqual([terms.map(({ forms }) => forms[0]), phrases], [['white', 'metal', 'lantern'], []]);
+  });
+
+  it('keeps the whole text for ids', () => {
+    assert.equal(parseTextQuery('  Order-5/Ä ').exact, 'order-5/a');
+  });
+
+  it('finds nothing to look for in a text without words', () => {
+    assert.deepEqual(parseTextQuery(' "" —'), { terms: [], phrases: [], exact: '"" —' });
+  });
+
+  it('ignores what no person types', () => {
+    assert.equal(parseTextQuery('w '.repeat(10_000)).terms.length, 24);
+  });
+
+  it('never throws', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (q) => void parseTextQuery(q)),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('matchesTerm', () => {
+  const term = (over: Partial<QueryTerm>): QueryTerm => ({ forms: ['lantern'], edits: 0, prefix: false, ...over });
+
+  it('matches the word itself and nothing else without edits or prefix', () => {
+    assert.equal(matchesTerm(term({}), 'lantern'), true);
+    for (const word of ['lanterns', 'lanter', 'lantren', '']) assert.equal(matchesTerm(term({}), word), false);
+  });
+
+  it('matches a longer word by its prefix, exactly', () => {
+    assert.equal(matchesTerm(term({ forms: ['lant'], prefix: true }), 'lantern'), true);
+    assert.equal(matchesTerm(term({ forms: ['lamt'], prefix: true, edits: 1 }), 'lantern'), false);
+  });
+
+  it('matches a typo, but not in the first letter', () => {
+    const fuzzy = term({ edits: 2 });
+    for (const word of ['lantren', 'lntern', 'lanterns', 'laterna', 'lanetrn'])
+      assert.equal(matchesTerm(fuzzy, word), true, word);
+    for (const word of ['mantern', 'alntern', 'lettern', 'lan'])
+      assert.equal(matchesTerm(fuzzy, word), word === 'lettern', word);
+  });
+
+  it('matches any of its forms', () => {
+    assert.equal(matchesTerm(term({ forms: ['muller', 'mueller'] }), 'mueller'), true);
+  });
+});
+
+describe('withinEdits', () => {
+  /** Optimal string alignment by its recurrence, whole table. */
+  function distance(a: readonly string[], b: readonly string[]): number {
+    const table = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => i + j));
+    for (let i = 1; i <= a.length; i++) {
+      for (let j = 1; j <= b.length; j++) {
+        const ways = [
+          table[i - 1]![j]! + 1,
+          table[i]![j - 1]! + 1,
+          table[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1),
+        ];
+        if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) ways.push(table[i - 2]![j - 2]! + 1);
+        table[i]![j] = Math.min(...ways);
+      }
+    }
+    return table[a.length]![b.length]!;
+  }
+
+  it('is the optimal string alignment distance behind a right first letter', () => {
+    const word = fc.array(fc.constantFrom('a', 'b', 'c', '🏮'), { maxLength: 7 });
+    fc.assert(
+      fc.property(word, word, fc.constantFrom(0, 1, 2), (a, b, edits) => {
+        const expected = a[0] === b[0] && distance(a, b) <= edits;
+        assert.equal(withinEdits(a.join(''), b.join(''), edits), expected);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('counts a transposition of neighbours once', () => {
+    assert.equal(withinEdits('lantren', 'lantern', 1), true);
+    assert.equal(withinEdits('laern', 'lanter', 1), false);
+  });
+});
