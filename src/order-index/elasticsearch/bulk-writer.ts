@@ -139,7 +139,32 @@ async function send(
       reason: `the bulk answer has ${results.length} items for ${operations.length} operations`,
     };
   } catch (thrown) {
-    return classifyThrown(thrown);
+    const fault = classifyThrown(thrown);
+    return fault.kind === 'unavailable' ? ((await overTheLimit(client, operations)) ?? fault) : fault;
+  }
+}
+
+const SURELY_UNDER_THE_LIMIT_BYTES = 1024 * 1024;
+const LIMIT_TIMEOUT_MS = 2_000;
+
+/**
+ * A server that refuses a body for its size closes the connection while it is still being sent: its 413 may be lost, and what is
+ * seen is a lost connection. Whether that is why, it is asked for its limit.
+ */
+async function overTheLimit(client: Client, operations: readonly BulkOperation[]): Promise<Fault | undefined> {
+  const bytes = operations.reduce((sum, operation) => sum + operation.bytes, 0);
+  if (bytes <= SURELY_UNDER_THE_LIMIT_BYTES) return undefined;
+  try {
+    const { nodes } = await client.nodes.info({ metric: 'http' }, { requestTimeout: LIMIT_TIMEOUT_MS });
+    const limits = Object.values(nodes).flatMap(({ http }) => (http ? [Number(http.max_content_length_in_bytes)] : []));
+    const isOver = limits.some((limit) => bytes > limit);
+    return isOver
+      ? { kind: 'too_large', reason: `${bytes} bytes, Elasticsearch takes ${Math.min(...limits)}` }
+      : undefined;
+  } catch (thrown) {
+    // It does not say: then the lost connection is all that is known. What is no failure of Elasticsearch is thrown again.
+    classifyThrown(thrown);
+    return undefined;
   }
 }
 

@@ -23,8 +23,10 @@ export function createClient({ nodes, auth, caPem, requestTimeoutMs }: Connectio
   });
 }
 
+const RETRY_AFTER_SECONDS = 0.05;
+
 /** For reads: another attempt (at the next node) after a lost connection or 502/503/504. */
-export const READ = { maxRetries: 1 } as const;
+export const READ = { maxRetries: 1, retryBackoff: () => RETRY_AFTER_SECONDS };
 
 /** What the server is given for a request, so that it gives up before the client does and can say why. */
 export function serverTimeout(requestTimeoutMs: number): string {

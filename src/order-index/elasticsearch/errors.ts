@@ -23,7 +23,8 @@ export interface ErrorCause {
   readonly caused_by?: ErrorCause;
 }
 
-const MAX_REASON_LENGTH = 500;
+/** What is longer keeps its beginning and its end: Elasticsearch says the point after the value that it quotes. */
+const MAX_REASON_LENGTH = 1_000;
 
 /** Elasticsearch answers these with 400 or 404 though no document is at fault. */
 const WORLDS_FAULT = new Set([
@@ -83,7 +84,7 @@ export function unavailable(doing: string, thrown: unknown): IndexUnavailableErr
   return new IndexUnavailableError(said, { cause: thrown });
 }
 
-/** Why, in a sentence; never more than a few hundred characters, since it may quote a value. */
+/** Why, in a sentence; at most about a thousand characters, since it may quote a value. */
 export function describeCause(status: number, error: ErrorCause | undefined): string {
   if (!error) return `Elasticsearch answered ${status}`;
   const chain: string[] = [];
@@ -135,7 +136,8 @@ function describeTransport(error: errors.ElasticsearchClientError): string {
 }
 
 function shorten(text: string): string {
-  return text.length > MAX_REASON_LENGTH ? `${text.slice(0, MAX_REASON_LENGTH)}…` : text;
+  const half = MAX_REASON_LENGTH / 2;
+  return text.length > MAX_REASON_LENGTH ? `${text.slice(0, half)} … ${text.slice(-half)}` : text;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -42,7 +42,7 @@ export async function readMapping(client: Client, index: string): Promise<Actual
   try {
     const answer = await client.indices.getMapping({ index }, READ);
     const mappings = answer[index]?.mappings;
-    return { properties: mappings?.properties ?? {}, meta: (mappings?._meta ?? {}) };
+    return { properties: mappings?.properties ?? {}, meta: mappings?._meta ?? {} };
   } catch (thrown) {
     throw unavailable(`the mapping of ${index}`, thrown);
   }

@@ -25,8 +25,8 @@ const WORTH = {
 
 /** The analyzer `whitespace` splits words that are longer. */
 const MAX_TOKEN_LENGTH = 255;
-/** How many words an unfinished last word of a sequence may stand for. */
-const MAX_SEQUENCE_EXPANSIONS = 1024;
+/** How many words the unfinished last word of a phrase may stand for. */
+const MAX_EXPANSIONS = 1024;
 
 /** What a document must match for a text query; undefined where nothing can. */
 export function textClause({ terms, phrases, exact }: TextQuery): Query | undefined {
@@ -57,12 +57,16 @@ interface Variants {
 }
 
 function variantsOf({ forms, prefix, edits }: QueryTerm, field: TextField): Variants {
-  const typed = forms.filter((form) => form.length <= MAX_TOKEN_LENGTH);
+  const isWhole = (form: string) => form.length <= MAX_TOKEN_LENGTH;
   return {
-    exact: forms.map((form) => (form.length > MAX_TOKEN_LENGTH ? phrase(field, form) : { term: { [field]: form } })),
-    beginning: prefix ? typed.map((form): Query => ({ prefix: { [field]: { value: form } } })) : [],
-    typos: edits > 0 ? typed.map((form) => fuzzy(field, form, edits)) : [],
+    exact: forms.map((form) => (isWhole(form) ? { term: { [field]: form } } : phrase(field, form))),
+    beginning: prefix ? forms.map((form) => (isWhole(form) ? beginning(field, form) : unfinished(field, form))) : [],
+    typos: edits > 0 ? forms.filter(isWhole).map((form) => fuzzy(field, form, edits)) : [],
   };
+}
+
+function beginning(field: TextField, value: string): Query {
+  return { prefix: { [field]: { value } } };
 }
 
 /** The rewrite takes every word in reach; the default takes the 50 nearest and drops orders silently. */
@@ -85,9 +89,7 @@ function wholeClauses(terms: readonly QueryTerm[]): Query[] {
   if (terms.length < 2) return [];
   const words = terms.map(({ forms }) => forms[0] ?? '').join(' ');
   const sequence = (field: TextField): Query =>
-    terms.at(-1)?.prefix === true
-      ? { match_phrase_prefix: { [field]: { query: words, max_expansions: MAX_SEQUENCE_EXPANSIONS } } }
-      : phrase(field, words);
+    terms.at(-1)?.prefix === true ? unfinished(field, words) : phrase(field, words);
   const allIn = (field: TextField) =>
     worth(WORTH.allInOne, { bool: { filter: terms.map((term) => anyVariant(term, field)) } });
   return [
@@ -104,6 +106,11 @@ function phraseClause(words: readonly string[]): Query {
 
 function phrase(field: TextField, words: string): Query {
   return { match_phrase: { [field]: words } };
+}
+
+/** A phrase whose last word is a beginning. */
+function unfinished(field: TextField, words: string): Query {
+  return { match_phrase_prefix: { [field]: { query: words, max_expansions: MAX_EXPANSIONS } } };
 }
 
 function anyOf(queries: readonly Query[]): Query {
