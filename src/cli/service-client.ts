@@ -1,0 +1,163 @@
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { isWebUrl } from '../config-values.ts';
+import { EXIT } from './context.ts';
+import type { CliContext, ExitCode } from './context.ts';
+
+/** The flags of every command that asks a running service. */
+export interface ServiceFlags {
+  readonly url?: string;
+  readonly token?: string;
+  readonly json: boolean;
+}
+
+export interface ServiceRequest<T> {
+  /** GET unless given. */
+  readonly method?: 'GET' | 'POST' | 'DELETE';
+  /** Begins with a slash; what stands in it is encoded already. */
+  readonly path: string;
+  /** Left out where undefined. */
+  readonly query?: Readonly<Record<string, string | number | undefined>>;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** What the body of a success must be. */
+  readonly answer: z.ZodType<T>;
+}
+
+/** The HTTP interface of a running service, for the commands. */
+export interface ServiceClient {
+  /**
+   * The body of a successful answer.
+   * @throws ServiceProblem where the service answers with a problem
+   * @throws ServiceUnreachableError where nothing answers in time, or not as this service does
+   */
+  request<T>(request: ServiceRequest<T>): Promise<T>;
+}
+
+/** The service answered, and said no (RFC 9457). */
+export class ServiceProblem extends Error {
+  readonly code = 'SERVICE_PROBLEM';
+  override readonly name = 'ServiceProblem';
+  readonly status: number;
+
+  constructor(status: number, detail: string) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+export class ServiceUnreachableError extends Error {
+  readonly code = 'SERVICE_UNREACHABLE';
+  override readonly name = 'ServiceUnreachableError';
+}
+
+const DEFAULT_URL = 'http://127.0.0.1:3000';
+/** A scan of the history may take a while. */
+const TIMEOUT_MS = 120_000;
+
+const problemSchema = z.object({ title: z.string(), detail: z.string().optional() });
+
+/** Adds the flags of {@link ServiceFlags} to a command. */
+export function withServiceFlags(command: Command): Command {
+  return command
+    .addOption(new Option('--url <url>', `where the service is (ORDER_SEARCH_URL, else ${DEFAULT_URL})`))
+    .addOption(
+      new Option('--token <jwt>', "an admin's bearer token (ORDER_SEARCH_TOKEN, which keeps it off the screen)"),
+    )
+    .option('--json', 'print the answer as JSON', false);
+}
+
+/**
+ * Runs a command's work against the service and tells the shell how it ended: `done` unless the work says otherwise, `misconfigured`
+ * for a wrong URL or token, `unavailable` where the service does not answer, `failed` for what it refuses.
+ */
+export async function useService(
+  context: CliContext,
+  flags: Pick<ServiceFlags, 'url' | 'token'>,
+  work: (client: ServiceClient) => Promise<ExitCode | void>,
+): Promise<void> {
+  const url = nonEmpty(flags.url) ?? nonEmpty(context.env['ORDER_SEARCH_URL']) ?? DEFAULT_URL;
+  if (!isWebUrl(url)) {
+    context.stderr.write(`${url} is no address of a service: use http://host:port in ORDER_SEARCH_URL or --url\n`);
+    context.setExitCode(EXIT.misconfigured);
+    return;
+  }
+  const token = nonEmpty(flags.token) ?? nonEmpty(context.env['ORDER_SEARCH_TOKEN']);
+  try {
+    context.setExitCode((await work(createServiceClient(url, token, context.interrupted))) ?? EXIT.done);
+  } catch (error) {
+    const exitCode = context.interrupted.aborted ? EXIT.interrupted : exitCodeOf(error);
+    if (exitCode === undefined || !(error instanceof Error)) throw error;
+    context.stderr.write(`${error.message}\n`);
+    context.setExitCode(exitCode);
+  }
+}
+
+/** @param url the service's, a path before its own included */
+export function createServiceClient(url: string, token: string | undefined, interrupted: AbortSignal): ServiceClient {
+  const base = url.replace(/\/+$/, '');
+  return {
+    async request({ method = 'GET', path, query = {}, body, answer }) {
+      const asked = new URL(`${base}${path}`);
+      for (const [name, value] of Object.entries(query)) {
+        if (value !== undefined) asked.searchParams.set(name, String(value));
+      }
+      const headers = {
+        Accept: 'application/json',
+        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+        ...(body !== undefined && { 'Content-Type': 'application/json' }),
+      };
+      const signal = AbortSignal.any([interrupted, AbortSignal.timeout(TIMEOUT_MS)]);
+      const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      const { status, text } = await send(asked, init);
+      return readAnswer(asked, status, text, answer);
+    },
+  };
+}
+
+async function send(url: URL, init: RequestInit): Promise<{ readonly status: number; readonly text: string }> {
+  try {
+    const response = await fetch(url, init);
+    return { status: response.status, text: await response.text() };
+  } catch (error) {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new ServiceUnreachableError(`the service at ${url.origin} does not answer: ${cause}`, { cause: error });
+  }
+}
+
+function readAnswer<T>(url: URL, status: number, text: string, answer: z.ZodType<T>): T {
+  const body = parseJson(text);
+  if (status >= 200 && status < 300) {
+    const parsed = answer.safeParse(body);
+    if (parsed.success) return parsed.data;
+    throw new ServiceUnreachableError(`${url.origin} does not answer as this version of the service does`);
+  }
+  const problem = problemSchema.safeParse(body);
+  throw new ServiceProblem(status, problem.success ? sentenceOf(status, problem.data) : `${url.origin}: ${status}`);
+}
+
+function sentenceOf(status: number, { title, detail }: z.output<typeof problemSchema>): string {
+  return `${detail ?? title} (${status} ${title})`;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A proxy's page: what is wrong is told by the status, or by the schema.
+    return undefined;
+  }
+}
+
+/** Undefined for a bug. */
+function exitCodeOf(error: unknown): ExitCode | undefined {
+  if (error instanceof ServiceUnreachableError) return EXIT.unavailable;
+  if (!(error instanceof ServiceProblem)) return undefined;
+  if (error.status === 401 || error.status === 403) return EXIT.misconfigured;
+  return error.status >= 500 ? EXIT.unavailable : EXIT.failed;
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === undefined || text.trim() === '' ? undefined : text.trim();
+}
