@@ -156,7 +156,7 @@ async function overTheLimit(client: Client, operations: readonly BulkOperation[]
   if (bytes <= SURELY_UNDER_THE_LIMIT_BYTES) return undefined;
   try {
     const { nodes } = await client.nodes.info({ metric: 'http' }, { requestTimeout: LIMIT_TIMEOUT_MS });
-    const limits = Object.values(nodes).flatMap(({ http }) => (http ? [Number(http.max_content_length_in_bytes)] : []));
+    const limits = Object.values(nodes).flatMap(({ http }) => (http ? [http.max_content_length_in_bytes] : []));
     const isOver = limits.some((limit) => bytes > limit);
     return isOver
       ? { kind: 'too_large', reason: `${bytes} bytes, Elasticsearch takes ${Math.min(...limits)}` }

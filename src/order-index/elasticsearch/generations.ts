@@ -102,7 +102,7 @@ function hasAliases(value: unknown): value is AliasTable[string] {
   return typeof value === 'object' && value !== null && 'aliases' in value;
 }
 
-export function expectRegistry(reading: RegistryReading, names: IndexNames): Registry {
+function expectRegistry(reading: RegistryReading, names: IndexNames): Registry {
   if (reading.kind === 'registry') return reading.registry;
   const gone = `the alias "${names.alias}" and its indices are gone: restore them, or start the service anew and rebuild`;
   throw new IndexUnavailableError(reading.kind === 'absent' ? gone : reading.problem);

@@ -20,7 +20,7 @@ export interface SampleOrder {
 const PLACED_AT = '2026-03-01T10:00:00.000Z';
 const PROJECTED_AT = '2026-03-01T10:00:01.000Z';
 
-export function eventsOf(order: SampleOrder): OrderEvent[] {
+function eventsOf(order: SampleOrder): OrderEvent[] {
   const placedAt = order.placedAt ?? PLACED_AT;
   const events = [{ type: 'order.placed.v2', data: placedData(order) }, ...(order.then ?? [])];
   return events.map(({ type, data }, position) => ({

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { encodeCursor } from '../../../../src/order-index/cursor.ts';
+import { isReadable, searchRequest } from '../../../../src/order-index/elasticsearch/search-query.ts';
+import { InvalidCursorError } from '../../../../src/order-index/port.ts';
+import type { SearchQuery } from '../../../../src/order-index/port.ts';
+
+const VISIBLE = { terms: { status: ['placed', 'paid', 'shipped', 'delivered', 'cancelled', 'refunded'] } };
+const request = (query: Partial<SearchQuery>) => searchRequest({ sort: '-placedAt', size: 20, ...query });
+const text = (q: string) => JSON.stringify(request({ q }).query);
+
+describe('the search that Elasticsearch is sent', () => {
+  describe('when nothing is asked for', () => {
+    it('takes what a reader may see, counts it exactly and leaves the events in the index', () => {
+      assert.deepEqual(request({}), {
+        query: { bool: { filter: [VISIBLE] } },
+        sort: [{ placedAt: { order: 'desc' } }, { orderId: { order: 'asc' } }],
+        size: 21,
+        track_total_hits: true,
+        allow_partial_search_results: false,
+        _source: { excludes: ['events', 'search'] },
+      });
+    });
+  });
+
+  describe('when it is narrowed', () => {
+    it('adds each as a filter, beside what a reader may see', () => {
+      const { query } = request({ status: ['paid', 'shipped'], restrictTo: { field: 'sellerId', value: 'S-1' } });
+      assert.deepEqual(query, {
+        bool: { filter: [VISIBLE, { term: { sellerId: 'S-1' } }, { terms: { status: ['paid', 'shipped'] } }] },
+      });
+      assert.deepEqual(request({ status: [] }).query, { bool: { filter: [VISIBLE] } });
+    });
+  });
+
+  describe('when it is sorted', () => {
+    it('ends with the order id, whatever the sort', () => {
+      for (const sort of ['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents'] as const) {
+        assert.deepEqual(request({ sort }).sort.at(-1), { orderId: { order: 'asc' } });
+      }
+      assert.deepEqual(request({ sort: 'relevance' }).sort.slice(0, 2), [
+        { _score: { order: 'desc' } },
+        { placedAt: { order: 'desc' } },
+      ]);
+    });
+
+    it('goes on behind the cursor', () => {
+      const cursor = encodeCursor('totalCents', [500, 'O-1']);
+      assert.deepEqual(request({ sort: 'totalCents', cursor }).search_after, [500, 'O-1']);
+      assert.throws(() => request({ sort: '-totalCents', cursor }), InvalidCursorError);
+    });
+  });
+
+  describe('when there is text', () => {
+    it('asks for nothing where there is no word in it', () => {
+      assert.deepEqual(request({ q: '' }).query, { bool: { filter: [VISIBLE], must: [{ match_none: {} }] } });
+      assert.deepEqual(request({ q: '!!!' }).query, {
+        bool: {
+          filter: [VISIBLE],
+          must: [{ constant_score: { filter: { term: { 'search.exact': '!!!' } }, boost: 1000 } }],
+        },
+      });
+    });
+
+    it('knows a word by itself and by its typos, and the last one by its beginning', () => {
+      const [first, last] = mustOf('lantern gardn') as {
+        dis_max: { queries: { constant_score: { boost: number } }[] };
+      }[];
+      const boosts = (clause: typeof first) =>
+        clause?.dis_max.queries.map(({ constant_score }) => constant_score.boost);
+      assert.deepEqual(boosts(first), [3, 0]);
+      assert.deepEqual(boosts(last), [3, 2, 0]);
+    });
+
+    it('asks for typos without a bound on their number, the first letter right', () => {
+      const fuzzy = {
+        value: 'lantern',
+        fuzziness: 2,
+        prefix_length: 1,
+        transpositions: true,
+        rewrite: 'constant_score',
+      };
+      assert.ok(text('lantern').includes(JSON.stringify({ fuzzy: { 'search.all': fuzzy } })));
+      assert.ok(text('17850').includes('"term"') && !text('17850').includes('fuzzy'));
+    });
+
+    it('has no analysed query but phrases: nothing that is typed is syntax', () => {
+      for (const q of ['a AND (b OR c)', 'x:y*', '"a b" c~2', '/re.*/', '{"match_all":{}}']) {
+        assert.doesNotMatch(text(q), /query_string|regexp|wildcard|"match"/);
+      }
+    });
+
+    it('wants a quoted phrase in the item names or the customer name', () => {
+      const filter = {
+        bool: {
+          should: [
+            { match_phrase: { 'search.items': 'paper lantern' } },
+            { match_phrase: { 'search.customer': 'paper lantern' } },
+          ],
+          minimum_should_match: 1,
+        },
+      };
+      assert.deepEqual(mustOf('"Paper Lantern"'), [{ constant_score: { filter, boost: 0 } }]);
+    });
+
+    it('stays bounded, however long the text', () => {
+      assert.ok(text('abcdef '.repeat(1_000)).length < 120_000);
+    });
+  });
+});
+
+describe('what a reader may see', () => {
+  it('is an order that was placed and not erased', () => {
+    assert.ok(isReadable({ status: 'cancelled' }));
+    assert.ok(!isReadable({ status: 'erased' }));
+    assert.ok(!isReadable({ status: 'incomplete' }));
+  });
+});
+
+/** What all of a document's words must match. */
+function mustOf(q: string): unknown[] {
+  const { bool } = request({ q }).query as { bool: { must: { bool: { should: { bool: { must: unknown[] } }[] } }[] } };
+  return bool.must[0]?.bool.should[0]?.bool.must ?? [];
+}
