@@ -1,5 +1,6 @@
+import express from 'express';
 import type { Express, Request, RequestHandler, Response } from 'express';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Authenticate, Caller } from './auth.ts';
 import { ProblemError, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
@@ -7,9 +8,11 @@ import type { InputError } from './problem-details.ts';
 /** `open`: anyone. `reader`: any caller with a valid token, restricted to what it may see. `admin`: admins alone. */
 export type Access = 'open' | 'reader' | 'admin';
 
+const NO_BODY = z.strictObject({});
+
 /** A route as data: what is validated is what is documented. */
-export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject> {
-  readonly method: 'get';
+export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject = typeof NO_BODY> {
+  readonly method: 'get' | 'post' | 'delete';
   /** Express's pattern, `/orders/:id`; also the metric's label. */
   readonly path: string;
   readonly summary: string;
@@ -17,9 +20,11 @@ export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject> {
   readonly params: P;
   /** A strict object: unknown parameters are refused. */
   readonly query: Q;
+  /** Of a `post`: a strict object. None sent is `{}`, and none is taken where there is no schema. */
+  readonly body?: B;
   /** The body of each status that is no problem. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
-  handle(input: { params: z.output<P>; query: z.output<Q>; caller: Caller }): Promise<Answer>;
+  handle(input: { params: z.output<P>; query: z.output<Q>; body: z.output<B>; caller: Caller }): Promise<Answer>;
 }
 
 export interface Answer {
@@ -31,21 +36,24 @@ export interface Answer {
 }
 
 /** A {@link RouteSpec} of any parameters. */
-export interface Route extends Omit<RouteSpec<z.ZodObject, z.ZodObject>, 'handle'> {
+export interface Route extends Omit<RouteSpec<z.ZodObject, z.ZodObject, z.ZodObject>, 'handle'> {
   /** Validates the raw input and answers it. @throws ProblemError for bad input */
-  run(input: { params: unknown; query: unknown; caller: Caller }): Promise<Answer>;
+  run(input: { params: unknown; query: unknown; body: unknown; caller: Caller }): Promise<Answer>;
 }
 
-export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject>(spec: RouteSpec<P, Q>): Route {
+export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject = typeof NO_BODY>(
+  spec: RouteSpec<P, Q, B>,
+): Route {
   return {
     ...spec,
-    run: async ({ params, query, caller }) => {
+    run: async ({ params, query, body, caller }) => {
       const parsedParams = spec.params.safeParse(params);
       const parsedQuery = spec.query.safeParse(query);
-      if (parsedParams.success && parsedQuery.success) {
-        return spec.handle({ params: parsedParams.data, query: parsedQuery.data, caller });
+      const parsedBody = (spec.body ?? (NO_BODY as unknown as B)).safeParse(body);
+      if (parsedParams.success && parsedQuery.success && parsedBody.success) {
+        return spec.handle({ params: parsedParams.data, query: parsedQuery.data, body: parsedBody.data, caller });
       }
-      throw badInput([...inputErrors(parsedParams.error), ...inputErrors(parsedQuery.error)]);
+      throw badInput([parsedParams, parsedQuery, parsedBody].flatMap(({ error }) => inputErrors(error)));
     },
   };
 }
@@ -69,17 +77,21 @@ function inputErrors(error: z.ZodError | undefined): InputError[] {
   });
 }
 
-/** Adds the routes to the app; other methods of their paths answer 405. */
+/**
+ * Adds the routes to the app; other methods of their paths answer 405. Where two patterns match a path, the first one has it for all
+ * methods.
+ */
 export function mountRoutes(app: Express, routes: readonly Route[], authenticate: Authenticate): void {
-  for (const route of routes) {
-    if (route.path.startsWith('/admin/') && route.access !== 'admin')
-      throw new Error(`${route.path} must be for admins alone`);
-    app
-      .route(route.path)
-      .get(handlerOf(route, authenticate))
-      .all(labelled(route.path), methodNotAllowed(['GET', 'HEAD']));
+  for (const [path, ofPath] of Map.groupBy(routes, ({ path }) => path)) {
+    if (path.startsWith('/admin/') && ofPath.some(({ access }) => access !== 'admin'))
+      throw new Error(`${path} must be for admins alone`);
+    const mounted = app.route(path);
+    for (const route of ofPath) mounted[route.method](handlersOf(route, authenticate));
+    mounted.all(labelled(path), methodNotAllowed(ofPath.flatMap(({ method }) => ALLOWED[method])));
   }
 }
+
+const ALLOWED = { get: ['GET', 'HEAD'], post: ['POST'], delete: ['DELETE'] } as const;
 
 function labelled(path: string): RequestHandler {
   return (_request, response, next) => {
@@ -88,14 +100,29 @@ function labelled(path: string): RequestHandler {
   };
 }
 
-function handlerOf(route: Route, authenticate: Authenticate): RequestHandler {
-  return async (request, response) => {
+function handlersOf(route: Route, authenticate: Authenticate): RequestHandler[] {
+  const admission: RequestHandler = async (request, response, next) => {
     response.locals['route'] = route.path;
-    const caller = await admit(request, route.access, authenticate);
-    const answer = await route.run({ params: request.params, query: request.query, caller });
-    sendAnswer(response, answer);
+    response.locals['caller'] = await admit(request, route.access, authenticate);
+    next();
   };
+  const answering: RequestHandler = async ({ params, query, body }: Request, response) => {
+    const caller = response.locals['caller'] as Caller;
+    sendAnswer(response, await route.run({ params, query, body: (body as unknown) ?? {}, caller }));
+  };
+  return [
+    admission,
+    ...(route.method === 'post' ? [onlyJson, express.json({ limit: MAX_BODY_BYTES })] : []),
+    answering,
+  ];
 }
+
+const MAX_BODY_BYTES = 65_536;
+
+const onlyJson: RequestHandler = (request, _response, next) => {
+  if (request.is('json') === false) throw new ProblemError({ status: 415, detail: 'A body must be application/json.' });
+  next();
+};
 
 /** Open routes see nothing that depends on the caller, so theirs is whoever asks. */
 const ANYONE: Caller = { role: 'customer', sub: '' };
