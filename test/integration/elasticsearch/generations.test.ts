@@ -4,6 +4,7 @@ import { indexUnderTest } from './index-under-test.ts';
 import type { IndexUnderTest } from './index-under-test.ts';
 import { sampleWrite } from './sample-orders.ts';
 import { unreliableElasticsearch } from './unreliable-elasticsearch.ts';
+import type { Treatment } from './unreliable-elasticsearch.ts';
 
 describe('generations in Elasticsearch', () => {
   let under: IndexUnderTest;
@@ -277,6 +278,28 @@ describe('generations in Elasticsearch', () => {
         proxy.intercept(() => 'forward');
         assert.equal((await behind.generations.renameEpoch(1, { register: [second] })).kind, 'moved');
         assert.equal((await index.registry()).epoch, 2);
+      } finally {
+        await proxy.close();
+      }
+    });
+
+    it('counts only once every node has acknowledged it', async () => {
+      const { second } = await opened();
+      const proxy = await unreliableElasticsearch();
+      const unacknowledged = { status: 200, body: { acknowledged: false } } as const;
+      try {
+        const behind = under.instance({ nodes: [proxy.url] });
+        const register = () => behind.generations.renameEpoch(1, { register: [second] });
+        const answers = (treatment: Treatment) =>
+          proxy.intercept(({ path }) => (path.startsWith('/_aliases') ? treatment : 'forward'));
+        answers(unacknowledged);
+        await assert.rejects(register(), /did not move/);
+        answers({ ...unacknowledged, carryOut: true });
+        await assert.rejects(register(), /not every node has acknowledged/);
+        await assert.rejects(register(), /not every node has acknowledged/);
+        answers('forward');
+        assert.equal((await register()).kind, 'moved');
+        assert.equal((await behind.registry()).epoch, 2);
       } finally {
         await proxy.close();
       }

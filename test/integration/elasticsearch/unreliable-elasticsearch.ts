@@ -12,8 +12,8 @@ export type Treatment =
   | 'lose the answer'
   /** No answer, ever. */
   | 'hang'
-  /** Answered in Elasticsearch's stead. */
-  | { readonly status: number; readonly body?: object };
+  /** Answered in Elasticsearch's stead; carried out all the same where it says so. */
+  | { readonly status: number; readonly body?: object; readonly carryOut?: true };
 
 export interface SeenRequest {
   readonly method: string;
@@ -63,16 +63,22 @@ function carryOut(treatment: Treatment, incoming: IncomingMessage, body: Buffer,
     answer.socket?.resetAndDestroy();
     return;
   }
-  if (typeof treatment === 'object') {
-    const json = treatment.body ? JSON.stringify(treatment.body) : '';
-    answer.writeHead(treatment.status, { 'content-type': 'application/json', 'x-elastic-product': 'Elasticsearch' });
-    answer.end(json);
+  const answerInstead = ({ status, body: json }: Extract<Treatment, object>) => {
+    answer.writeHead(status, { 'content-type': 'application/json', 'x-elastic-product': 'Elasticsearch' });
+    answer.end(json ? JSON.stringify(json) : '');
+  };
+  if (typeof treatment === 'object' && !treatment.carryOut) {
+    answerInstead(treatment);
     return;
   }
   const { method, headers, url = '' } = incoming;
   const forwarded = request(new URL(url, ELASTICSEARCH_URL), { method, headers, agent: false }, (reply) => {
     if (treatment === 'lose the answer') {
       reply.resume().on('end', () => answer.socket?.resetAndDestroy());
+      return;
+    }
+    if (typeof treatment === 'object') {
+      reply.resume().on('end', () => answerInstead(treatment));
       return;
     }
     answer.writeHead(reply.statusCode ?? 502, reply.headers);
