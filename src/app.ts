@@ -7,7 +7,7 @@ import { createHttpApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
-import { combineHealth, type HealthReport } from './observability/health.ts';
+import { combineHealth } from './observability/health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
@@ -38,6 +38,7 @@ export interface App {
 const OPEN_RETRY_MS = 2_000;
 const FRESHNESS_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 30_000;
+const WITHDRAW_AFTER_MS = 60_000;
 
 /** The whole service, put together as the configuration says. */
 export function createApp(config: Config, deps: AppDependencies): App {
@@ -106,6 +107,7 @@ async function startProjecting(service: Service): Promise<void> {
       storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: options.maxStoredEvents },
       freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
+      withdrawAfterMs: WITHDRAW_AFTER_MS,
     },
     { ...backends, metrics, log: deps.log, reached: deps.reached ?? (() => Promise.resolve()) },
   );
@@ -129,7 +131,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     search: (query) => backends.index.search(query),
     getOrder: (orderId) => backends.index.get(orderId),
     freshness,
-    health: () => health(service),
+    health: () => health(service, freshness),
     metricsText: async () => {
       await refreshGauges(service, freshness);
       return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
@@ -141,12 +143,17 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
   };
 }
 
-async function health({ config, waitingFor, projector, backends }: Service): Promise<HealthReport> {
+async function health({ config, waitingFor, projector, backends }: Service, freshness: HttpDependencies['freshness']) {
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
+  // Where it cannot be read, the index says so itself.
+  const asOf = await freshness().then(
+    (fresh) => Date.parse(fresh.asOf),
+    () => undefined,
+  );
   return combineHealth({
     broker: backends.broker.health(),
     index: await backends.index.health(),
-    ...(config.role !== 'api' && { projector: projector?.health() ?? waiting }),
+    ...(config.role !== 'api' && { projector: projector?.health(asOf) ?? waiting }),
   });
 }
 

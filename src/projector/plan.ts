@@ -20,7 +20,7 @@ export interface Plan {
 export type Fate =
   | { readonly kind: 'open' }
   /** Start over with a fresh look and a fresh load. */
-  | { readonly kind: 'again'; readonly parked: OrderWork['parked']; readonly written: boolean }
+  | { readonly kind: 'again'; readonly parked: OrderWork['parked']; readonly written: boolean; readonly moved?: string }
   /** The same, but the world is at fault: after a pause. */
   | { readonly kind: 'outage'; readonly reason: string }
   /** The live generation refuses the document. */

@@ -21,6 +21,8 @@ export type SettledOutcome = 'applied' | 'duplicate' | 'parked' | 'skipped' | 'd
 
 /** Rounds without an outage after which starting over waits a little. */
 const EAGER_ROUNDS = 3;
+/** A swap refuses writes for some milliseconds. Where they are refused for longer, somebody else's write block is in the way. */
+const MOVED_ROUNDS = 10;
 
 /**
  * Runs rounds over a batch until every event of it is settled: applied, found to be there already, parked, or dead-lettered.
@@ -30,11 +32,14 @@ const EAGER_ROUNDS = 3;
 export async function projectBatch(works: readonly OrderWork[], deps: BatchDependencies): Promise<void> {
   let open = works;
   let outages = 0;
+  let moves = 0;
   for (let round = 1; open.length > 0; round++) {
     const result = await tryRound(open, deps);
     open = result.again;
-    deps.outage(result.outage);
-    outages = result.outage === undefined ? 0 : outages + 1;
+    moves = result.moved === undefined ? 0 : moves + 1;
+    const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
+    deps.outage(outage);
+    outages = outage === undefined ? 0 : outages + 1;
     if (outages > 0) await deps.pause(outages, 'outage');
     else if (open.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
   }
@@ -43,6 +48,8 @@ export async function projectBatch(works: readonly OrderWork[], deps: BatchDepen
 interface RoundResult {
   readonly again: readonly OrderWork[];
   readonly outage?: string;
+  /** Why a write was refused at an address that should be looked up again. */
+  readonly moved?: string;
 }
 
 async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): Promise<RoundResult> {
@@ -58,8 +65,9 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
   for (const plan of plans) if (plan.fate.kind === 'open') await settle(plan, deps);
   for (const plan of plans) if (plan.fate.kind === 'refused') await blame(plan, plan.fate, deps);
   const again = plans.flatMap(nextWork);
-  const outage = plans.map(({ fate }) => fate).find((fate) => fate.kind === 'outage');
-  return { again, ...(outage && { outage: outage.reason }) };
+  const outage = plans.flatMap(({ fate }) => (fate.kind === 'outage' ? [fate.reason] : []))[0];
+  const moved = plans.flatMap(({ fate }) => (fate.kind === 'again' ? (fate.moved ?? []) : []))[0];
+  return { again, ...(outage !== undefined && { outage }), ...(moved !== undefined && { moved }) };
 }
 
 async function settle(plan: Plan, deps: BatchDependencies): Promise<void> {

@@ -1,27 +1,19 @@
-import PQueue from 'p-queue';
-import {
-  BrokerUnavailableError,
-  type Broker,
-  type EventDelivery,
-  type LiveDelivery,
-  type LiveSubscription,
-  type PartHealth,
-} from '../broker/port.ts';
-import type { Refusal } from '../order/event.ts';
+import { BrokerUnavailableError, type Broker, type EventDelivery, type PartHealth } from '../broker/port.ts';
+import type { Logger } from '../observability/logging.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
-import type { Logger } from '../observability/logging.ts';
-import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
-import { backOff, BACK_OFF } from './back-off.ts';
+import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
+import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
-import { letterForDelivery, letterForOffer } from './deliveries.ts';
+import { letterForDelivery } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { projectBatch, type BatchDependencies } from './project-batch.ts';
+import { Intake } from './intake.ts';
 import type { ProtocolStep } from './round.ts';
 import { dueParked } from './sweeper.ts';
-import { workOf, type Job, type OrderWork } from './work.ts';
-import { WorkingSet } from './working-set.ts';
+import { judgeProgress, type ProjectorState } from './watchdog.ts';
+import type { Job } from './work.ts';
 
 export interface ProjectorOptions {
   readonly prefetch: number;
@@ -34,6 +26,8 @@ export interface ProjectorOptions {
   /** How often what is settled is made visible, and said to be (design §5). */
   readonly freshnessIntervalMs: number;
   readonly sweepIntervalMs: number;
+  /** After an outage of this length what is held goes back to the queue, and nothing is taken until it is over. */
+  readonly withdrawAfterMs: number;
 }
 
 export interface ProjectorDependencies {
@@ -47,7 +41,11 @@ export interface ProjectorDependencies {
 
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
-const WORKING_SET = { maxOrders: 50_000, maxBytes: 128 * 1024 * 1024 };
+const MAX_BYTES_IN_HAND = 64 * 1024 * 1024;
+/** The third time that a delivery comes, it is handled alone (design §2). */
+const SUSPECT_REDELIVERIES = 2;
+const GUARD_INTERVAL_MS = 1_000;
+const QUEUE_INTERVAL_MS = 5_000;
 
 /**
  * Takes order events from the broker and keeps the index at their fold: the loop of design §1. One a process. `start` once, then
@@ -57,51 +55,57 @@ export class Projector {
   readonly #options: ProjectorOptions;
   readonly #deps: ProjectorDependencies;
   readonly #heartbeat: Heartbeat;
+  readonly #intake: Intake;
   readonly #batcher: Batcher<Job>;
-  readonly #batches: PQueue;
-  readonly #abort = new AbortController();
-  readonly #batchDeps: BatchDependencies;
-  #subscription: LiveSubscription | undefined;
-  /** What is delivered before the subscription is known here, and so cannot be settled yet. */
-  #before: LiveDelivery[] = [];
+  readonly #runner: BatchRunner;
+  readonly #stopping = new AbortController();
+  #timers: NodeJS.Timeout[] = [];
   #sweepTimer: NodeJS.Timeout | undefined;
-  #outage: string | undefined;
-  #state: 'starting' | 'running' | 'stopping' | 'stopped' | 'failed' = 'starting';
+  #outage: { readonly reason: string; readonly since: number } | undefined;
+  #withdrawal: Promise<void> | undefined;
+  #state: ProjectorState = 'starting';
+  #unsettledSince: number | undefined;
+  #untakenSince: number | undefined;
 
   constructor(options: ProjectorOptions, deps: ProjectorDependencies) {
     this.#options = options;
     this.#deps = deps;
-    this.#batches = new PQueue({ concurrency: options.concurrency });
     this.#heartbeat = new Heartbeat({ ...deps, intervalMs: options.freshnessIntervalMs });
+    this.#intake = new Intake(
+      deps.broker,
+      { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND },
+      {
+        onEvent: (delivery) => this.#take(delivery),
+        onHeartbeat: (delivery) => this.#heartbeat.delivered(delivery),
+        onLost: (reason) => this.#lost(reason),
+        onFailure: (error) => this.#failed(error),
+        retry: (attempt, error) => this.#retrySubscribing(attempt, error),
+      },
+    );
+    this.#runner = new BatchRunner(options, {
+      ...deps,
+      settle: (delivery) => this.#settle(delivery),
+      outage: (reason) => this.#noteOutage(reason),
+      failed: (error) => this.#failed(error),
+    });
     this.#batcher = new Batcher({
       maxCount: options.batchSize,
       maxBytes: MAX_BATCH_BYTES,
       delayMs: options.batchDelayMs,
       bytesOf: ({ delivery }) => delivery.body.byteLength,
-      emit: (jobs) => this.#enqueue(workOf(jobs), jobs.length),
+      emit: (jobs) => this.#runner.add(jobs),
     });
-    this.#batchDeps = {
-      index: deps.index,
-      workingSet: new WorkingSet(WORKING_SET),
-      storageLimits: options.storageLimits,
-      now: () => new Date(),
-      reached: deps.reached,
-      deadLetter: (offer, refusal) => this.#deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
-      settle: (job, outcome) => this.#settle(job.delivery, outcome, job),
-      outage: (reason) => this.#noteOutage(reason),
-      pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#abort.signal),
-    };
   }
 
   /** @throws BrokerUnavailableError when the broker cannot be subscribed to now */
   async start(): Promise<void> {
-    this.#subscription = await this.#deps.broker.consume(
-      { prefetch: this.#options.prefetch },
-      { onDelivery: (delivery) => this.#take(delivery), onLost: (reason) => this.#lost(reason) },
-    );
+    await this.#intake.open();
     this.#state = 'running';
-    for (const delivery of this.#before.splice(0)) this.#take(delivery);
     this.#heartbeat.start();
+    this.#timers = [
+      setInterval(() => this.#guard(), GUARD_INTERVAL_MS),
+      setInterval(() => void this.#lookAtQueue(), QUEUE_INTERVAL_MS),
+    ];
     this.#scheduleSweep(0);
   }
 
@@ -109,12 +113,14 @@ export class Projector {
   async stop(limitMs: number): Promise<void> {
     this.#state = 'stopping';
     clearTimeout(this.#sweepTimer);
-    await this.#subscription?.cancel();
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#stopping.abort(new Interrupted());
+    await this.#withdrawal;
+    await this.#intake.close();
     this.#batcher.flush();
-    const limit = setTimeout(() => this.#abort.abort(new Error(`not finished within ${limitMs} ms`)), limitMs);
-    await this.#batches.onIdle();
+    const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
+    await this.#runner.idle();
     clearTimeout(limit);
-    this.#abort.abort(new Error('the projector has stopped'));
     await this.#heartbeat.stop();
     this.#state = 'stopped';
   }
@@ -126,126 +132,151 @@ export class Projector {
 
   /** Events taken from the broker and not settled yet. */
   inHand(): number {
-    return this.#heartbeat.unsettled();
+    return this.#intake.count();
   }
 
-  health(): PartHealth {
-    const details = {
+  /** @param asOf what some projector has last said of the index's freshness, epoch ms */
+  health(asOf: number | undefined): PartHealth {
+    const { waiting, running } = this.#runner.batches();
+    const judged = judgeProgress({
+      now: Date.now(),
+      state: this.#state,
       inHand: this.inHand(),
-      batchesWaiting: this.#batches.size,
-      batchesRunning: this.#batches.pending,
-    };
-    if (this.#state !== 'running') return { state: 'down', reason: `the projector is ${this.#state}`, details };
-    if (this.#outage !== undefined) return { state: 'degraded', reason: this.#outage, details };
-    return { state: 'up', details };
+      unsettledSince: this.#unsettledSince,
+      untakenSince: this.#untakenSince,
+      asOf,
+      outage: this.#outage,
+    });
+    const intake = { state: this.#intake.state(), events: this.#intake.count(), bytes: this.#intake.bytes() };
+    return { ...judged, details: { intake, batchesWaiting: waiting, batchesRunning: running } };
   }
 
-  #take(delivery: LiveDelivery): void {
-    if (!this.#subscription) {
-      this.#before.push(delivery);
-      return;
-    }
+  #take(delivery: EventDelivery): void {
     this.#heartbeat.delivered(delivery);
-    if (delivery.kind === 'heartbeat') this.#subscription.settle([delivery]);
-    else this.#takeEvent(delivery);
-  }
-
-  #takeEvent(delivery: EventDelivery): void {
+    this.#unsettledSince ??= Date.now();
+    this.#untakenSince = undefined;
     const parsed = parseEvent(delivery.body, this.#options);
     const receivedAt = Date.now();
     if (parsed.kind === 'event') {
       const { orderId, event } = parsed;
-      this.#batcher.add({ origin: 'delivery', delivery, orderId, event, receivedAt });
+      const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt };
+      if (delivery.redeliveries >= SUSPECT_REDELIVERIES) this.#runner.addSuspect(job);
+      else this.#batcher.add(job);
       return;
     }
     const failedAt = new Date(receivedAt).toISOString();
     const letter = letterForDelivery(delivery, parsed.refusal, parsed.hints, failedAt, failedAt);
-    this.#run(async () => {
-      await this.#deadLetter(letter);
-      this.#settle(delivery, 'dead_lettered');
+    this.#runner.run(async () => {
+      await this.#runner.deadLetter(letter);
+      this.#settle(delivery);
+      this.#deps.metrics.updates.inc({ projection: 'orders', outcome: 'dead_lettered' });
     });
+  }
+
+  #settle(delivery: EventDelivery): void {
+    this.#intake.settle(delivery);
+    this.#heartbeat.settled(delivery);
+    this.#unsettledSince = this.inHand() > 0 ? Date.now() : undefined;
   }
 
   /** The connection is gone: what was delivered will come again. What is being written goes on, harmlessly. */
   #lost(reason: string): void {
     this.#deps.log.warn({ reason }, 'deliveries lost, they will come again');
-    this.#before = [];
     this.#batcher.drop();
     this.#heartbeat.returned();
+    this.#unsettledSince = undefined;
   }
 
-  #enqueue(works: readonly OrderWork[], events: number): void {
-    this.#run(async () => {
-      const startedAt = performance.now();
-      await projectBatch(works, this.#batchDeps);
-      const seconds = (performance.now() - startedAt) / 1_000;
-      this.#deps.metrics.batchSize.observe(events);
-      this.#deps.metrics.writeSeconds.observe(seconds);
-      this.#deps.log.info({ events, orders: works.length, seconds }, 'batch projected');
+  /** A bug must not pass for an outage, and must not leave a zombie behind: the process ends by it. */
+  #failed(error: unknown): void {
+    if (error instanceof Interrupted) return;
+    this.#state = 'failed';
+    queueMicrotask(() => {
+      throw error;
     });
   }
 
-  /** A bug in a batch must not pass for an outage, and must not leave a zombie behind: the process ends by it. */
-  #run(task: () => Promise<void>): void {
-    this.#batches.add(task).catch((error: unknown) => {
-      if (error === this.#abort.signal.reason) return;
-      this.#state = 'failed';
-      queueMicrotask(() => {
-        throw error;
-      });
-    });
-  }
-
-  #settle(delivery: EventDelivery, outcome: UpdateOutcome, job?: Job): void {
-    this.#subscription?.settle([delivery]);
-    this.#heartbeat.settled(delivery);
-    this.#deps.metrics.updates.inc({ projection: 'orders', outcome });
-    if (!job) return;
-    const { orderId, event } = job;
-    this.#deps.log.debug(
-      { eventId: event.id, orderId, sequence: event.sequence, outcome, at: event.time },
-      'event settled',
-    );
-  }
-
-  /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */
-  async #deadLetter(letter: Parameters<Broker['deadLetter']>[0]): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await this.#deps.broker.deadLetter(letter);
-        break;
-      } catch (error) {
-        if (!(error instanceof BrokerUnavailableError)) throw error;
-        this.#noteOutage(`a dead letter cannot be published: ${error.message}`);
-      }
-      await backOff(attempt, BACK_OFF.outage, this.#abort.signal);
-    }
-    const { refusal, orderId, sequence, eventId } = letter;
-    this.#noteOutage(undefined);
-    this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: refusal.reason satisfies Refusal['reason'] });
-    this.#deps.log.warn({ eventId, orderId, sequence, refusal }, 'dead-lettered');
-    await this.#deps.reached('dead-lettered');
+  async #retrySubscribing(attempt: number, error: unknown): Promise<void> {
+    if (!(error instanceof BrokerUnavailableError)) throw error;
+    await backOff(attempt, BACK_OFF.outage, this.#stopping.signal);
   }
 
   #noteOutage(reason: string | undefined): void {
-    if (reason !== undefined) this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: 'unavailable' });
-    if (reason !== undefined && this.#outage === undefined) this.#deps.log.warn({ reason }, 'projection held up');
-    if (reason === undefined && this.#outage !== undefined) this.#deps.log.info('projection goes on');
-    this.#outage = reason;
+    if (reason === undefined) {
+      if (this.#outage && !this.#withdrawal) this.#deps.log.info('projection goes on');
+      if (!this.#withdrawal) this.#outage = undefined;
+      return;
+    }
+    this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: 'unavailable' });
+    if (!this.#outage) this.#deps.log.warn({ reason }, 'projection held up');
+    this.#outage = { reason, since: this.#outage?.since ?? Date.now() };
+  }
+
+  #guard(): void {
+    const { withdrawAfterMs } = this.#options;
+    if (this.#outage && Date.now() - this.#outage.since > withdrawAfterMs && this.inHand() > 0) {
+      this.#withdrawal ??= this.#withdraw()
+        .catch((error: unknown) => this.#failed(error))
+        .finally(() => (this.#withdrawal = undefined));
+    }
+  }
+
+  async #lookAtQueue(): Promise<void> {
+    try {
+      if ((await this.#deps.broker.queueDepth()) === 0) this.#untakenSince = undefined;
+      else this.#untakenSince ??= Date.now();
+    } catch (error) {
+      // The broker's own health tells why it cannot be asked.
+      if (!(error instanceof BrokerUnavailableError)) throw error;
+    }
+  }
+
+  /**
+   * Messages must not be held for ever: RabbitMQ closes a channel after its `consumer_timeout`, and every return counts towards the
+   * delivery limit. So once an outage has lasted, everything goes back, once, and the index is probed without taking.
+   */
+  async #withdraw(): Promise<void> {
+    this.#deps.log.warn(
+      { events: this.inHand(), reason: this.#outage?.reason },
+      'gives back what it holds until the outage is over',
+    );
+    await this.#intake.hold();
+    this.#batcher.drop();
+    await this.#runner.interrupt();
+    this.#intake.giveBack();
+    this.#heartbeat.returned();
+    this.#unsettledSince = undefined;
+    for (let attempt = 0; !(await this.#isOver()); attempt++)
+      await backOff(attempt, BACK_OFF.probe, this.#stopping.signal);
+    this.#outage = undefined;
+    this.#deps.log.info('the outage is over: takes again');
+    this.#intake.resume();
+  }
+
+  async #isOver(): Promise<boolean> {
+    try {
+      return await this.#runner.isWritable();
+    } catch (error) {
+      if (error instanceof IndexUnavailableError) return false;
+      throw error;
+    }
   }
 
   #scheduleSweep(delayMs: number): void {
     this.#sweepTimer = setTimeout(() => {
-      this.#run(async () => {
-        await this.#sweep();
-        if (this.#state === 'running') this.#scheduleSweep(this.#options.sweepIntervalMs);
+      this.#runner.run(async () => {
+        try {
+          await this.#sweep();
+        } finally {
+          if (this.#state === 'running') this.#scheduleSweep(this.#options.sweepIntervalMs);
+        }
       });
     }, delayMs);
   }
 
   async #sweep(): Promise<void> {
     try {
-      for await (const works of dueParked(this.#deps.index)) await projectBatch(works, this.#batchDeps);
+      for await (const works of dueParked(this.#deps.index)) await this.#runner.project(works);
       this.#deps.metrics.parkedEvents.set(await this.#deps.index.countParked());
     } catch (error) {
       // The next sweep tries again; the batches report the outage.

@@ -12,6 +12,7 @@ import { load, needsWrite, planAll, type Plan } from './plan.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { unparked, type Job, type Offer, type OrderWork, type Unparked } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
+import type { WriteSize } from './write-size.ts';
 
 /** The steps of design §1 and §2 in the order in which they happen; tests stop or kill the process at one of them. */
 export type ProtocolStep =
@@ -30,6 +31,9 @@ export interface RoundDependencies {
   readonly storageLimits: StorageLimits;
   readonly now: () => Date;
   readonly reached: (step: ProtocolStep) => Promise<void>;
+  readonly writeSize: WriteSize;
+  /** Told of one of the documents that the live generation has just taken. */
+  readonly wrote: (write: DocumentWrite) => void;
   /** Durable when it resolves. */
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
@@ -67,11 +71,23 @@ async function writeTargets(plans: readonly Plan[], view: Registry, written: Set
     const isLive = target.generation === view.live.generation;
     const todo = open(plans).filter((plan) => needsWrite(plan, target, view.epoch, deps.workingSet));
     if (todo.length === 0) continue;
-    const writes = todo.map(({ state }) => writeOf(state, deps.now()));
-    const outcomes = await deps.index.write(target, writes, 'live');
-    todo.forEach((plan, index) => judge(plan, outcomes[index], isLive, target, deps));
+    for (let left = todo; left.length > 0;) {
+      const size = deps.writeSize.current();
+      await writeSome(left.slice(0, size), target, isLive, deps);
+      left = left.slice(size);
+    }
     await deps.reached(isLive ? 'written' : 'written to a standby');
   }
+}
+
+async function writeSome(plans: readonly Plan[], target: WriteTarget, isLive: boolean, deps: RoundDependencies) {
+  const writes = plans.map(({ state }) => writeOf(state, deps.now()));
+  const outcomes = await deps.index.write(target, writes, 'live');
+  plans.forEach((plan, index) => judge(plan, outcomes[index], isLive, target, deps));
+  if (outcomes.some(({ kind }) => kind === 'unavailable')) deps.writeSize.strained();
+  else deps.writeSize.eased();
+  const last = outcomes.findLastIndex(({ kind }) => kind === 'written');
+  if (isLive && writes[last]) deps.wrote(writes[last]);
 }
 
 function writeOf(state: Plan['state'], now: Date): DocumentWrite {
@@ -94,7 +110,7 @@ function judge(
       plan.fate = { kind: 'again', parked: [], written: false };
       break;
     case 'moved':
-      plan.fate = { kind: 'again', parked: [], written: false };
+      plan.fate = { kind: 'again', parked: [], written: false, moved: outcome.reason };
       break;
     case 'refused':
       plan.fate = isLive

@@ -3,6 +3,7 @@ import type { OrderEvent, Refusal } from '../../src/order/event.ts';
 import { DEFAULT_STORAGE_LIMITS } from '../../src/order/fold.ts';
 import type { BatchDependencies, SettledOutcome } from '../../src/projector/project-batch.ts';
 import { workOf, type Job, type Offer } from '../../src/projector/work.ts';
+import { WriteSize } from '../../src/projector/write-size.ts';
 import { WorkingSet } from '../../src/projector/working-set.ts';
 import type { MemoryIndex } from './memory-index.ts';
 
@@ -22,6 +23,8 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
     storageLimits: DEFAULT_STORAGE_LIMITS,
     now: () => new Date(),
     reached: () => Promise.resolve(),
+    writeSize: new WriteSize(500),
+    wrote: () => undefined,
     deadLetter: (offer, refusal) => {
       deadLetters.push({ offer, refusal });
       return Promise.resolve();
