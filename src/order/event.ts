@@ -145,12 +145,6 @@ export interface UnknownEvent extends Envelope {
 /** One event of an order's history, as it is stored in the order's document. */
 export type OrderEvent = KnownEvent | UnknownEvent;
 
-/** An event and the order that it belongs to (the CloudEvent's `subject`). */
-export interface AddressedEvent {
-  readonly orderId: string;
-  readonly event: OrderEvent;
-}
-
 /** W3C Trace Context; never part of the stored event, since two copies of one event may carry different ones. */
 export interface TraceContext {
   readonly traceparent: string;
@@ -188,12 +182,16 @@ export interface Refusal {
   readonly message: string;
 }
 
-export type RefusalReason =
-  | 'unparseable'
-  | 'invalid'
-  | 'too_large'
-  | 'invalid_correction'
-  | 'sequence_conflict'
-  | 'declared_missing'
-  | 'duplicate_id'
-  | 'refused_by_index';
+/** `delivery_limit`: the queue gave up on it, since it was delivered too often and never settled; whatever was wrong with it. */
+export const REFUSAL_REASONS = [
+  'unparseable',
+  'invalid',
+  'too_large',
+  'invalid_correction',
+  'sequence_conflict',
+  'declared_missing',
+  'duplicate_id',
+  'refused_by_index',
+  'delivery_limit',
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];

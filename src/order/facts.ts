@@ -133,7 +133,7 @@ export function factsOfSnapshot(
   const { status, paidCents, refundedCents, placedAt, paidAt, shippedAt, deliveredAt, cancelledAt, ...rest } = data;
   const { payments, refunds, ...placed } = rest;
   const captured = payments ?? presumedPayments(paidCents, paidAt, event.time);
-  const refundId = `snapshot-${event.sequence}`;
+  const refundId = `presumed by snapshot ${event.sequence}`;
   const firstCapture = paidAt ?? captured[0]?.at;
   return {
     placed: { ...placed, tags: [...new Set(placed.tags)] },

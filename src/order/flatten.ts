@@ -43,7 +43,7 @@ function searchFieldsOf(orderId: string, { placed: { customer, items, tags } }: 
     all: searchString([orderId, customer.id, customer.name, ...skus, ...names, ...tags]),
     items: searchString(names),
     customer: searchString([customer.name]),
-    exact: distinct([orderId, customer.id, ...skus].map(foldText)),
+    exact: distinct([orderId, customer.id, ...skus].map((id) => foldText(id.trim()))),
   };
 }
 

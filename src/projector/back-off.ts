@@ -15,7 +15,7 @@ export const BACK_OFF = {
  * Exponential back-off with full jitter: a random time up to `baseMs · 2^attempt`, capped.
  * Source: Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
-export function backOffMs(attempt: number, { baseMs, capMs }: BackOffOptions, random: () => number): number {
+function backOffMs(attempt: number, { baseMs, capMs }: BackOffOptions, random: () => number): number {
   return random() * Math.min(capMs, baseMs * 2 ** attempt);
 }
 
