@@ -52,7 +52,8 @@ export function createApp(config: Config, deps: AppDependencies): App {
   const http = httpDependencies(service, freshness);
   return {
     start: async () => {
-      service.server = await listen(createHttpApp(http), config.http);
+      const serves = config.role === 'projector' ? 'operations' : 'all';
+      service.server = await listen(createHttpApp(http, serves), config.http);
       deps.log.info({ host: config.http.host, port: service.server.port, backend: config.backend.kind }, 'listening');
       await openBackends(service);
       if (config.role !== 'api') await startProjecting(service);

@@ -14,8 +14,11 @@ import { searchRoutes } from './routes/search.ts';
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
 const MAX_BODY_BYTES = 65_536;
 
-/** The whole HTTP interface of contract §3 as an Express app that does not listen yet (see `server.ts`). */
-export function createHttpApp(dependencies: HttpDependencies): Express {
+/**
+ * The HTTP interface of contract §3 as an Express app that does not listen yet (see `server.ts`): the whole of it, or health and
+ * metrics alone, for a process that only projects.
+ */
+export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'operations' = 'all'): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -25,10 +28,12 @@ export function createHttpApp(dependencies: HttpDependencies): Express {
   app.use(observeRequests(dependencies));
   app.use(securityHeaders());
   app.use(refuseLargeBodies);
-  const routes = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...operationsRoutes(dependencies)];
-  mountRoutes(app, routes, dependencies.authenticate);
-  app.use(pages());
-  app.all('/', methodNotAllowed(['GET', 'HEAD']));
+  mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
+  if (serves === 'all') {
+    mountRoutes(app, [...searchRoutes(dependencies), ...orderRoutes(dependencies)], dependencies.authenticate);
+    app.use(pages());
+    app.all('/', methodNotAllowed(['GET', 'HEAD']));
+  }
   app.use(routeNotFound);
   app.use(problemHandler(dependencies.log));
   return app;

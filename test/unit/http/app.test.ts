@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import express from 'express';
 import { z } from 'zod';
 import { healthAnswer, readinessAnswer } from '../../../src/http/answers.ts';
+import { createHttpApp } from '../../../src/http/app.ts';
 import { createAuthenticator } from '../../../src/http/auth.ts';
 import type { HttpDependencies, RequestObservation } from '../../../src/http/dependencies.ts';
 import { problemHandler } from '../../../src/http/problem-details.ts';
@@ -27,6 +28,17 @@ function assertProblem(answered: Answered, status: number): void {
 }
 
 describe('createHttpApp', () => {
+  describe('when the process only projects', () => {
+    it('serves health and metrics, and nothing else', async () => {
+      const app = createHttpApp(fakeDependencies(new FakeOrders()), 'operations');
+      await withServer(app, async (request) => {
+        assert.equal((await request('/health/live')).status, 200);
+        assert.equal((await request('/metrics')).status, 200);
+        for (const path of ['/', '/search', '/orders/A-1']) assertProblem(await request(path), 404);
+      });
+    });
+  });
+
   describe('when there is nothing at an address', () => {
     it('answers 404 as a problem', async () => {
       for (const path of ['/nothing', '/search/', '/SEARCH', '/../src/config.ts', '/%2e%2e/package.json', '/%00']) {
