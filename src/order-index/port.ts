@@ -1,12 +1,13 @@
 import type { OrderDocument } from '../order/document.ts';
 import type { OrderEvent, ReadableStatus } from '../order/event.ts';
+import type { DeadLetterStore } from './dead-letter-port.ts';
 
 /**
  * The port to the index of orders: its generations, the documents, what is parked, and search. Two adapters:
  * `elasticsearch/` and `embedded/`. Expected outcomes are values; {@link IndexUnavailableError} is thrown by reads only,
  * when the world is at fault (refused connection, timeout, 429, 5xx, open breaker).
  */
-export interface OrderIndex {
+export interface OrderIndex extends DeadLetterStore {
   /**
    * Makes sure that the technical indices and the first generation exist; idempotent, also when several instances start at once.
    * @throws IndexConfigurationError where the alias's name is taken by an index, points at more than one generation, or newer code owns a write target
@@ -18,7 +19,11 @@ export interface OrderIndex {
   /** The documents by order id, in real time; a new order has no entry. */
   load(from: WriteTarget, orderIds: readonly string[]): Promise<LoadResult>;
   /** Writes each document with its version as the external version. One outcome a write, in the same order. Never throws for the world's or a document's fault. */
-  write(target: WriteTarget, writes: readonly DocumentWrite[], priority: WritePriority): Promise<readonly WriteOutcome[]>;
+  write(
+    target: WriteTarget,
+    writes: readonly DocumentWrite[],
+    priority: WritePriority,
+  ): Promise<readonly WriteOutcome[]>;
   /** Makes what was written to the live generation visible to search. @throws IndexUnavailableError */
   refresh(): Promise<void>;
 

@@ -17,19 +17,24 @@ export function create(address: string, id: string, document: object): BulkOpera
   return operation({ create: { _index: address, _id: id, require_alias: true } }, document);
 }
 
-/** Replaces whatever is there, or with `revision` only that very one. */
-export function replace(
-  address: string,
-  id: string,
-  document: object,
-  revision?: { readonly seqNo: number; readonly primaryTerm: number },
-): BulkOperation {
-  const condition = revision && { if_seq_no: revision.seqNo, if_primary_term: revision.primaryTerm };
-  return operation({ index: { _index: address, _id: id, require_alias: true, ...condition } }, document);
+/** The write that made a document what it is. */
+export interface DocumentRevision {
+  readonly seqNo: number;
+  readonly primaryTerm: number;
 }
 
-export function remove(address: string, id: string): BulkOperation {
-  return operation({ delete: { _index: address, _id: id } });
+/** Replaces whatever is there, or with `revision` only that very one. */
+export function replace(address: string, id: string, document: object, revision?: DocumentRevision): BulkOperation {
+  return operation({ index: { _index: address, _id: id, require_alias: true, ...conditionOf(revision) } }, document);
+}
+
+/** Removes whatever is there, or with `revision` only that very one. */
+export function remove(address: string, id: string, revision?: DocumentRevision): BulkOperation {
+  return operation({ delete: { _index: address, _id: id, ...conditionOf(revision) } });
+}
+
+function conditionOf(revision: DocumentRevision | undefined) {
+  return revision && { if_seq_no: revision.seqNo, if_primary_term: revision.primaryTerm };
 }
 
 /** Neighbours together, none over `maxBytes` unless it holds a single operation. */

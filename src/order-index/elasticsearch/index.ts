@@ -8,6 +8,7 @@ import { createBulkWriter } from './bulk-writer.ts';
 import { createClient, READ } from './client.ts';
 import type { ConnectionOptions } from './client.ts';
 import { createControl } from './control.ts';
+import { createDeadLetters } from './dead-letters.ts';
 import { getVisible, loadDocuments, writeDocuments } from './documents.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
 import type { IndexSizing } from './generation-mapping.ts';
@@ -53,6 +54,7 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): El
   return {
     ...createParking({ client, store, index: names.parked, requestTimeoutMs }),
     ...createControl({ client, store, index: names.control }),
+    ...createDeadLetters({ client, store, index: names.deadLetters, requestTimeoutMs }),
     generations,
     async open() {
       await generations.open();

@@ -6,6 +6,8 @@ import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
 import type { DocumentWrite, IndexHealth, LoadResult, OrderIndex, WriteOutcome, WriteTarget } from '../port.ts';
 import { prepareControl } from './control.ts';
 import type { Control } from './control.ts';
+import { prepareDeadLetters } from './dead-letters.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import { openGeneration } from './generation.ts';
 import type { Generation } from './generation.ts';
 import { prepareParking } from './parking.ts';
@@ -27,6 +29,7 @@ interface Store {
   readonly database: DatabaseSync;
   readonly parking: Parking;
   readonly control: Control;
+  readonly deadLetters: DeadLetters;
   readonly generations: Map<number, Generation>;
 }
 
@@ -60,6 +63,13 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
     countParked: () => reading(({ parking }) => parking.count()),
     get: (orderId) => reading((open) => liveOf(open).get(orderId)),
     search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
+    putDeadLetter: (failed) => reading(({ deadLetters }) => deadLetters.put(failed)),
+    listDeadLetters: (query) => reading(({ deadLetters }) => deadLetters.list(query)),
+    getDeadLetter: (id) => reading(({ deadLetters }) => deadLetters.get(id)),
+    settleDeadLetter: (id, revision) => reading(({ deadLetters }) => deadLetters.settle(id, revision)),
+    countDeadLetters: () => reading(({ deadLetters }) => deadLetters.count()),
+    forgetSettledDeadLetters: (settledBefore) => reading(({ deadLetters }) => deadLetters.forgetSettled(settledBefore)),
+    forgetOrder: (orderId) => reading(({ deadLetters }) => deadLetters.forgetOrder(orderId)),
     readControl: (id) => reading(({ control }) => control.read(id)),
     writeControl: (id, value, expected) => reading(({ control }) => control.write(id, value, expected)),
     health: async () => healthOf(store, path),
@@ -75,7 +85,13 @@ function openStore(path: string, prefix: string, foldVersion: number): Store {
   try {
     database = openDatabase(path);
     prepareRegistry(database, prefix, foldVersion);
-    return { database, parking: prepareParking(database), control: prepareControl(database), generations: new Map() };
+    return {
+      database,
+      parking: prepareParking(database),
+      control: prepareControl(database),
+      deadLetters: prepareDeadLetters(database),
+      generations: new Map(),
+    };
   } catch (error) {
     database?.close();
     if (error instanceof DatabaseInUseError) throw new IndexConfigurationError(error.message, { cause: error });

@@ -16,12 +16,14 @@ const TECHNICAL = `
   CREATE TABLE IF NOT EXISTS control (
     id TEXT PRIMARY KEY, value TEXT NOT NULL, revision INTEGER NOT NULL
   ) STRICT;
-  CREATE TABLE IF NOT EXISTS dead_letters (
-    id TEXT PRIMARY KEY, reason TEXT NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL, body BLOB NOT NULL,
+  CREATE TABLE IF NOT EXISTS dead_letter_entries (
+    id TEXT PRIMARY KEY, reason TEXT NOT NULL, path TEXT NOT NULL, message TEXT NOT NULL,
     order_id TEXT, sequence INTEGER, event_id TEXT,
-    attempts INTEGER NOT NULL, first_failed_at TEXT NOT NULL, last_failed_at TEXT NOT NULL
+    attempts INTEGER NOT NULL, first_failed_at TEXT NOT NULL, last_failed_at TEXT NOT NULL,
+    settled_at TEXT, revision INTEGER NOT NULL, body BLOB NOT NULL
   ) STRICT;
-  CREATE INDEX IF NOT EXISTS dead_letters_by_order ON dead_letters (order_id);
+  CREATE INDEX IF NOT EXISTS dead_letter_entries_by_failure ON dead_letter_entries (last_failed_at DESC, id);
+  CREATE INDEX IF NOT EXISTS dead_letter_entries_by_order ON dead_letter_entries (order_id);
 `;
 
 /** The words are split at white space only: whatever ASCII might appear in a folded word is made a part of words. */

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import type { DeadLetterFilter, FailedMessage } from './dead-letter-port.ts';
+import { InvalidCursorError } from './port.ts';
+
+/** What both backends have to agree on: which failures are one entry, what becomes of it, and where a page of them ended. */
+
+const ID_CHARACTERS = 32;
+const CHECKSUM_CHARACTERS = 12;
+const ID = /^[0-9a-f]{32}$/;
+
+/** The same for the same body refused for the same reason. Hexadecimal, 128 bits. */
+export function deadLetterId({ body, orderId, refusal }: FailedMessage): string {
+  const hash = createHash('sha256').update(JSON.stringify([orderId ?? null, refusal.reason]));
+  return hash.update('\n').update(body).digest('hex').slice(0, ID_CHARACTERS);
+}
+
+/** The failures of one entry, of one that was settled too. */
+export type FailureCount = Pick<FailedMessage, 'attempts' | 'firstFailedAt' | 'lastFailedAt'>;
+
+/**
+ * The entry's failures with this one added; undefined where it is known already: a letter may be delivered more than once. Two that
+ * arrive in the wrong order pass for that too, which only counts one too few.
+ */
+export function addFailure(known: FailureCount | undefined, failed: FailedMessage): FailureCount | undefined {
+  const firstFailedAt = new Date(failed.firstFailedAt).toISOString();
+  const lastFailedAt = new Date(failed.lastFailedAt).toISOString();
+  if (!known) return { attempts: failed.attempts, firstFailedAt, lastFailedAt };
+  if (lastFailedAt <= known.lastFailedAt) return undefined;
+  return {
+    attempts: known.attempts + failed.attempts,
+    firstFailedAt: known.firstFailedAt < firstFailedAt ? known.firstFailedAt : firstFailedAt,
+    lastFailedAt,
+  };
+}
+
+/** The last entry of a page. */
+export interface PageEnd {
+  readonly lastFailedAt: string;
+  readonly id: string;
+}
+
+/** Opaque: base64url of JSON, with a checksum that binds it to the filter. It grants nothing. */
+export function encodeDeadLetterCursor(filter: DeadLetterFilter, { lastFailedAt, id }: PageEnd): string {
+  return Buffer.from(JSON.stringify([checksum(filter, lastFailedAt, id), lastFailedAt, id])).toString('base64url');
+}
+
+/** @throws InvalidCursorError when it was not made by {@link encodeDeadLetterCursor} for this filter */
+export function decodeDeadLetterCursor(filter: DeadLetterFilter, cursor: string): PageEnd {
+  const [given, lastFailedAt, id] = parse(cursor);
+  if (typeof lastFailedAt !== 'string' || typeof id !== 'string' || !ID.test(id)) throw invalid();
+  if (given !== checksum(filter, lastFailedAt, id)) throw invalid();
+  return { lastFailedAt, id };
+}
+
+function parse(cursor: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    return Array.isArray(value) ? value : [];
+  } catch (error) {
+    throw invalid(error);
+  }
+}
+
+function invalid(cause?: unknown): InvalidCursorError {
+  return new InvalidCursorError('the cursor was changed, or comes from a list with another filter', { cause });
+}
+
+function checksum({ reason, orderId }: DeadLetterFilter, lastFailedAt: string, id: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify(['dead-letter-cursor-1', reason ?? null, orderId ?? null, lastFailedAt, id]))
+    .digest('base64url')
+    .slice(0, CHECKSUM_CHARACTERS);
+}
