@@ -34,7 +34,9 @@ describe('the embedded broker', () => {
     return created;
   }
 
-  const historyIds = async () => (await broker.readHistory({ size: 100 })).map(({ body }) => eventIdOf(body));
+  const history = () =>
+    Array.fromAsync(broker.readHistory({ from: { kind: 'first' }, signal: new AbortController().signal }));
+  const historyIds = async () => (await history()).map(({ body }) => eventIdOf(body));
 
   describe('when events are published', () => {
     it('keeps them in the history, in order, also once they are settled', async () => {
@@ -49,9 +51,6 @@ describe('the embedded broker', () => {
       broker = await opened();
       assert.equal(await broker.queueDepth(), 0);
       assert.deepEqual(await historyIds(), ['o-1-1', 'o-1-2', 'o-1-3']);
-      const [, second] = await broker.readHistory({ size: 100 });
-      const from = await broker.readHistory({ from: second?.offset ?? 0, size: 1 });
-      assert.deepEqual(from, [second]);
     });
 
     it('keeps none of them where one cannot be routed', async () => {

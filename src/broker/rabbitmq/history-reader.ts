@@ -1,0 +1,222 @@
+import { IllegalOperationError } from 'amqplib';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { BrokerLog } from '../broker-log.ts';
+import { BrokerUnavailableError } from '../port.ts';
+import type { HistoryMessage, HistoryStart, ReadHistoryOptions } from '../port.ts';
+import { messageOf, openChannel } from './connect.ts';
+import type { ConnectOptions } from './connect.ts';
+import { HealingConnection } from './healing-connection.ts';
+import { endOfHistory, isBarrier, streamOffsetOf } from './history-barrier.ts';
+
+export interface HistoryReaderOptions extends ConnectOptions {
+  readonly prefix: string;
+  readonly queue: string;
+  readonly log: BrokerLog;
+  /** Puts a barrier into the stream; resolves when it is confirmed. @throws BrokerUnavailableError */
+  readonly publishBarrier: (id: string) => Promise<void>;
+}
+
+/** A stream needs a prefetch. It bounds what is in memory here. */
+const PREFETCH = 400;
+/** One acknowledgement for so many, which gives as much credit back. */
+const ACKNOWLEDGE_EVERY = 100;
+/** Nothing came for as long, though the end is not reached: see `HistoryReader.#probe`. */
+const IDLE_MS = 1_000;
+/** How long a lost connection, or a stream that says nothing, is borne. */
+const GIVE_UP_MS = 60_000;
+
+/** The messages of the stream up to a barrier of this call's own. See `Broker.readHistory`. */
+export async function* readHistory(
+  options: HistoryReaderOptions,
+  { from, signal }: ReadHistoryOptions,
+): AsyncGenerator<HistoryMessage, void, undefined> {
+  signal.throwIfAborted();
+  const reader = new HistoryReader(options, from);
+  const wake = (): void => reader.wake();
+  signal.addEventListener('abort', wake);
+  try {
+    await reader.open();
+    for (;;) {
+      signal.throwIfAborted();
+      const message = reader.take() ?? (await reader.wait(signal));
+      if (message === 'end') return;
+      yield message;
+    }
+  } finally {
+    signal.removeEventListener('abort', wake);
+    await reader.close();
+  }
+}
+
+/** One consumer on one channel; another follows where the connection is lost. */
+interface Session {
+  readonly channel: Channel;
+  taken: number;
+}
+
+interface Buffered {
+  readonly session: Session;
+  readonly message: ConsumeMessage;
+  readonly offset: number;
+}
+
+/** On a connection of its own: a stream that is read slowly holds up everything else on its connection. */
+class HistoryReader {
+  readonly #options: HistoryReaderOptions;
+  readonly #from: HistoryStart;
+  readonly #connection: HealingConnection;
+  #session: Session | undefined;
+  #buffer: Buffered[] = [];
+  /** How many of the buffer's messages have been taken; they are cut off all at once. */
+  #read = 0;
+  /** The offset to go on with; undefined before the first message. */
+  #next: number | undefined;
+  /** Of the barrier: it and what comes after it are not read. */
+  #end: number | undefined;
+  #awaken: () => void = () => undefined;
+
+  constructor(options: HistoryReaderOptions, from: HistoryStart) {
+    this.#options = options;
+    this.#from = from;
+    this.#connection = new HealingConnection(options, `order-search ${options.prefix} history`, {
+      prepare: (model) => this.#attach(model),
+      lost: () => {
+        this.#session = undefined;
+      },
+    });
+  }
+
+  async open(): Promise<void> {
+    await this.#connection.open();
+  }
+
+  async close(): Promise<void> {
+    this.#buffer = [];
+    await this.#connection.close();
+  }
+
+  wake(): void {
+    this.#awaken();
+  }
+
+  /** The next message if it is here. */
+  take(): HistoryMessage | 'end' | undefined {
+    if (this.#isBehind(this.#next ?? startOf(this.#from)) && this.#read === this.#buffer.length) return 'end';
+    for (let next = this.#shift(); next !== undefined; next = this.#shift()) {
+      if (this.#isBehind(next.offset)) return 'end';
+      this.#acknowledge(next);
+      if (!isBarrier(next.message)) return { offset: next.offset, body: next.message.content };
+    }
+    return undefined;
+  }
+
+  /** The next message once it is here. @throws BrokerUnavailableError when nothing comes for too long, the signal's reason */
+  async wait(signal: AbortSignal): Promise<HistoryMessage | 'end'> {
+    const sinceMs = performance.now();
+    for (;;) {
+      signal.throwIfAborted();
+      const message = this.take();
+      if (message !== undefined) return message;
+      if (await this.#isIdle()) await this.#probe(performance.now() - sinceMs);
+    }
+  }
+
+  #isBehind(offset: number): boolean {
+    return this.#end !== undefined && offset >= this.#end;
+  }
+
+  #shift(): Buffered | undefined {
+    const next = this.#buffer[this.#read];
+    this.#read += 1;
+    if (next !== undefined && this.#read < PREFETCH) return next;
+    this.#buffer = this.#buffer.slice(this.#read);
+    this.#read = 0;
+    return next;
+  }
+
+  /** Whether nothing came for a while. */
+  async #isIdle(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(resolve, IDLE_MS, true);
+    this.#awaken = () => resolve(false);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * A time after everything in the stream attaches behind the barrier: one more message shows that there is nothing before it. Where
+   * even that does not come, the stream was deleted under the reader or the connection does not come back.
+   */
+  async #probe(idleMs: number): Promise<void> {
+    if (idleMs >= GIVE_UP_MS) {
+      const why = this.#session === undefined ? this.#connection.health().reason : 'the stream delivers nothing';
+      throw new BrokerUnavailableError(`the history cannot be read any further: ${why ?? 'it is not there'}`);
+    }
+    if (this.#session === undefined) return;
+    try {
+      await this.#options.publishBarrier(crypto.randomUUID());
+    } catch (error) {
+      // Tried again until it is given up.
+      if (!(error instanceof BrokerUnavailableError)) throw error;
+    }
+  }
+
+  async #attach(model: ChannelModel): Promise<void> {
+    const { queue, publishBarrier } = this.#options;
+    this.#end ??= await endOfHistory(model, queue, publishBarrier);
+    const broken = (reason: string): void => this.#connection.drop(model, reason);
+    const channel = await openChannel(model, broken);
+    const session: Session = { channel, taken: 0 };
+    await channel.prefetch(PREFETCH);
+    this.#session = session;
+    await channel.consume(
+      queue,
+      (message) => {
+        if (message === null) broken(`RabbitMQ cancelled the consumer of '${queue}'`);
+        else this.#deliver(session, message, broken);
+      },
+      { arguments: { 'x-stream-offset': this.#attachedAt() } },
+    );
+    this.wake();
+  }
+
+  #attachedAt(): unknown {
+    if (this.#next !== undefined) return this.#next;
+    if (this.#from.kind === 'offset') return Math.max(0, this.#from.offset);
+    if (this.#from.kind === 'first' || !(this.#from.at.getTime() > 0)) return 'first';
+    return { '!': 'timestamp', value: Math.floor(this.#from.at.getTime() / 1_000) };
+  }
+
+  #deliver(session: Session, message: ConsumeMessage, broken: (reason: string) => void): void {
+    // Of a channel that is being given up: its successor begins where the buffer ends.
+    if (session !== this.#session) return;
+    try {
+      const offset = streamOffsetOf(message);
+      this.#buffer.push({ session, message, offset });
+      this.#next = offset + 1;
+    } catch (error) {
+      broken(messageOf(error));
+    }
+    this.wake();
+  }
+
+  /** Also what nobody can parse, and what is skipped: only an acknowledgement gives credit back. */
+  #acknowledge({ session, message }: Buffered): void {
+    session.taken += 1;
+    if (session !== this.#session || session.taken % ACKNOWLEDGE_EVERY !== 0) return;
+    try {
+      session.channel.ack(message, true);
+    } catch (error) {
+      // A channel that is closing needs no credit: its successor begins where the buffer ends.
+      if (!(error instanceof IllegalOperationError)) throw error;
+    }
+  }
+}
+
+/** The lowest offset that can come. */
+function startOf(from: HistoryStart): number {
+  return from.kind === 'offset' ? from.offset : 0;
+}
