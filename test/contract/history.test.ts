@@ -5,6 +5,7 @@ import { eventIdOf, outgoingEvent, recordingHandlers } from '../support/amqp-bro
 import { describeForEachBackend } from '../support/backends.ts';
 import type { BrokerPlace } from '../support/backends.ts';
 import { eventually } from '../support/eventually.ts';
+import { readWholeHistory } from '../support/read-whole-history.ts';
 
 const FIRST: HistoryStart = { kind: 'first' };
 const never = () => new AbortController().signal;
@@ -23,7 +24,7 @@ describeForEachBackend('the history of a broker', (backend) => {
   });
   afterEach(() => place.remove());
 
-  const read = (from: HistoryStart = FIRST, signal = never()) => Array.fromAsync(broker.readHistory({ from, signal }));
+  const read = (from?: HistoryStart) => readWholeHistory(broker, from);
 
   describe('when it is read from the first event', () => {
     it('gives everything that was published, once, in order, bodies untouched, and ends', async () => {

@@ -14,6 +14,8 @@ export interface TcpProxy {
   readonly connections: number;
   /** Bytes that went through towards the server. */
   readonly bytesSent: number;
+  /** Bytes that went through towards the clients. */
+  readonly bytesReceived: number;
   /** Resets every connection at once. New ones are taken. */
   cut(): void;
   /** Half-open: connections stay, and new ones are taken, but not a byte goes through either way. */
@@ -47,6 +49,7 @@ class BreakableProxy implements TcpProxy {
   #server: Server | undefined;
   #port = 0;
   #bytesSent = 0;
+  #bytesReceived = 0;
   #delayMs = 0;
   #bytesPerSecond: number | undefined;
   #halted: PromiseWithResolvers<void> | undefined;
@@ -65,6 +68,10 @@ class BreakableProxy implements TcpProxy {
 
   get bytesSent(): number {
     return this.#bytesSent;
+  }
+
+  get bytesReceived(): number {
+    return this.#bytesReceived;
   }
 
   cut(): void {
@@ -135,7 +142,7 @@ class BreakableProxy implements TcpProxy {
       });
     }
     client.pipe(this.#pass((bytes) => (this.#bytesSent += bytes))).pipe(server);
-    server.pipe(this.#pass(() => undefined)).pipe(client);
+    server.pipe(this.#pass((bytes) => (this.#bytesReceived += bytes))).pipe(client);
   }
 
   #pass(count: (bytes: number) => void): Transform {

@@ -55,7 +55,10 @@ export async function endOfHistory(
   });
   await channel.prefetch(PREFETCH);
   const take = (message: ConsumeMessage | null): void => {
-    if (message === null) return reject(new BrokerUnavailableError(`RabbitMQ cancelled the consumer of '${queue}'`));
+    if (message === null) {
+      reject(new BrokerUnavailableError(`RabbitMQ cancelled the consumer of '${queue}'`));
+      return;
+    }
     channel.ack(message);
     if (isBarrier(message) && message.properties.messageId === id) resolve(streamOffsetOf(message));
   };

@@ -14,6 +14,8 @@ export interface HistoryReaderOptions extends ConnectOptions {
   readonly log: BrokerLog;
   /** Puts a barrier into the stream; resolves when it is confirmed. @throws BrokerUnavailableError */
   readonly publishBarrier: (id: string) => Promise<void>;
+  /** How long a lost connection, or a stream that says nothing, is borne; 60 s unless said otherwise. */
+  readonly historyGiveUpMs?: number;
 }
 
 /** A stream needs a prefetch. It bounds what is in memory here. */
@@ -22,7 +24,6 @@ const PREFETCH = 400;
 const ACKNOWLEDGE_EVERY = 100;
 /** Nothing came for as long, though the end is not reached: see `HistoryReader.#probe`. */
 const IDLE_MS = 1_000;
-/** How long a lost connection, or a stream that says nothing, is borne. */
 const GIVE_UP_MS = 60_000;
 
 /** The messages of the stream up to a barrier of this call's own. See `Broker.readHistory`. */
@@ -151,7 +152,7 @@ class HistoryReader {
    * even that does not come, the stream was deleted under the reader or the connection does not come back.
    */
   async #probe(idleMs: number): Promise<void> {
-    if (idleMs >= GIVE_UP_MS) {
+    if (idleMs >= (this.#options.historyGiveUpMs ?? GIVE_UP_MS)) {
       const why = this.#session === undefined ? this.#connection.health().reason : 'the stream delivers nothing';
       throw new BrokerUnavailableError(`the history cannot be read any further: ${why ?? 'it is not there'}`);
     }

@@ -8,6 +8,7 @@ import { UnroutableError } from '../../../../src/broker/port.ts';
 import type { DeadLetter } from '../../../../src/broker/port.ts';
 import { eventIdOf, outgoingEvent, recordingHandlers, recordingLog } from '../../../support/amqp-broker.ts';
 import { eventually } from '../../../support/eventually.ts';
+import { readWholeHistory } from '../../../support/read-whole-history.ts';
 
 describe('the embedded broker', () => {
   let dataDir: string;
@@ -34,9 +35,7 @@ describe('the embedded broker', () => {
     return created;
   }
 
-  const history = () =>
-    Array.fromAsync(broker.readHistory({ from: { kind: 'first' }, signal: new AbortController().signal }));
-  const historyIds = async () => (await history()).map(({ body }) => eventIdOf(body));
+  const historyIds = async () => (await readWholeHistory(broker)).map(({ body }) => eventIdOf(body));
 
   describe('when events are published', () => {
     it('keeps them in the history, in order, also once they are settled', async () => {

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { BrokerUnavailableError } from '../../../src/broker/port.ts';
+import type { Broker, HistoryMessage } from '../../../src/broker/port.ts';
+import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
+import {
+  amqpAddress,
+  amqpUrlVia,
+  deleteTopology,
+  rabbitMqOptions,
+  uniquePrefix,
+  withChannel,
+} from '../../support/amqp-broker.ts';
+import { eventually } from '../../support/eventually.ts';
+import { readWholeHistory } from '../../support/read-whole-history.ts';
+import { startTcpProxy } from '../../support/tcp-proxy.ts';
+import type { TcpProxy } from '../../support/tcp-proxy.ts';
+
+const COUNT = 5_000;
+const PADDING_BYTES = 2_000;
+
+describe('the history in RabbitMQ', () => {
+  let prefix: string;
+  let proxy: TcpProxy;
+  let broker: Broker;
+
+  beforeEach(async () => {
+    prefix = uniquePrefix();
+    proxy = await startTcpProxy(amqpAddress());
+    broker = createRabbitMqBroker(
+      rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy, 'heartbeat=1')], historyGiveUpMs: 5_000 }),
+    );
+    await broker.open();
+  });
+
+  afterEach(async () => {
+    await broker.close();
+    await proxy.close();
+    await deleteTopology(prefix);
+  });
+
+  /** Into the stream alone, past the exchange and the proxy, with a body that begins with its number. */
+  async function publishStraight(count: number, padding = ''): Promise<void> {
+    const already = (await readPast()).length;
+    await withChannel(async (channel) => {
+      for (let number = 0; number < count; number++) {
+        channel.sendToQueue(`${prefix}.history`, Buffer.from(`${number} ${padding}`));
+      }
+    });
+    await eventually(async () => assert.equal((await readPast()).length, already + count));
+  }
+
+  /** By a broker that does not go through the proxy. */
+  async function readPast(): Promise<HistoryMessage[]> {
+    const other = createRabbitMqBroker(rabbitMqOptions(prefix));
+    await other.open();
+    const messages = await readWholeHistory(other);
+    await other.close();
+    return messages;
+  }
+
+  function history(): AsyncIterable<HistoryMessage> {
+    return broker.readHistory({ from: { kind: 'first' }, signal: new AbortController().signal });
+  }
+
+  const numberOf = ({ body }: HistoryMessage) => Number.parseInt(Buffer.from(body).toString(), 10);
+  const numbers = Array.from({ length: COUNT }, (_, number) => number);
+
+  describe('when the connection is cut in the middle', () => {
+    it('goes on where it was: nothing twice, nothing left out', async () => {
+      await publishStraight(COUNT);
+      const seen: number[] = [];
+      for await (const message of history()) {
+        seen.push(numberOf(message));
+        if (seen.length % 1_000 === 500) proxy.cut();
+      }
+      assert.deepEqual(seen, numbers);
+    });
+  });
+
+  describe('when the connection is half open in the middle', () => {
+    it('notices, and goes on with another one', async () => {
+      await publishStraight(COUNT);
+      const seen: number[] = [];
+      for await (const message of history()) {
+        seen.push(numberOf(message));
+        // Not a byte goes through any more, for longer than the heartbeats bear it.
+        if (seen.length === 600) proxy.halt();
+        if (seen.length === 600) setTimeout(() => proxy.resume(), 2_500);
+      }
+      assert.deepEqual(seen, numbers);
+    });
+  });
+
+  describe('when RabbitMQ stays away', () => {
+    it('gives up with what was wrong', async () => {
+      await publishStraight(COUNT);
+      const reading = async () => {
+        for await (const message of history()) if (numberOf(message) === 100) await proxy.refuse();
+      };
+      await assert.rejects(reading, BrokerUnavailableError);
+    });
+
+    it('says so at once where it was away before', async () => {
+      await proxy.refuse();
+      await assert.rejects(readWholeHistory(broker), BrokerUnavailableError);
+    });
+  });
+
+  describe('when it is read slowly', () => {
+    it('takes no more from RabbitMQ than a few hundred messages', async () => {
+      await publishStraight(COUNT, 'x'.repeat(PADDING_BYTES));
+      const before = proxy.bytesReceived;
+      const reader = history()[Symbol.asyncIterator]();
+      for (let count = 0; count < 50; count++) await reader.next();
+      await eventually(() => assert.ok(proxy.bytesReceived - before > 200 * PADDING_BYTES));
+      // Time in which it could take more.
+      await readPast();
+      assert.ok(proxy.bytesReceived - before < 600 * PADDING_BYTES, `${proxy.bytesReceived - before} bytes`);
+      await reader.return?.();
+    });
+  });
+});
