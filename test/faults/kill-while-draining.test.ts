@@ -1,65 +1,20 @@
 import assert from 'node:assert/strict';
-import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
-import { createLogger } from '../../src/observability/logging.ts';
-import { outgoingOf } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import type { CloudEvent } from '../../src/sample/cloud-event.ts';
+import { assertExactly, drainAndStop, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
-import { compareDocuments, expectedDocuments, type CloudEventJson } from '../support/oracle.ts';
-import { startService, type Environment, type RunningService } from '../support/running-service.ts';
+import { startService, type Environment } from '../support/running-service.ts';
 import { startPrivateServices, type PrivateServices } from '../support/services.ts';
-import { testBackend, type TestBackend } from '../support/test-backend.ts';
+import { testBackend } from '../support/test-backend.ts';
 
 const EVENTS = 20_000;
 const KILLS = 10;
-const DUPLICATE_SHARE = 0.1;
-const SHUFFLE_WINDOW = 200;
 /** Small batches and a small prefetch, so that every kill finds many of them in hand. */
 const SMALL_BATCHES: Environment = { BATCH_SIZE: '100', PREFETCH: '400' };
 
-/** Shuffled within windows, a tenth sent twice. */
-function events(seed: string): CloudEventJson[] {
-  const options = { orders: 4_500, shuffleWindow: SHUFFLE_WINDOW, duplicateShare: DUPLICATE_SHARE };
-  const generated = generateEvents({ seed, ...options });
-  assert.ok(generated.length >= EVENTS, `only ${generated.length} events`);
-  return generated.map((event) => ({ ...event }));
-}
-
-async function publish(backend: TestBackend, all: readonly CloudEventJson[]): Promise<void> {
-  const { PREFIX: prefix = '', AMQP_URL: url = '' } = backend.environment;
-  const broker = createRabbitMqBroker({
-    urls: [url],
-    prefix,
-    exchange: prefix,
-    bindingKeys: ['order.#'],
-    singleActiveConsumer: true,
-    deliveryLimit: 50,
-    historyMaxAge: '30D',
-    log: createLogger('silent'),
-  });
-  await broker.open();
-  for (let from = 0; from < all.length; from += 1_000) {
-    await broker.publish(all.slice(from, from + 1_000).map((event) => outgoingOf(event as never)));
-  }
-  await broker.close();
-}
-
-/** Nothing waits, nothing is in hand, and it stays so for a while: the queue shows ready messages alone. */
-async function untilDrained(backend: TestBackend, service: RunningService): Promise<void> {
-  await eventually(async () => {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    assert.match(text, /^projection_lag_messages 0$/m);
-    assert.equal((await backend.queues()).live, 0);
-  }, 120_000);
-}
-
-async function assertExactly(backend: TestBackend, all: readonly CloudEventJson[]): Promise<void> {
-  const expected = expectedDocuments(all);
-  await eventually(async () => assert.equal(await backend.countParked(), 0), 60_000);
-  const documents = await backend.documents();
-  assert.deepEqual([...documents.keys()].sort(), [...expected.keys()].sort());
-  const wrong = [...expected.values()].flatMap((order) => compareDocuments(order, documents.get(order.orderId)));
-  assert.deepEqual(wrong, []);
-  assert.deepEqual(await backend.queues(), { live: 0, deadLetters: 0 });
+function events(seed: string): CloudEvent[] {
+  const all = shuffledEvents({ seed, orders: 4_500 });
+  assert.ok(all.length >= EVENTS, `only ${all.length} events`);
+  return all;
 }
 
 describe('a drain of 20,000 shuffled and duplicated events', function () {
@@ -77,9 +32,8 @@ describe('a drain of 20,000 shuffled and duplicated events', function () {
         await service.kill();
         service = await startService({ ...backend.environment, ...SMALL_BATCHES });
       }
-      await untilDrained(backend, service);
+      await drainAndStop(backend, service);
       await assertExactly(backend, all);
-      await service.stop();
       await backend.remove();
     });
   });
@@ -102,9 +56,9 @@ describe('a drain of 20,000 shuffled and duplicated events', function () {
         await services.kill(name);
         await services.start(name);
       }
-      await untilDrained(backend, service);
+      await drainAndStop(backend, service);
       await assertExactly(backend, all);
-      await service.stop();
+      await backend.remove();
     });
   });
 });

@@ -9,8 +9,8 @@ export interface TestBackend {
   readonly prefix: string;
   /** What the service and the CLI need to use it. */
   readonly environment: Environment;
-  /** Every document behind the read alias, by order id, hidden ones included. */
-  documents(): Promise<Map<string, OrderDocument>>;
+  /** Every document behind the read alias (or of that index), by order id, hidden ones included. */
+  documents(index?: string): Promise<Map<string, OrderDocument>>;
   /** Ready messages of the live queue and of the dead letters. */
   queues(): Promise<{ live: number; deadLetters: number }>;
   countParked(): Promise<number>;
@@ -35,7 +35,7 @@ export async function testBackend(urls: BackendUrls = SHARED_SERVICES): Promise<
   return {
     prefix,
     environment: { PREFIX: prefix, AMQP_URL: urls.amqpUrl, ELASTICSEARCH_URL: urls.elasticsearchUrl, REPLICAS: '0' },
-    documents: () => allDocuments(client, prefix),
+    documents: (index = prefix) => allDocuments(client, index),
     queues: async () => ({
       live: await waiting(urls.amqpUrl, queue('projector')),
       deadLetters: await waiting(urls.amqpUrl, queue('dead-letters')),
@@ -54,13 +54,13 @@ export async function testBackend(urls: BackendUrls = SHARED_SERVICES): Promise<
   };
 }
 
-async function allDocuments(client: Client, prefix: string): Promise<Map<string, OrderDocument>> {
-  await client.indices.refresh({ index: prefix });
+async function allDocuments(client: Client, index: string): Promise<Map<string, OrderDocument>> {
+  await client.indices.refresh({ index });
   const documents = new Map<string, OrderDocument>();
   let after: unknown[] | undefined;
   for (;;) {
     const { hits } = await client.search<OrderDocument>({
-      index: prefix,
+      index,
       size: 5_000,
       sort: ['orderId'],
       ...(after && { search_after: after as string[] }),
