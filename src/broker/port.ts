@@ -16,8 +16,21 @@ export interface Broker {
   publish(events: readonly OutgoingEvent[]): Promise<void>;
   /** Straight into the live queue, behind everything published so far (design §5). */
   publishHeartbeat(publishedAt: Date): Promise<void>;
+  /**
+   * The replayable log from a place to its end as it is when the iteration begins, in the order of publishing; nothing of what was
+   * confirmed before is left out. Read as fast as it is iterated, with few messages in memory; a lost connection is taken up again where it was.
+   * To break off ends it. Throws the signal's reason when it is aborted. @throws BrokerUnavailableError when the broker stays away
+   */
+  readHistory(options: ReadHistoryOptions): AsyncIterable<HistoryMessage>;
   /** Confirmed and mandatory, with the untouched body. Resolves when it is durable: only then may the delivery be settled. */
   deadLetter(letter: DeadLetter): Promise<void>;
+  /**
+   * Takes dead letters out of their queue, a few at a time. One is acknowledged once `handler` has resolved; where it rejects it is
+   * tried again after a pause that grows (so a bug must end the process in the handler), and one that is not acknowledged comes again,
+   * also over lost connections. Letters that the broker itself put there come with the reason `delivery_limit`.
+   * @throws BrokerUnavailableError when it cannot be subscribed to now
+   */
+  consumeDeadLetters(handler: (letter: DeadLetter) => Promise<void>): Promise<DeadLetterSubscription>;
   /** Messages waiting in the live queue, ready ones only. */
   queueDepth(): Promise<number>;
   health(): PartHealth;
@@ -74,6 +87,27 @@ export interface OutgoingEvent {
   readonly body: Uint8Array;
 }
 
+/** Where to begin: what an offset or time points at that is no longer (or not yet) kept begins with the nearest that is. */
+export type HistoryStart =
+  | { readonly kind: 'first' }
+  /** What was published at that time or later, and perhaps a little of what was published before it. */
+  | { readonly kind: 'time'; readonly at: Date }
+  | { readonly kind: 'offset'; readonly offset: number };
+
+export interface ReadHistoryOptions {
+  readonly from: HistoryStart;
+  readonly signal: AbortSignal;
+}
+
+export interface HistoryMessage {
+  /** Grows with every message; not every number is one. */
+  readonly offset: number;
+  /** As it was published, whatever it is. */
+  readonly body: Uint8Array;
+  /** When the broker took it, where the broker tells. */
+  readonly publishedAt?: Date;
+}
+
 export interface DeadLetter {
   readonly body: Uint8Array;
   readonly refusal: Refusal;
@@ -84,6 +118,11 @@ export interface DeadLetter {
   readonly attempts: number;
   readonly firstFailedAt: string;
   readonly lastFailedAt: string;
+}
+
+export interface DeadLetterSubscription {
+  /** Takes no more. Resolves when no handler is running any more, or a few seconds later; what they had left comes again. */
+  cancel(): Promise<void>;
 }
 
 /** A part of the service in `/health`. */

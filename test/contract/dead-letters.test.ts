@@ -165,7 +165,7 @@ describeForEachBackend('the dead letters of an index', (backend) => {
       const listed: string[] = [];
       let cursor: string | null | undefined;
       do {
-        const page = await index.listDeadLetters({ size: 2, ...(cursor !== undefined && { cursor }) });
+        const page = await index.listDeadLetters({ size: 2, ...(cursor && { cursor }) });
         listed.push(...page.items.map(({ id }) => id));
         cursor = page.nextCursor;
       } while (cursor !== null);

@@ -16,3 +16,5 @@ await index.open();
 await index.write((await index.registry()).live, [sampleWrite({ orderId: 'held' })], 'live');
 await broker.publish([outgoingEvent(1), outgoingEvent(2)]);
 await broker.consume({ prefetch: 1 }, { onDelivery: () => process.stdout.write('holding\n'), onLost: () => undefined });
+// As long as someone may ask for them: a database that nobody can reach any more is closed, and its lock is gone.
+process.once('SIGTERM', () => void Promise.all([broker.close(), index.close()]));

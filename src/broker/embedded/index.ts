@@ -5,10 +5,11 @@ import type { BrokerLog } from '../broker-log.ts';
 import { BrokerUnavailableError, UnroutableError } from '../port.ts';
 import type { Broker, OutgoingEvent, PartHealth } from '../port.ts';
 import { routingKeyOf } from '../routing-key.ts';
+import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { prepareDeadLetters } from './dead-letters.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { prepareHistory } from './history.ts';
+import { prepareHistory, readHistoryPages } from './history.ts';
 import type { History } from './history.ts';
 import { LiveQueue } from './live-queue.ts';
 import { SCHEMA } from './schema.ts';
@@ -26,7 +27,6 @@ export interface EmbeddedBrokerOptions {
 
 /** What the embedded broker can show besides. @throws BrokerUnavailableError */
 export interface EmbeddedBroker extends Broker {
-  readHistory(page: Parameters<History['read']>[0]): Promise<ReturnType<History['read']>>;
   listDeadLetters(page: Parameters<DeadLetters['list']>[0]): Promise<ReturnType<DeadLetters['list']>>;
 }
 
@@ -37,6 +37,7 @@ interface Store {
   readonly dispatcher: Dispatcher;
   readonly history: History;
   readonly deadLetters: DeadLetters;
+  readonly deadLetterConsumers: Set<DeadLetterConsumer>;
 }
 
 const THIRTY_DAYS_MS = 30 * 24 * 3_600_000;
@@ -64,8 +65,14 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBr
     publish: (events) => using((open) => publish(open, events)),
     publishHeartbeat: (publishedAt) => using((open) => publishHeartbeat(open, publishedAt)),
     deadLetter: (letter) => using(({ database, deadLetters }) => durably(database, () => deadLetters.insert(letter))),
+    consumeDeadLetters: (handler) =>
+      using(({ deadLetters, deadLetterConsumers }) => {
+        const consumer = new DeadLetterConsumer(deadLetters, handler, options.log);
+        deadLetterConsumers.add(consumer);
+        return consumer;
+      }),
     queueDepth: () => using(({ queue }) => queue.ready),
-    readHistory: (page) => using(({ history }) => history.read(page)),
+    readHistory: (options) => readHistoryPages((use) => using(({ history }) => use(history)), options),
     listDeadLetters: (page) => using(({ deadLetters }) => deadLetters.list(page)),
     health: () => healthOf(store, path),
     async close() {
@@ -73,6 +80,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBr
       store = undefined;
       try {
         closing?.dispatcher.stop();
+        await Promise.all([...(closing?.deadLetterConsumers ?? [])].map((consumer) => consumer.cancel()));
       } finally {
         closing?.database.close();
       }
@@ -86,11 +94,21 @@ function openStore(path: string, options: EmbeddedBrokerOptions): Store {
     database.exec(SCHEMA);
     // Deliveries and settlements that a power loss takes back are only repeated; what must not be lost is written durably().
     setDurability(database, 'process-crash');
-    const deadLetters = prepareDeadLetters(database);
+    const deadLetterConsumers = new Set<DeadLetterConsumer>();
+    const deadLetters = prepareDeadLetters(database, () => {
+      for (const consumer of deadLetterConsumers) consumer.wake();
+    });
     const history = prepareHistory(database, options.historyMaxAgeMs ?? THIRTY_DAYS_MS);
     history.trim(Date.now());
     const queue = new LiveQueue(database, deadLetters, options.deliveryLimit);
-    return { database, queue, history, deadLetters, dispatcher: new Dispatcher(queue, options.log) };
+    return {
+      database,
+      queue,
+      history,
+      deadLetters,
+      deadLetterConsumers,
+      dispatcher: new Dispatcher(queue, options.log),
+    };
   } catch (error) {
     database.close();
     throw error;

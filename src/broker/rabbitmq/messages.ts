@@ -13,6 +13,8 @@ export interface OutgoingMessage {
 /** AMQP's short strings: routing key, message id, type. Longer ones cannot be sent. */
 const MAX_SHORT_STRING_BYTES = 255;
 
+/** The `type` of the dead letters that this service itself publishes. */
+export const DEAD_LETTER_TYPE = 'order-search.dead-letter';
 const HEARTBEAT_TYPE = 'order-search.heartbeat';
 /** A header frame cannot be split, and the whole of it must fit into one (128 KiB by default). */
 const MAX_HEADER_CHARACTERS = 2_000;
@@ -48,7 +50,7 @@ export function deadLetterMessage(queue: string, letter: DeadLetter): OutgoingMe
     content: bufferOf(letter.body),
     properties: {
       contentType: 'application/octet-stream',
-      type: 'order-search.dead-letter',
+      type: DEAD_LETTER_TYPE,
       persistent: true,
       mandatory: true,
       timestamp: Math.floor(Date.now() / 1_000),

@@ -5,17 +5,23 @@ import type {
   Broker,
   ConsumeOptions,
   DeadLetter,
+  DeadLetterSubscription,
+  HistoryMessage,
   LiveHandlers,
   LiveSubscription,
   OutgoingEvent,
   PartHealth,
+  ReadHistoryOptions,
 } from '../port.ts';
 import { assertTopology } from './assert-topology.ts';
 import type { OnDifference } from './assert-topology.ts';
 import { onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
+import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { HealingConnection, asBrokerError } from './healing-connection.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
+import { barrierMessage } from './history-barrier.ts';
+import { readHistory } from './history-reader.ts';
 import { deadLetterMessage, eventMessage, heartbeatMessage } from './messages.ts';
 import type { OutgoingMessage } from './messages.ts';
 import { Publisher } from './publisher.ts';
@@ -30,6 +36,8 @@ export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
   readonly onDifference?: OnDifference;
   /** How long a confirm may take before the connection counts as broken; 30 s unless said otherwise. */
   readonly confirmTimeoutMs?: number;
+  /** How long the history is waited for when its connection is lost; 60 s unless said otherwise. */
+  readonly historyGiveUpMs?: number;
 }
 
 const CONFIRM_TIMEOUT_MS = 30_000;
@@ -50,7 +58,9 @@ class RabbitMqBroker implements Broker {
   readonly #publishing: HealingConnection;
   readonly #consuming: HealingConnection;
   readonly #subscriptions = new Set<Subscription>();
+  readonly #deadLetterConsumers = new Set<DeadLetterConsumer>();
   readonly #pace = new HeartbeatPace();
+  readonly #closing = new AbortController();
   #publisher: Publisher | undefined;
   #consumingOpened = false;
   #heartbeatUnderWay = false;
@@ -114,8 +124,37 @@ class RabbitMqBroker implements Broker {
     }
   }
 
+  readHistory({ from, signal }: ReadHistoryOptions): AsyncIterable<HistoryMessage> {
+    const queue = this.#queues.history;
+    const publishBarrier = (id: string) => this.#sendToOwnQueue(barrierMessage(queue, id));
+    return readHistory(
+      { ...this.#options, queue, publishBarrier },
+      { from, signal: AbortSignal.any([signal, this.#closing.signal]) },
+    );
+  }
+
   async deadLetter(letter: DeadLetter): Promise<void> {
     await this.#sendToOwnQueue(deadLetterMessage(this.#queues.deadLetters, letter));
+  }
+
+  async consumeDeadLetters(handler: (letter: DeadLetter) => Promise<void>): Promise<DeadLetterSubscription> {
+    const consumer = new DeadLetterConsumer(
+      {
+        ...this.#options,
+        queue: this.#queues.deadLetters,
+        connectionName: `order-search ${this.#options.prefix} dead letters`,
+        assertTopology: (model) => this.#assertTopology(model),
+      },
+      handler,
+    );
+    await consumer.open();
+    this.#deadLetterConsumers.add(consumer);
+    return {
+      cancel: async () => {
+        this.#deadLetterConsumers.delete(consumer);
+        await consumer.cancel();
+      },
+    };
   }
 
   async queueDepth(): Promise<number> {
@@ -133,7 +172,8 @@ class RabbitMqBroker implements Broker {
   health(): PartHealth {
     const publishing = this.#publishing.health();
     const consuming: PartHealth = this.#consumingOpened ? this.#consuming.health() : { state: 'up' };
-    const parts = [publishing, consuming];
+    const draining = [...this.#deadLetterConsumers].map((consumer) => consumer.health());
+    const parts = [publishing, consuming, ...draining];
     const state = (['down', 'degraded'] as const).find((worst) => parts.some((part) => part.state === worst)) ?? 'up';
     const reasons = new Set(parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
     const details = { publishing: publishing.state, consuming: this.#consumingOpened ? consuming.state : 'not opened' };
@@ -141,8 +181,10 @@ class RabbitMqBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort(new BrokerUnavailableError('the broker is closed'));
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.close()));
     this.#subscriptions.clear();
+    await Promise.all([...this.#deadLetterConsumers].map((consumer) => consumer.cancel()));
     await Promise.all([this.#consuming.close(), this.#publishing.close()]);
   }
 

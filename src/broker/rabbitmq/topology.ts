@@ -58,8 +58,15 @@ export function topologyOf(options: TopologyOptions): Topology {
   };
 }
 
+/** RabbitMQ 4 drops what comes back for the 21st time from a queue without a limit: here, for good. */
+const NEVER_DROPPED = 1_000_000;
+
 function deadLetterQueue(names: QueueNames): QueueDeclaration {
-  return { name: names.deadLetters, arguments: { 'x-queue-type': 'quorum' }, mayDiffer: [] };
+  return {
+    name: names.deadLetters,
+    arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': NEVER_DROPPED },
+    mayDiffer: ['x-delivery-limit'],
+  };
 }
 
 function liveQueue(names: QueueNames, options: TopologyOptions): QueueDeclaration {

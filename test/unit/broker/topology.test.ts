@@ -17,7 +17,7 @@ describe('topologyOf', () => {
     const { exchange, queues, bindings } = topologyOf(OPTIONS);
     assert.deepEqual(exchange, { name: 'shop', type: 'topic' });
     assert.deepEqual(Object.fromEntries(queues.map((queue) => [queue.name, queue.arguments])), {
-      'orders.dead-letters': { 'x-queue-type': 'quorum' },
+      'orders.dead-letters': { 'x-queue-type': 'quorum', 'x-delivery-limit': 1_000_000 },
       'orders.projector': {
         'x-queue-type': 'quorum',
         'x-single-active-consumer': true,

@@ -1,0 +1,85 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isWorldsFault } from '../../sqlite/database.ts';
+import type { BrokerLog } from '../broker-log.ts';
+import { readHints } from '../event-hints.ts';
+import type { DeadLetter, DeadLetterSubscription } from '../port.ts';
+import type { DeadLetters } from './dead-letters.ts';
+
+const AT_ONCE = 8;
+const CANCEL_TIMEOUT_MS = 5_000;
+const BACK_OFF = { firstMs: 100, capMs: 10_000 };
+
+/** Hands the stored letters to a handler until it takes them, in the order of their arrival. What it has not taken at the end stays. */
+export class DeadLetterConsumer implements DeadLetterSubscription {
+  readonly #letters: DeadLetters;
+  readonly #handler: (letter: DeadLetter) => Promise<void>;
+  readonly #log: BrokerLog;
+  readonly #cancelling = new AbortController();
+  readonly #underWay = new Set<Promise<void>>();
+  /** Everything up to this id is removed or under way. */
+  #last = 0;
+  #scheduled: NodeJS.Immediate | undefined;
+
+  constructor(letters: DeadLetters, handler: (letter: DeadLetter) => Promise<void>, log: BrokerLog) {
+    this.#letters = letters;
+    this.#handler = handler;
+    this.#log = log;
+    this.wake();
+  }
+
+  /** There may be letters; within a transaction too, since it looks later. */
+  wake(): void {
+    if (!this.#cancelling.signal.aborted) this.#scheduled ??= setImmediate(() => this.#take());
+  }
+
+  async cancel(): Promise<void> {
+    this.#cancelling.abort();
+    clearImmediate(this.#scheduled);
+    const limit = new AbortController();
+    const waited = delay(CANCEL_TIMEOUT_MS, undefined, { signal: limit.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(this.#underWay), waited]);
+    limit.abort();
+  }
+
+  #take(): void {
+    this.#scheduled = undefined;
+    const room = AT_ONCE - this.#underWay.size;
+    if (room <= 0) return;
+    for (const letter of this.#page(room)) {
+      this.#last = letter.id;
+      const task = this.#hand(letter).finally(() => {
+        this.#underWay.delete(task);
+        this.wake();
+      });
+      this.#underWay.add(task);
+    }
+  }
+
+  #page(size: number): ReturnType<DeadLetters['list']> {
+    try {
+      return this.#letters.list({ after: this.#last, size });
+    } catch (error) {
+      // A later letter, or the next start, looks again.
+      if (!isWorldsFault(error)) throw error;
+      this.#log.warn({ err: error }, 'dead letters cannot be read');
+      return [];
+    }
+  }
+
+  async #hand({ id, ...stored }: DeadLetter & { readonly id: number }): Promise<void> {
+    const letter = stored.refusal.reason === 'delivery_limit' ? { ...stored, ...readHints(stored.body) } : stored;
+    const { signal } = this.#cancelling;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        await this.#handler(letter);
+        this.#letters.remove(id);
+        return;
+      } catch (error) {
+        if (attempt === 0) this.#log.warn({ err: error }, 'a dead letter cannot be moved now, trying again');
+      }
+      const pauseMs = Math.random() * Math.min(BACK_OFF.capMs, BACK_OFF.firstMs * 2 ** attempt);
+      // Cut short by the end.
+      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
