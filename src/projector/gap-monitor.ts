@@ -1,0 +1,97 @@
+import type { PartHealth } from '../broker/port.ts';
+import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
+import { listGaps, type GapIndex, type GapOptions } from './gaps.ts';
+
+export interface GapSummary {
+  readonly parkedEvents: number;
+  readonly gappedOrders: number;
+  /** There may be more of them: counting has stopped. */
+  readonly isAtLeast: boolean;
+  /** One of them. */
+  readonly example: string | undefined;
+}
+
+export interface GapMonitorOptions extends GapOptions {
+  readonly index: GapIndex & Pick<OrderIndex, 'countParked'>;
+  readonly intervalMs: number;
+  readonly onSummary: (summary: GapSummary) => void;
+}
+
+/** Enough to know that something is badly wrong. */
+const MAX_COUNTED = 1_000;
+
+/** Looks now and then which orders are gapped: health must answer at once. One that cannot be counted now keeps its last number. */
+export class GapMonitor {
+  readonly #options: GapMonitorOptions;
+  #summary: GapSummary | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+
+  constructor(options: GapMonitorOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#look();
+    this.#timer = setInterval(() => this.#look(), this.#options.intervalMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#looking;
+  }
+
+  /** Undefined before the first look. */
+  summary(): GapSummary | undefined {
+    return this.#summary;
+  }
+
+  #look(): void {
+    this.#looking ??= this.#count().finally(() => {
+      this.#looking = undefined;
+    });
+  }
+
+  async #count(): Promise<void> {
+    try {
+      const summary = await summarize(this.#options);
+      this.#summary = summary;
+      this.#options.onSummary(summary);
+    } catch (error) {
+      // The index's own part of `/health` says so, and the next look tries again.
+      if (!(error instanceof IndexUnavailableError)) throw error;
+    }
+  }
+}
+
+async function summarize({ index, ...options }: GapMonitorOptions): Promise<GapSummary> {
+  const parkedEvents = await index.countParked();
+  let gappedOrders = 0;
+  let example: string | undefined;
+  if (parkedEvents > 0) {
+    for await (const gap of listGaps(index, options)) {
+      if (!gap.gapped) continue;
+      example ??= gap.orderId;
+      gappedOrders += 1;
+      if (gappedOrders === MAX_COUNTED) break;
+    }
+  }
+  return { parkedEvents, gappedOrders, isAtLeast: gappedOrders === MAX_COUNTED, example };
+}
+
+/** Gapped orders degrade the projector: what they wait for does not come by itself. */
+export function withGaps(health: PartHealth, summary: GapSummary | undefined): PartHealth {
+  if (summary === undefined) return health;
+  const { parkedEvents, gappedOrders, isAtLeast, example } = summary;
+  const details = { ...health.details, parkedEvents, gappedOrders };
+  if (gappedOrders === 0) return { ...health, details };
+  const orders = `${isAtLeast ? 'at least ' : ''}${gappedOrders} ${gappedOrders === 1 ? 'order waits' : 'orders wait'}`;
+  const reason =
+    `${orders} for events that have not come (such as ${example}): see GET /admin/parked, and repair with ` +
+    'POST /admin/parked/repair {"missing": "history"}, or {"missing": "skip"} for what is lost';
+  return {
+    state: health.state === 'up' ? 'degraded' : health.state,
+    reason: health.reason === undefined ? reason : `${health.reason}; ${reason}`,
+    details,
+  };
+}
