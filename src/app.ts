@@ -12,7 +12,12 @@ import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
+import { GapMonitor, withGaps } from './projector/gap-monitor.ts';
+import { pageOfGaps } from './projector/gaps.ts';
+import { startDeadLetterDrainer, type DeadLetterDrainer } from './projector/dead-letter-drainer.ts';
+import { createDeadLetterOperations } from './projector/dead-letter-operations.ts';
 import { Projector } from './projector/projector.ts';
+import { createRepair } from './projector/repair.ts';
 import type { ProtocolStep } from './projector/round.ts';
 import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
 
@@ -38,6 +43,7 @@ export interface App {
 const OPEN_RETRY_MS = 2_000;
 const FRESHNESS_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 30_000;
+const GAP_INTERVAL_MS = 5_000;
 const WITHDRAW_AFTER_MS = 60_000;
 
 /** The whole service, put together as the configuration says. */
@@ -73,6 +79,8 @@ interface Service {
   waitingFor: string | undefined;
   server?: HttpServer;
   projector?: Projector;
+  gaps?: GapMonitor;
+  drainer?: DeadLetterDrainer;
   samples?: SampleFeed;
 }
 
@@ -114,13 +122,50 @@ async function startProjecting(service: Service): Promise<void> {
   );
   await untilAvailable(service, 'the broker', () => projector.start());
   service.projector = projector;
+  await untilAvailable(service, 'the broker', async () => {
+    service.drainer = await startDeadLetterDrainer({ ...backends, log: deps.log });
+  });
+  service.gaps = startGapMonitor(service);
   if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends);
 }
 
-async function closeAll({ stopping, samples, projector, server, backends }: Service, limitMs: number): Promise<void> {
+/** Where the projector runs, so that an operator is told by the part that is held up. */
+function startGapMonitor(service: Service): GapMonitor {
+  const gaps = new GapMonitor({
+    ...gapOptions(service),
+    index: service.backends.index,
+    intervalMs: GAP_INTERVAL_MS,
+    onSummary: ({ parkedEvents }) => service.metrics.parkedEvents.set(parkedEvents),
+  });
+  gaps.start();
+  return gaps;
+}
+
+function gapOptions({ config }: Service) {
+  return { graceMs: config.projector.gapGraceSeconds * 1_000, now: () => new Date() };
+}
+
+/** What the operator's interface does about parked events. */
+function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrders' | 'repair'> {
+  const { config, deps, backends, stopping } = service;
+  const options = gapOptions(service);
+  const ending = new AbortController();
+  stopping.signal.addEventListener('abort', () => ending.abort(new BrokerUnavailableError('the service is stopping')));
+  const { maxMessageBytes } = config.projector;
+  return {
+    parkedOrders: (page) => pageOfGaps(backends.index, options, page),
+    repair: createRepair({ ...backends, ...options, maxMessageBytes, log: deps.log, signal: ending.signal }),
+  };
+}
+
+async function closeAll(
+  { stopping, samples, projector, gaps, server, backends }: Service,
+  limitMs: number,
+): Promise<void> {
   stopping.abort();
   await samples?.stop();
-  await projector?.stop(limitMs);
+  await gaps?.stop();
+  await Promise.all([projector?.stop(limitMs), drainer?.stop()]);
   await server?.close(limitMs);
   await backends.broker.close();
   await backends.index.close();
@@ -132,6 +177,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     search: (query) => backends.index.search(query),
     getOrder: (orderId) => backends.index.get(orderId),
     freshness,
+    ...parkedDependencies(service),
     health: () => health(service, freshness),
     metricsText: async () => {
       await refreshGauges(service, freshness);
@@ -144,7 +190,10 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
   };
 }
 
-async function health({ config, waitingFor, projector, backends }: Service, freshness: HttpDependencies['freshness']) {
+async function health(
+  { config, waitingFor, projector, gaps, backends }: Service,
+  freshness: HttpDependencies['freshness'],
+) {
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
   // Where it cannot be read, the index says so itself.
   const asOf = await freshness().then(
@@ -154,16 +203,22 @@ async function health({ config, waitingFor, projector, backends }: Service, fres
   return combineHealth({
     broker: backends.broker.health(),
     index: await backends.index.health(),
-    ...(config.role !== 'api' && { projector: projector?.health(asOf) ?? waiting }),
+    ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
   });
 }
 
 /** Gauges of what others hold are read when they are asked for; what cannot be read then is left out rather than made up. */
 async function refreshGauges(service: Service, freshness: HttpDependencies['freshness']): Promise<void> {
   const { metrics, projector, backends } = service;
-  const [fresh, waiting] = await Promise.allSettled([freshness(), backends.broker.queueDepth()]);
+  const [fresh, waiting, deadLetters] = await Promise.allSettled([
+    freshness(),
+    backends.broker.queueDepth(),
+    backends.index.countDeadLetters(),
+  ]);
   if (fresh.status === 'fulfilled') metrics.lagSeconds.set({ projection: 'orders' }, fresh.value.lagSeconds);
   else metrics.lagSeconds.remove({ projection: 'orders' });
   if (waiting.status === 'fulfilled') metrics.lagMessages.set(waiting.value + (projector?.inHand() ?? 0));
   else metrics.lagMessages.remove();
+  if (deadLetters.status === 'fulfilled') metrics.deadLetters.set(deadLetters.value);
+  else metrics.deadLetters.remove();
 }

@@ -7,8 +7,10 @@ import { parseQueryString } from './parameters.ts';
 import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from './problem-details.ts';
 import { observeRequests } from './request-observation.ts';
 import { mountRoutes } from './route.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
+import { parkedRoutes } from './routes/parked.ts';
 import { searchRoutes } from './routes/search.ts';
 
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
@@ -30,7 +32,11 @@ export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'o
   app.use(refuseLargeBodies);
   mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
   if (serves === 'all') {
-    mountRoutes(app, [...searchRoutes(dependencies), ...orderRoutes(dependencies)], dependencies.authenticate);
+    mountRoutes(
+      app,
+      [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...parkedRoutes(dependencies)],
+      dependencies.authenticate,
+    );
     app.use(pages());
     app.all('/', methodNotAllowed(['GET', 'HEAD']));
   }

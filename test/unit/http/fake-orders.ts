@@ -77,6 +77,8 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
     health: () =>
       Promise.resolve(combineHealth({ broker: { state: 'up' }, index: { state: 'up' }, projector: { state: 'up' } })),
+    parkedOrders: () => Promise.resolve({ gaps: [], next: undefined }),
+    repair: () => Promise.resolve({ kind: 'nothing_parked' }),
     metricsText: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
     observeRequest: () => undefined,
     authenticate: () => Promise.resolve({ kind: 'caller', caller: { role: 'admin', sub: 'anonymous' } }),

@@ -1,0 +1,148 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { InvalidCursorError } from '../../order-index/port.ts';
+import type { Caller } from '../auth.ts';
+import type { HttpDependencies, ParkedOrder, RepairOutcome } from '../dependencies.ts';
+import { oneOf, orderId, text, wholeNumber } from '../parameters.ts';
+import { ProblemError } from '../problem-details.ts';
+import { defineRoute } from '../route.ts';
+import type { Answer, Route } from '../route.ts';
+
+type ParkedDependencies = Pick<HttpDependencies, 'parkedOrders' | 'repair'>;
+
+const MAX_CURSOR_CHARACTERS = 4_096;
+const CHECKSUM_CHARACTERS = 12;
+
+const range = z
+  .tuple([z.int().positive(), z.int().positive()])
+  .meta({ description: 'The first and the last of a run.' });
+
+const parkedAnswer = z.strictObject({
+  items: z.array(
+    z.strictObject({
+      orderId: z.string(),
+      version: z.int().nonnegative(),
+      missing: z.array(range).meta({ description: 'Sequences that the parked events wait for.' }),
+      parked: z.int().positive(),
+      oldestParkedAt: z.iso.datetime(),
+      gapped: z.boolean().meta({ description: 'They have waited longer than GAP_GRACE_SECONDS.' }),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+});
+
+const count = z.int().nonnegative();
+
+const repairAnswer = z.strictObject({
+  orders: count,
+  found: count.meta({ description: 'Missing events that the history has.' }),
+  republished: count,
+  skipped: count,
+  ordersStillMissing: count,
+  stillMissing: z
+    .array(z.strictObject({ orderId: z.string(), missing: z.array(range) }))
+    .meta({ description: 'The first 100 of the orders that still lack something.' }),
+});
+
+const repairBody = z.strictObject({ missing: oneOf(['history', 'skip']) });
+
+/** The orders that wait for an event, and what an operator can do about it. */
+export function parkedRoutes(dependencies: ParkedDependencies): Route[] {
+  return [listRoute(dependencies), repairAllRoute(dependencies), repairOrderRoute(dependencies)];
+}
+
+function listRoute({ parkedOrders }: ParkedDependencies): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/admin/parked',
+    summary: 'Orders with events that wait for an earlier one',
+    access: 'admin',
+    params: z.object({}),
+    query: z.strictObject({
+      size: wholeNumber(1, 100).default(20),
+      cursor: text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional(),
+    }),
+    answers: { 200: parkedAnswer },
+    handle: async ({ query: { size, cursor } }) => {
+      const after = cursor === undefined ? undefined : decodeCursor(cursor);
+      const { gaps, next } = await parkedOrders({ size, ...(after === undefined ? {} : { after }) });
+      return { body: { items: gaps.map(itemOf), nextCursor: next === undefined ? null : encodeCursor(next) } };
+    },
+  });
+}
+
+function itemOf({ orderId: id, version, missing, parked, oldestParkedAt, gapped }: ParkedOrder) {
+  return { orderId: id, version, missing, parked, oldestParkedAt, gapped };
+}
+
+function repairAllRoute({ repair }: ParkedDependencies): Route {
+  return defineRoute({
+    method: 'post',
+    path: '/admin/parked/repair',
+    summary: 'Fetch the missing events of all gapped orders from the history, or skip them',
+    access: 'admin',
+    params: z.object({}),
+    query: z.strictObject({}),
+    body: repairBody,
+    answers: { 200: repairAnswer },
+    handle: async ({ body: { missing }, caller }) => answerOf(await repair({ missing, by: nameOf(caller) })),
+  });
+}
+
+function repairOrderRoute({ repair }: ParkedDependencies): Route {
+  return defineRoute({
+    method: 'post',
+    path: '/admin/orders/:id/repair',
+    summary: 'Fetch the missing events of an order from the history, or skip them',
+    access: 'admin',
+    params: z.object({ id: orderId }),
+    query: z.strictObject({}),
+    body: repairBody,
+    answers: { 200: repairAnswer },
+    handle: async ({ params, body: { missing }, caller }) =>
+      answerOf(await repair({ orderId: params.id, missing, by: nameOf(caller) })),
+  });
+}
+
+function answerOf(outcome: RepairOutcome): Answer {
+  switch (outcome.kind) {
+    case 'repaired':
+      return { body: outcome.report };
+    case 'nothing_parked':
+      throw new ProblemError({ status: 404, detail: 'No event of such an order is parked.' });
+    case 'refused':
+      throw new ProblemError({ status: 409, detail: outcome.reason });
+    case 'busy':
+      throw new ProblemError({ status: 409, detail: 'A repair is running: try again when it has ended.' });
+  }
+}
+
+function nameOf({ role, sub }: Caller): string {
+  return `${role} ${sub}`;
+}
+
+/** Opaque: base64url of the order id to go on after, with a checksum. It grants nothing. */
+function encodeCursor(after: string): string {
+  return Buffer.from(JSON.stringify([checksum(after), after])).toString('base64url');
+}
+
+/** @throws InvalidCursorError */
+function decodeCursor(cursor: string): string {
+  const [given, after] = parse(cursor);
+  if (typeof after === 'string' && given === checksum(after)) return after;
+  throw new InvalidCursorError('the cursor is not one that this list returned');
+}
+
+function parse(cursor: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    return Array.isArray(value) ? value : [];
+  } catch {
+    // No JSON is no cursor of ours either.
+    return [];
+  }
+}
+
+function checksum(after: string): string {
+  return createHash('sha256').update(`parked-cursor-1 ${after}`).digest('base64url').slice(0, CHECKSUM_CHARACTERS);
+}
