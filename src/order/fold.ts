@@ -105,7 +105,7 @@ export function foldStored(orderId: string, events: readonly OrderEvent[]): Orde
 }
 
 /** What is left of an event that must leave no personal data behind. */
-function identityOf({ id, source, type, time, sequence }: OrderEvent): OrderEvent {
+export function identityOf({ id, source, type, time, sequence }: OrderEvent): OrderEvent {
   return { id, source, type, time, sequence, data: {} };
 }
 

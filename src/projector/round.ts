@@ -9,7 +9,7 @@ import type {
   WriteTarget,
 } from '../order-index/port.ts';
 import { load, needsWrite, planAll, type Plan } from './plan.ts';
-import type { StorageLimits } from '../order/fold.ts';
+import { identityOf, type StorageLimits } from '../order/fold.ts';
 import { unparked, type Job, type Offer, type OrderWork, type Unparked } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
 import type { WriteSize } from './write-size.ts';
@@ -26,7 +26,10 @@ export type ProtocolStep =
   | 'before settling';
 
 export interface RoundDependencies {
-  readonly index: Pick<OrderIndex, 'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark'>;
+  readonly index: Pick<
+    OrderIndex,
+    'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'listParked' | 'forgetOrder'
+  >;
   readonly workingSet: WorkingSet;
   readonly storageLimits: StorageLimits;
   readonly now: () => Date;
@@ -57,6 +60,7 @@ export async function runRound(works: readonly OrderWork[], deps: RoundDependenc
   const settled = await lookAgain(plans, written, deps);
   await lookForSuccessors(plans, deps);
   await unparkContained(plans, deps);
+  for (const plan of open(plans)) if (isErasure(plan)) await forget(plan, deps);
   for (const { state, fate } of plans) {
     if (fate.kind === 'open') deps.workingSet.confirm(state.orderId, { version: state.version, epoch: settled.epoch });
   }
@@ -231,4 +235,20 @@ async function unparkContained(plans: readonly Plan[], deps: RoundDependencies):
   if (places.length === 0) return;
   await deps.index.unpark(places);
   await deps.reached('unparked');
+}
+
+/** Also when the erasure comes again: whoever wrote the tombstone may have died before this. */
+function isErasure({ state, placements }: Plan): boolean {
+  return state.erasedAt !== undefined && [...placements.keys()].some(({ event }) => event.type === 'order.erased.v1');
+}
+
+/** An erased order's dead letters go, and so does what is parked of it; what is parked behind a hole keeps its place and nothing else. */
+async function forget({ state: { orderId, version } }: Plan, deps: RoundDependencies): Promise<void> {
+  await deps.index.forgetOrder(orderId);
+  const listed = await deps.index.listParked({ after: { orderId, sequence: 0 }, size: PARKED_WINDOW });
+  const parked = listed.filter((one) => one.orderId === orderId);
+  if (parked.length === 0) return;
+  await deps.index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
+  const later = parked.filter(({ event }) => event.sequence > version);
+  if (later.length > 0) await deps.index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
 }

@@ -11,7 +11,10 @@ import type {
   WriteTarget,
 } from '../../src/order-index/port.ts';
 
-type ProjectedIndex = Pick<OrderIndex, 'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'listParked'>;
+type ProjectedIndex = Pick<
+  OrderIndex,
+  'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'listParked' | 'forgetOrder'
+>;
 
 /**
  * What the projector sees of an index, in memory, with every call one atomic step between two scheduling points: the grain of
@@ -27,6 +30,7 @@ export class MemoryIndex implements ProjectedIndex {
   before: (step: string) => Promise<void> = () => Promise.resolve();
   /** What stands in the way of one document; undefined lets it through. */
   obstacle: (generation: string, write: DocumentWrite) => WriteOutcome | undefined = () => undefined;
+  readonly forgotten: string[] = [];
   readonly writes: { generation: string; orderId: string; version: number; outcome: string }[] = [];
 
   async registry(): Promise<Registry> {
@@ -78,7 +82,16 @@ export class MemoryIndex implements ProjectedIndex {
   }
 
   listParked({ after }: { after?: ParkedPlace }): Promise<ParkedEvent[]> {
-    return Promise.resolve(after ? [] : [...this.parked.values()]);
+    const isAfter = ({ orderId, event: { sequence } }: ParkedEvent) =>
+      !after || orderId > after.orderId || (orderId === after.orderId && sequence > after.sequence);
+    const byPlace = (a: ParkedEvent, b: ParkedEvent) =>
+      a.orderId < b.orderId ? -1 : a.orderId > b.orderId ? 1 : a.event.sequence - b.event.sequence;
+    return Promise.resolve([...this.parked.values()].filter(isAfter).sort(byPlace));
+  }
+
+  forgetOrder(orderId: string): Promise<void> {
+    this.forgotten.push(orderId);
+    return Promise.resolve();
   }
 
   /** Adds a generation as a write target, as a rebuild registers one, under the next epoch. */

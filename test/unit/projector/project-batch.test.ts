@@ -144,6 +144,30 @@ describe('projectBatch', () => {
     });
   });
 
+  describe('when an order is erased', () => {
+    const erasure = (sequence: number) => ({ ...eventAt(sequence), type: 'order.erased.v1', data: {} });
+
+    it('forgets its dead letters and its parked events, and keeps the places of those behind a hole', async () => {
+      const index = new MemoryIndex();
+      const { deps } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 3, 6]), deps);
+      await projectBatch(workOf([jobOf('o', erasure(4))]), deps);
+      assert.deepEqual(index.forgotten, ['o']);
+      assert.equal(index.generations.get(LIVE)?.get('o')?.status, 'erased');
+      assert.deepEqual(
+        [...index.parked.values()].map(({ event }) => [event.id, event.sequence, event.data]),
+        [['e6', 6, {}]],
+      );
+    });
+
+    it('does so too when the one that wrote the tombstone has died before', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(workOf([jobOf('o', erasure(1))]), protocolInstance(index).deps);
+      await projectBatch(workOf([jobOf('o', erasure(1))]), protocolInstance(index).deps);
+      assert.deepEqual(index.forgotten, ['o', 'o']);
+    });
+  });
+
   describe('when two events claim one sequence', () => {
     it('dead-letters the one that is not stored, also from another instance', async () => {
       const index = new MemoryIndex();
