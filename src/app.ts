@@ -159,7 +159,7 @@ function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrd
 }
 
 async function closeAll(
-  { stopping, samples, projector, gaps, server, backends }: Service,
+  { stopping, samples, projector, drainer, gaps, server, backends }: Service,
   limitMs: number,
 ): Promise<void> {
   stopping.abort();
@@ -178,6 +178,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     getOrder: (orderId) => backends.index.get(orderId),
     freshness,
     ...parkedDependencies(service),
+    deadLetters: createDeadLetterOperations(backends),
     health: () => health(service, freshness),
     metricsText: async () => {
       await refreshGauges(service, freshness);

@@ -32,11 +32,9 @@ export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'o
   app.use(refuseLargeBodies);
   mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
   if (serves === 'all') {
-    mountRoutes(
-      app,
-      [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...parkedRoutes(dependencies)],
-      dependencies.authenticate,
-    );
+    const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies)];
+    const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
+    mountRoutes(app, [...readers, ...operators], dependencies.authenticate);
     app.use(pages());
     app.all('/', methodNotAllowed(['GET', 'HEAD']));
   }

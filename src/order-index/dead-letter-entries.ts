@@ -14,22 +14,29 @@ export function deadLetterId({ body, orderId, refusal }: FailedMessage): string 
   return hash.update('\n').update(body).digest('hex').slice(0, ID_CHARACTERS);
 }
 
-/** The failures of one entry, of one that was settled too. */
+/** The failures of one entry. */
 export type FailureCount = Pick<FailedMessage, 'attempts' | 'firstFailedAt' | 'lastFailedAt'>;
 
+/** `settled`: the entry itself was taken out, and its failures are only remembered. */
+export interface KnownFailures extends FailureCount {
+  readonly settled: boolean;
+}
+
 /**
- * The entry's failures with this one added; undefined where it is known already: a letter may be delivered more than once. Two that
- * arrive in the wrong order pass for that too, which only counts one too few.
+ * The entry's failures with this one added; undefined where it is known already: a letter may be delivered more than once. An older
+ * failure than the last passes for known while the entry is there to be seen. Of one that was settled only the very same does: another
+ * machine's clock may be behind, and what failed again must not be lost over it.
  */
-export function addFailure(known: FailureCount | undefined, failed: FailedMessage): FailureCount | undefined {
+export function addFailure(known: KnownFailures | undefined, failed: FailedMessage): FailureCount | undefined {
   const firstFailedAt = new Date(failed.firstFailedAt).toISOString();
   const lastFailedAt = new Date(failed.lastFailedAt).toISOString();
   if (!known) return { attempts: failed.attempts, firstFailedAt, lastFailedAt };
-  if (lastFailedAt <= known.lastFailedAt) return undefined;
+  const isKnown = known.settled ? lastFailedAt === known.lastFailedAt : lastFailedAt <= known.lastFailedAt;
+  if (isKnown) return undefined;
   return {
     attempts: known.attempts + failed.attempts,
     firstFailedAt: known.firstFailedAt < firstFailedAt ? known.firstFailedAt : firstFailedAt,
-    lastFailedAt,
+    lastFailedAt: known.lastFailedAt > lastFailedAt ? known.lastFailedAt : lastFailedAt,
   };
 }
 

@@ -237,6 +237,17 @@ describeForEachBackend('the dead letters of an index', (backend) => {
       }
     });
 
+    it('is not lost when it fails once more by a clock that is behind', async () => {
+      for (const body of ['short', 'z'.repeat(LISTED_BODY_BYTES + 1)]) {
+        const id = await index.putDeadLetter(failure(body, 30));
+        await index.settleDeadLetter(id);
+        await index.putDeadLetter(failure(body, 20));
+        const found = await index.getDeadLetter(id);
+        assert.deepEqual([found?.attempts, found?.lastFailedAt], [2, '2026-01-01T00:30:00.000Z']);
+        assert.equal((await bodyOf(id)).toString(), body);
+      }
+    });
+
     it('is forgotten after a while, and what is not settled is not', async () => {
       const [settled, open] = [await index.putDeadLetter(failure('x', 1)), await index.putDeadLetter(failure('y', 1))];
       await index.settleDeadLetter(settled);

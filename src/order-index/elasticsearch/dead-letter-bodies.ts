@@ -69,15 +69,15 @@ export async function storeBody(
     readonly failed: FailedMessage;
     /** The entry that holds this body already. */
     readonly known: EntrySource | undefined;
-    readonly failedAtMs: number;
   },
 ): Promise<BodyFields> {
-  const { id, failed, known, failedAtMs } = to;
+  const { id, failed, known } = to;
   const bytes = Buffer.from(failed.body.buffer, failed.body.byteOffset, failed.body.byteLength);
   const bodyBytes = bytes.byteLength;
   if (known?.chunkSet !== undefined) return { bodyBytes, chunkSet: known.chunkSet };
   if (bodyBytes <= LISTED_BODY_BYTES) return { bodyBytes, body: bytes.toString('base64') };
-  const ids = chunkIds({ id, bodyBytes, chunkSet: failedAtMs });
+  const chunkSet = Date.parse(failed.lastFailedAt);
+  const ids = chunkIds({ id, bodyBytes, chunkSet });
   const address = technicalWriteAlias(index);
   for (let from = 0; from < ids.length; from += CHUNKS_AT_ONCE) {
     const operations = ids.slice(from, from + CHUNKS_AT_ONCE).map((chunkId, at) => {
@@ -91,7 +91,7 @@ export async function storeBody(
     const refused = (await store.write(operations)).find(({ kind }) => kind === 'refused');
     if (refused?.kind === 'refused') throw new IndexUnavailableError(`a dead letter was refused: ${refused.reason}`);
   }
-  return { bodyBytes, chunkSet: failedAtMs };
+  return { bodyBytes, chunkSet };
 }
 
 /** Undefined where its chunks are not there any more. @throws IndexUnavailableError */

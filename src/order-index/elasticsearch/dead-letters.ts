@@ -48,10 +48,11 @@ async function put(options: DeadLetterOptions, failed: FailedMessage): Promise<s
   const id = deadLetterId(failed);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const stored = await read(options, id);
-    const failures = addFailure(stored?.source, failed);
+    const before = stored && { ...stored.source, settled: stored.source.kind === 'settled' };
+    const failures = addFailure(before, failed);
     if (!failures) return id;
     const known = stored?.source.kind === 'entry' ? stored.source : undefined;
-    const body = await storeBody(options, { id, failed, known, failedAtMs: Date.parse(failures.lastFailedAt) });
+    const body = await storeBody(options, { id, failed, known });
     const { refusal, orderId, sequence, eventId } = failed;
     const hints = {
       ...(orderId !== undefined && { orderId }),

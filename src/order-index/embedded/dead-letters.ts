@@ -46,7 +46,7 @@ export function prepareDeadLetters(database: DatabaseSync): DeadLetters {
 function prepare(database: DatabaseSync) {
   return {
     failures: database.prepare(
-      `SELECT attempts, first_failed_at AS firstFailedAt, last_failed_at AS lastFailedAt, revision
+      `SELECT attempts, first_failed_at AS firstFailedAt, last_failed_at AS lastFailedAt, revision, settled_at IS NOT NULL AS settled
        FROM dead_letter_entries WHERE id = ?`,
     ),
     replace: database.prepare(
@@ -83,7 +83,8 @@ type Statements = ReturnType<typeof prepare>;
 function put({ failures, replace }: Statements, failed: FailedMessage): string {
   const id = deadLetterId(failed);
   const row = failures.get(id);
-  const counted = addFailure(row as unknown as FailureCount | undefined, failed);
+  const known = row && { ...(row as unknown as FailureCount), settled: row['settled'] === 1 };
+  const counted = addFailure(known, failed);
   if (!counted) return id;
   const { refusal, orderId = null, sequence = null, eventId = null, body } = failed;
   const { attempts, firstFailedAt, lastFailedAt } = counted;

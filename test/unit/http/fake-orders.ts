@@ -69,12 +69,21 @@ function isFound(document: OrderDocument, { q, status, restrictTo }: SearchQuery
   );
 }
 
+const NO_DEAD_LETTERS: HttpDependencies['deadLetters'] = {
+  list: () => Promise.resolve({ items: [], nextCursor: null }),
+  get: () => Promise.resolve(undefined),
+  replay: () => Promise.resolve({ kind: 'not_found' }),
+  replayAll: () => Promise.resolve({ replayed: 0, failed: [] }),
+  discard: () => Promise.resolve({ kind: 'not_found' }),
+};
+
 /** Dependencies over the given orders, open to everyone, of which a test may replace any. */
 export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   return {
     search: (query) => Promise.resolve().then(() => orders.search(query)),
     getOrder: (orderId) => Promise.resolve(orders.get(orderId)),
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
+    deadLetters: NO_DEAD_LETTERS,
     health: () =>
       Promise.resolve(combineHealth({ broker: { state: 'up' }, index: { state: 'up' }, projector: { state: 'up' } })),
     parkedOrders: () => Promise.resolve({ gaps: [], next: undefined }),
