@@ -5,6 +5,8 @@ import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Broker } from './broker/port.ts';
 import type { BrokerSettings } from './cli/broker-settings.ts';
 import type { CliContext } from './cli/context.ts';
+import { parkedCommand } from './cli/parked-command.ts';
+import { deadLettersCommand } from './cli/dead-letters-command.ts';
 import { publishCommand } from './cli/publish-command.ts';
 
 const RETRY = { firstMs: 100, capMs: 2_000 };
@@ -63,4 +65,6 @@ const context: CliContext = {
 await new Command('order-search')
   .description('publish order events, and operate the order search')
   .addCommand(publishCommand(context))
+  .addCommand(deadLettersCommand(context))
+  .addCommand(parkedCommand(context))
   .parseAsync();

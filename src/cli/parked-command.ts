@@ -1,0 +1,118 @@
+import { Argument, Command, Option } from 'commander';
+import { z } from 'zod';
+import { EXIT } from './context.ts';
+import type { CliContext, ExitCode } from './context.ts';
+import { useService, withServiceFlags } from './service-client.ts';
+import type { ServiceClient, ServiceFlags } from './service-client.ts';
+
+const ranges = z.array(z.tuple([z.number(), z.number()]));
+
+const pageSchema = z.object({
+  items: z.array(
+    z.object({
+      orderId: z.string(),
+      version: z.number(),
+      missing: ranges,
+      parked: z.number(),
+      oldestParkedAt: z.string(),
+      gapped: z.boolean(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+});
+
+const reportSchema = z.object({
+  orders: z.number(),
+  found: z.number(),
+  republished: z.number(),
+  skipped: z.number(),
+  ordersStillMissing: z.number(),
+  stillMissing: z.array(z.object({ orderId: z.string(), missing: ranges })),
+});
+
+type ParkedOrder = z.output<typeof pageSchema>['items'][number];
+type Report = z.output<typeof reportSchema>;
+
+interface RepairFlags extends ServiceFlags {
+  readonly all?: true;
+  readonly missing: 'history' | 'skip';
+}
+
+const PAGE = 100;
+
+/** `parked list` and `parked repair`. A repair after which something is still missing ends with 1. */
+export function parkedCommand(context: CliContext): Command {
+  return new Command('parked')
+    .description('orders whose events wait for an earlier one, and how to help them')
+    .addCommand(listCommand(context))
+    .addCommand(repairCommand(context));
+}
+
+function listCommand(context: CliContext): Command {
+  const command = new Command('list')
+    .description('the orders that wait, and what for')
+    .action((flags: ServiceFlags) => useService(context, flags, (client) => list(client, flags, context)));
+  return withServiceFlags(command);
+}
+
+function repairCommand(context: CliContext): Command {
+  const command = new Command('repair')
+    .description('fetch what is missing from the history, or declare it missing for good')
+    .addArgument(new Argument('[order]', "the order's id"))
+    .addOption(new Option('--all', 'every order that has waited longer than the grace'))
+    .addOption(
+      new Option('--missing <how>', 'history: publish what the history has once more; skip: go on without it, for good')
+        .choices(['history', 'skip'])
+        .makeOptionMandatory(),
+    );
+  command.action((orderId: string | undefined, flags: RepairFlags) => {
+    if ((orderId === undefined) === (flags.all === undefined)) command.error('error: name one order, or use --all');
+    return useService(context, flags, (client) => repair(client, orderId, flags, context));
+  });
+  return withServiceFlags(command);
+}
+
+async function list(client: ServiceClient, flags: ServiceFlags, { stdout }: CliContext): Promise<void> {
+  let cursor: string | undefined;
+  let orders = 0;
+  do {
+    const query = { size: PAGE, cursor };
+    const page = await client.request({ path: '/admin/parked', query, answer: pageSchema });
+    for (const item of page.items) stdout.write(`${flags.json ? JSON.stringify(item) : lineOf(item)}\n`);
+    orders += page.items.length;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  if (orders === 0 && !flags.json) stdout.write('no order waits for an event\n');
+}
+
+function lineOf({ orderId, version, missing, parked, oldestParkedAt, gapped }: ParkedOrder): string {
+  const lacks = missing.length === 0 ? 'lacks nothing more' : `lacks ${shown(missing)}`;
+  const events = parked === 1 ? '1 event waits' : `${parked} events wait`;
+  return `${orderId}  version ${version}, ${lacks}; ${events} since ${oldestParkedAt}${gapped ? '' : ' (within the grace)'}`;
+}
+
+async function repair(
+  client: ServiceClient,
+  orderId: string | undefined,
+  { missing, json }: RepairFlags,
+  { stdout }: CliContext,
+): Promise<ExitCode> {
+  const path = orderId === undefined ? '/admin/parked/repair' : `/admin/orders/${encodeURIComponent(orderId)}/repair`;
+  const report = await client.request({ method: 'POST', path, body: { missing }, answer: reportSchema });
+  stdout.write(json ? `${JSON.stringify(report)}\n` : textOf(report, missing));
+  return report.ordersStillMissing === 0 ? EXIT.done : EXIT.failed;
+}
+
+function textOf(report: Report, missing: RepairFlags['missing']): string {
+  const { orders, republished, skipped, ordersStillMissing, stillMissing } = report;
+  const done = missing === 'skip' ? `skipped ${skipped} events` : `published ${republished} events again`;
+  const lines = [`${done} of ${orders} ${orders === 1 ? 'order' : 'orders'}`];
+  for (const order of stillMissing) lines.push(`${order.orderId}  still lacks ${shown(order.missing)}`);
+  const more = ordersStillMissing - stillMissing.length;
+  if (more > 0) lines.push(`and ${more} more orders`);
+  return `${lines.join('\n')}\n`;
+}
+
+function shown(missing: ParkedOrder['missing']): string {
+  return missing.map(([from, to]) => (from === to ? String(from) : `${from}–${to}`)).join(', ');
+}
