@@ -47,7 +47,7 @@ export class ServiceProblem extends Error {
   }
 }
 
-export class ServiceUnreachableError extends Error {
+class ServiceUnreachableError extends Error {
   readonly code = 'SERVICE_UNREACHABLE';
   override readonly name = 'ServiceUnreachableError';
 }
@@ -95,7 +95,7 @@ export async function useService(
 }
 
 /** @param url the service's, a path before its own included */
-export function createServiceClient(url: string, token: string | undefined, interrupted: AbortSignal): ServiceClient {
+function createServiceClient(url: string, token: string | undefined, interrupted: AbortSignal): ServiceClient {
   const base = url.replace(/\/+$/, '');
   return {
     async request({ method = 'GET', path, query = {}, body, answer }) {
