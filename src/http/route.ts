@@ -120,7 +120,10 @@ function handlersOf(route: Route, authenticate: Authenticate): RequestHandler[] 
 const MAX_BODY_BYTES = 65_536;
 
 const onlyJson: RequestHandler = (request, _response, next) => {
-  if (request.is('json') === false) throw new ProblemError({ status: 415, detail: 'A body must be application/json.' });
+  // A body of no bytes is none: a POST without one says Content-Length: 0.
+  const hasBody = request.headers['content-length'] !== '0';
+  if (hasBody && request.is('json') === false)
+    throw new ProblemError({ status: 415, detail: 'A body must be application/json.' });
   next();
 };
 

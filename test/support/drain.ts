@@ -133,7 +133,7 @@ async function indexedLetters({ environment, prefix }: TestBackend): Promise<Let
   try {
     const index = `${prefix}-dead-letters`;
     await client.indices.refresh({ index });
-    const { hits } = await client.search<IndexedLetter>({ index, size: 1_000 });
+    const { hits } = await client.search<IndexedLetter>({ index, size: 1_000, query: { term: { kind: 'entry' } } });
     return hits.hits.map(({ _source: letter }) => [letter?.reason, letter?.path, letter?.orderId, letter?.sequence]);
   } finally {
     await client.close();
