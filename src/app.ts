@@ -11,7 +11,7 @@ import { combineHealth } from './observability/health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
-import { IndexUnavailableError } from './order-index/port.ts';
+import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
 import { GapMonitor, withGaps } from './projector/gap-monitor.ts';
 import { pageOfGaps } from './projector/gaps.ts';
 import { startDeadLetterDrainer, type DeadLetterDrainer } from './projector/dead-letter-drainer.ts';
@@ -203,9 +203,20 @@ async function health(
   );
   return combineHealth({
     broker: backends.broker.health(),
-    index: await backends.index.health(),
+    index: await indexHealth(backends.index),
     ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
   });
+}
+
+/** With the number of dead letters, which answers leave out (contract §3); where it cannot be read, the index says why. */
+async function indexHealth(index: OrderIndex): Promise<PartHealth> {
+  const part = await index.health();
+  if (part.state === 'down') return part;
+  const deadLetters = await index.countDeadLetters().catch((error: unknown) => {
+    if (!(error instanceof IndexUnavailableError)) throw error;
+    return undefined;
+  });
+  return { ...part, details: { ...part.details, ...(deadLetters !== undefined && { deadLetters }) } };
 }
 
 /** Gauges of what others hold are read when they are asked for; what cannot be read then is left out rather than made up. */

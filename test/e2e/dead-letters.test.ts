@@ -113,6 +113,8 @@ describe('dead letters', function () {
       await untilVersion('B', 1);
       await publish(conflicting);
       const found = await untilThere(3);
+      const health = await service?.get<{ parts: { index: { details: { deadLetters: number } } } }>('/health');
+      assert.equal(health?.body.parts.index.details.deadLetters, 3);
       const byReason = new Map(found.map((letter) => [letter.reason, letter]));
       const [unparseable, invalid, conflict] = ['unparseable', 'invalid', 'sequence_conflict'].map(
         (reason) => byReason.get(reason) ?? assert.fail(`no ${reason}`),
