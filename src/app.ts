@@ -45,6 +45,7 @@ const FRESHNESS_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 30_000;
 const GAP_INTERVAL_MS = 5_000;
 const WITHDRAW_AFTER_MS = 60_000;
+const EARLY_HOLD_MS = 200;
 
 /** The whole service, put together as the configuration says. */
 export function createApp(config: Config, deps: AppDependencies): App {
@@ -117,6 +118,7 @@ async function startProjecting(service: Service): Promise<void> {
       freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
       withdrawAfterMs: WITHDRAW_AFTER_MS,
+      earlyHoldMs: options.singleActiveConsumer ? 0 : EARLY_HOLD_MS,
     },
     { ...backends, metrics, log: deps.log, reached: deps.reached ?? (() => Promise.resolve()) },
   );

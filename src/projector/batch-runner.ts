@@ -6,6 +6,7 @@ import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
+import { EarlyHold } from './early-hold.ts';
 import { projectBatch, type BatchDependencies } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
 import { workOf, type Job, type OrderWork } from './work.ts';
@@ -17,6 +18,9 @@ export interface BatchRunnerOptions {
   /** Batches in flight; they overlap. */
   readonly concurrency: number;
   readonly storageLimits: StorageLimits;
+  /** How long an early event waits in memory before it is parked, where several projectors share the queue; else 0. */
+  readonly earlyHoldMs: number;
+  readonly prefetch: number;
 }
 
 export interface BatchRunnerDependencies {
@@ -40,6 +44,7 @@ export class BatchRunner {
   readonly #deps: BatchRunnerDependencies;
   readonly #queue: PQueue;
   readonly #batchDeps: BatchDependencies;
+  readonly #early: EarlyHold;
   #interruption = new AbortController();
   #suspects: Job[] = [];
   #suspecting: Promise<void> | undefined;
@@ -48,7 +53,15 @@ export class BatchRunner {
   constructor(options: BatchRunnerOptions, deps: BatchRunnerDependencies) {
     this.#deps = deps;
     this.#queue = new PQueue({ concurrency: options.concurrency });
+    this.#early = new EarlyHold({
+      holdMs: options.earlyHoldMs,
+      maxJobs: options.prefetch / 2,
+      now: () => Date.now(),
+      release: (jobs) => this.add(jobs),
+    });
     this.#batchDeps = {
+      mayHold: (job) => this.#early.mayHold(job),
+      hold: (jobs) => this.#early.hold(jobs),
       index: deps.index,
       workingSet: new WorkingSet(WORKING_SET),
       storageLimits: options.storageLimits,
@@ -96,6 +109,17 @@ export class BatchRunner {
 
   run(task: () => Promise<void>): void {
     this.#queue.add(task).catch((error: unknown) => this.#unlessInterrupted(error));
+  }
+
+  /** Forgets what is not being worked on yet: it is void, or will go back to the queue. */
+  drop(): void {
+    this.#suspects = [];
+    this.#early.drop();
+  }
+
+  /** Keeps nothing waiting in memory any more. */
+  finish(): void {
+    this.#early.close();
   }
 
   /** Resolves when everything is settled, or has given up waiting. */

@@ -3,7 +3,7 @@ import { foldStored, newOrder, type OrderState, type StorageLimits } from '../or
 import type { OrderDocument } from '../order/document.ts';
 import { sequence, type Placement } from '../order/sequencing.ts';
 import { IndexUnavailableError, type OrderIndex, type Registry, type WriteTarget } from '../order-index/port.ts';
-import type { Offer, OrderWork } from './work.ts';
+import type { Job, Offer, OrderWork } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** What a round has made of one order's work. `fate` says how it ends: `open` as long as nothing stands against settling it. */
@@ -14,6 +14,8 @@ export interface Plan {
   readonly loadedFrom: string | undefined;
   readonly changed: boolean;
   readonly placements: Map<Offer, Placement>;
+  /** Early deliveries that wait in memory for a moment before they are parked (`early-hold.ts`). */
+  held: readonly Job[];
   fate: Fate;
 }
 
@@ -61,7 +63,7 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
 function planOf(work: OrderWork, state: OrderState, loadedFrom: string | undefined, deps: PlanDependencies): Plan {
   const sequenced = sequence<Offer>(state, offersOf(work), deps.storageLimits);
   const changed = sequenced.state.version !== state.version;
-  const plan: Plan = { work, loadedFrom, changed, ...sequenced, fate: { kind: 'open' } };
+  const plan: Plan = { work, loadedFrom, changed, ...sequenced, held: [], fate: { kind: 'open' } };
   if (loadedFrom !== undefined || !hasEarlyOrRefused(plan)) deps.workingSet.fold(sequenced.state);
   return plan;
 }

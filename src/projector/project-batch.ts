@@ -8,6 +8,8 @@ import type { Job, Offer, OrderWork, Unparked } from './work.ts';
 export interface BatchDependencies extends RoundDependencies {
   /** Acknowledges a delivery; what became of it is final. */
   readonly settle: (job: Job, outcome: SettledOutcome) => void;
+  /** Keeps early events unsettled, and offers them again later. */
+  readonly hold: (jobs: readonly Job[]) => void;
   /** Told of every round that the world spoilt, and with undefined once one has gone through. */
   readonly outage: (reason: string | undefined) => void;
   /**
@@ -72,10 +74,11 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
 
 async function settle(plan: Plan, deps: BatchDependencies): Promise<void> {
   for (const [offer, placement] of plan.placements) {
-    if (offer.origin === 'parked') continue;
+    if (offer.origin === 'parked' || plan.held.includes(offer)) continue;
     if (placement.kind === 'refused') await deps.deadLetter(offer, placement.refusal);
     deps.settle(offer, outcomeOf(offer, placement.kind, plan.work));
   }
+  if (plan.held.length > 0) deps.hold(plan.held);
 }
 
 function outcomeOf(

@@ -26,6 +26,8 @@ export interface ProjectorOptions {
   /** How often what is settled is made visible, and said to be (design §5). */
   readonly freshnessIntervalMs: number;
   readonly sweepIntervalMs: number;
+  /** How long an early event waits in memory before it is parked, where several projectors share the queue; else 0. */
+  readonly earlyHoldMs: number;
   /** After an outage of this length what is held goes back to the queue, and nothing is taken until it is over. */
   readonly withdrawAfterMs: number;
 }
@@ -117,6 +119,7 @@ export class Projector {
     this.#stopping.abort(new Interrupted());
     await this.#withdrawal;
     await this.#intake.close();
+    this.#runner.finish();
     this.#batcher.flush();
     const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
     await this.#runner.idle();
@@ -183,6 +186,7 @@ export class Projector {
   #lost(reason: string): void {
     this.#deps.log.warn({ reason }, 'deliveries lost, they will come again');
     this.#batcher.drop();
+    this.#runner.drop();
     this.#heartbeat.returned();
     this.#unsettledSince = undefined;
   }
@@ -242,6 +246,7 @@ export class Projector {
     );
     await this.#intake.hold();
     this.#batcher.drop();
+    this.#runner.drop();
     await this.#runner.interrupt();
     this.#intake.giveBack();
     this.#heartbeat.returned();

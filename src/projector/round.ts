@@ -35,6 +35,8 @@ export interface RoundDependencies {
   readonly now: () => Date;
   readonly reached: (step: ProtocolStep) => Promise<void>;
   readonly writeSize: WriteSize;
+  /** Whether an early event may wait in memory for a moment instead of being parked. */
+  readonly mayHold: (job: Job) => boolean;
   /** Told of one of the documents that the live generation has just taken. */
   readonly wrote: (write: DocumentWrite) => void;
   /** Durable when it resolves. */
@@ -145,7 +147,8 @@ function open(plans: readonly Plan[]): Plan[] {
 
 /** Keeps early events durably; then loads once more, since what fills the hole may have passed between the load and the parking. */
 async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<void> {
-  const early = open(plans).flatMap((plan) => earlyJobs(plan).map((job) => ({ plan, job })));
+  for (const plan of open(plans)) plan.held = earlyJobs(plan).filter(deps.mayHold);
+  const early = open(plans).flatMap((plan) => jobsToPark(plan).map((job) => ({ plan, job })));
   if (early.length === 0) return;
   const parkedAt = deps.now().toISOString();
   const outcomes = await deps.index.park(early.map(({ job: { orderId, event } }) => ({ orderId, event, parkedAt })));
@@ -164,6 +167,10 @@ function earlyJobs(plan: Plan): Job[] {
     if (kind === 'early' && offer.origin === 'delivery') jobs.push(offer);
   }
   return jobs;
+}
+
+function jobsToPark(plan: Plan): Job[] {
+  return earlyJobs(plan).filter((job) => !plan.held.includes(job));
 }
 
 function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {

@@ -25,6 +25,8 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
     reached: () => Promise.resolve(),
     writeSize: new WriteSize(500),
     wrote: () => undefined,
+    mayHold: () => false,
+    hold: () => undefined,
     deadLetter: (offer, refusal) => {
       deadLetters.push({ offer, refusal });
       return Promise.resolve();

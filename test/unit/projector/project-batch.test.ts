@@ -71,6 +71,18 @@ describe('projectBatch', () => {
       assert.deepEqual([...settled.values()], ['applied', 'parked', 'parked', 'applied']);
     });
 
+    it('holds it unsettled and unparked where several projectors share the queue, and parks it the next time', async () => {
+      const index = new MemoryIndex();
+      const held: Job[] = [];
+      let holds = true;
+      const { deps, settled } = protocolInstance(index, { mayHold: () => holds, hold: (jobs) => held.push(...jobs) });
+      await projectBatch(worksOf('o', [1, 3]), deps);
+      assert.deepEqual([held.map(({ event }) => event.sequence), index.parked.size, settled.size], [[3], 0, 1]);
+      holds = false;
+      await projectBatch(workOf(held), deps);
+      assert.deepEqual([index.parked.size, [...settled.values()]], [1, ['applied', 'parked']]);
+    });
+
     it('starts over when the hole was filled between its load and its parking', async () => {
       const index = new MemoryIndex();
       const other = protocolInstance(index);
