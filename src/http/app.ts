@@ -30,6 +30,7 @@ export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'o
   app.use(observeRequests(dependencies));
   app.use(securityHeaders());
   app.use(refuseLargeBodies);
+  app.use(refuseOtherSites);
   mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
   if (serves === 'all') {
     const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies)];
@@ -73,6 +74,20 @@ const refuseLargeBodies: RequestHandler = (request, _response, next) => {
   }
   const detail = `A body may have at most ${MAX_BODY_BYTES} bytes.`;
   throw new ProblemError({ status: 413, detail, headers: { Connection: 'close' } });
+};
+
+/**
+ * Where authentication is off, any page that an operator visits could otherwise have the browser send a change. Browsers say where a
+ * request comes from (Fetch Metadata, W3C); programs that are none do not, and need not.
+ */
+const refuseOtherSites: RequestHandler = (request, _response, next) => {
+  const site = request.headers['sec-fetch-site'];
+  const isSafe = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS';
+  if (isSafe || site === undefined || site === 'same-origin' || site === 'none') {
+    next();
+    return;
+  }
+  throw new ProblemError({ status: 403, detail: 'A page of another site may not change anything here.' });
 };
 
 /** The files of `web/`, checked again by the browser on each load: their names do not change with their content. */

@@ -39,6 +39,16 @@ describe('createHttpApp', () => {
     });
   });
 
+  describe('when a page of another site sends a change', () => {
+    it('refuses it, and takes the same from its own pages and from programs', async () => {
+      const post = (headers: Record<string, string>) => get('/admin/dead-letters/replay', { method: 'POST', headers });
+      assertProblem(await post({ 'sec-fetch-site': 'cross-site' }), 403);
+      assertProblem(await post({ 'sec-fetch-site': 'same-site' }), 403);
+      assert.notEqual((await post({ 'sec-fetch-site': 'same-origin' })).status, 403);
+      assert.notEqual((await post({})).status, 403);
+    });
+  });
+
   describe('when there is nothing at an address', () => {
     it('answers 404 as a problem', async () => {
       for (const path of ['/nothing', '/search/', '/SEARCH', '/../src/config.ts', '/%2e%2e/package.json', '/%00']) {
