@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
 import { BrokerUnavailableError, type PartHealth } from './broker/port.ts';
@@ -46,6 +47,8 @@ const SWEEP_INTERVAL_MS = 30_000;
 const GAP_INTERVAL_MS = 5_000;
 const WITHDRAW_AFTER_MS = 60_000;
 const EARLY_HOLD_MS = 200;
+/** Two of RabbitMQ's heartbeat intervals. */
+const LOSS_NOTICED_MS = 120_000;
 
 /** The whole service, put together as the configuration says. */
 export function createApp(config: Config, deps: AppDependencies): App {
@@ -117,6 +120,9 @@ async function startProjecting(service: Service): Promise<void> {
       storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: options.maxStoredEvents },
       freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
+      instance: instanceOf(service),
+      // A single active consumer's queue hands out nothing to the next one before it has noticed.
+      lossNoticedMs: options.singleActiveConsumer ? 0 : LOSS_NOTICED_MS,
       withdrawAfterMs: WITHDRAW_AFTER_MS,
       earlyHoldMs: options.singleActiveConsumer ? 0 : EARLY_HOLD_MS,
     },
@@ -129,6 +135,12 @@ async function startProjecting(service: Service): Promise<void> {
   });
   service.gaps = startGapMonitor(service);
   if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends);
+}
+
+/** The same after a restart: whatever had the name before is dead then. The embedded default is one process at a time anyway. */
+function instanceOf({ config, server }: Service): string {
+  if (config.backend.kind === 'embedded') return 'embedded';
+  return `${hostname()}:${config.http.port === 0 ? `${server?.port ?? 0}/${process.pid}` : config.http.port}`;
 }
 
 /** Where the projector runs, so that an operator is told by the part that is held up. */

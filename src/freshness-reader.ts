@@ -1,6 +1,6 @@
 import type { Freshness } from './http/dependencies.ts';
 import type { OrderIndex } from './order-index/port.ts';
-import { FRESHNESS_RECORD } from './projector/heartbeat.ts';
+import { readFreshness } from './projector/shared-freshness.ts';
 
 /** How long what another instance wrote is believed without another look: `asOf` is then a little older than it need be, never newer. */
 const RECORD_MAX_AGE_MS = 500;
@@ -19,8 +19,7 @@ export function createFreshnessReader(
   const recorded = async (): Promise<number> => {
     if (performance.now() - record.readAt > RECORD_MAX_AGE_MS) {
       const readAt = performance.now();
-      const asOf = (await index.readControl(FRESHNESS_RECORD))?.value['asOf'];
-      record = { asOf: typeof asOf === 'string' ? Date.parse(asOf) : 0, readAt };
+      record = { asOf: (await readFreshness(index)).record.asOf, readAt };
     }
     return record.asOf;
   };

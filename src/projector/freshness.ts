@@ -1,19 +1,26 @@
 import type { LiveDelivery } from '../broker/port.ts';
+import type { Trust } from './shared-freshness.ts';
+
+interface Heard {
+  readonly position: number;
+  readonly publishedAt: number;
+  readonly receivedAt: number;
+}
 
 /**
  * How far the index has caught up, from heartbeats (design §5): a heartbeat whose predecessors in the queue are all settled says that
- * everything published before it is written. Positions are the deliveries' own, in their order.
+ * everything published before it is written. Positions are the deliveries' own, in their order; times are epoch milliseconds.
  */
 export class SettledHeartbeats {
-  /** Deliveries that are not settled, in order of arrival. */
-  readonly #open = new Set<number>();
-  #pending: { readonly position: number; readonly publishedAt: number }[] = [];
-  #newest: number | undefined;
+  /** When each delivery that is not settled was received, in order of arrival. */
+  readonly #open = new Map<number, number>();
+  #heard: Heard[] = [];
   #distrustedUntil = 0;
 
-  delivered(delivery: LiveDelivery): void {
-    if (delivery.kind === 'event') this.#open.add(delivery.position);
-    else if (delivery.publishedAt > this.#distrustedUntil) this.#pending.push(delivery);
+  delivered(delivery: LiveDelivery, receivedAt: number): void {
+    const { position } = delivery;
+    if (delivery.kind === 'event') this.#open.set(position, receivedAt);
+    else this.#heard.push({ position, publishedAt: delivery.publishedAt, receivedAt });
   }
 
   settled(position: number): void {
@@ -24,27 +31,30 @@ export class SettledHeartbeats {
    * Deliveries went back to the queue. They stand before whatever is published from now on, and somewhere among what was published
    * before: heartbeats from before prove nothing any more.
    */
-  returned(now: number): void {
+  returned(until: number): void {
     this.#open.clear();
-    this.#pending = [];
-    this.#distrustedUntil = now;
+    this.#heard = [];
+    this.#distrustedUntil = Math.max(this.#distrustedUntil, until);
   }
 
-  /** Events delivered and not settled yet. */
-  unsettled(): number {
-    return this.#open.size;
+  /** Everything received before then is settled. */
+  settledTo(now: number): number {
+    const [oldest] = this.#open.values();
+    return oldest ?? now;
   }
 
-  /** Publish time (epoch ms) of the newest heartbeat whose predecessors are all settled; undefined before there was one. */
-  newest(): number | undefined {
-    const [firstOpen = Infinity] = this.#open;
-    let passed = 0;
-    for (const { position, publishedAt } of this.#pending) {
-      if (position > firstOpen) break;
-      this.#newest = Math.max(this.#newest ?? 0, publishedAt);
-      passed += 1;
-    }
-    this.#pending.splice(0, passed);
-    return this.#newest;
+  returnedAt(): number {
+    return this.#distrustedUntil;
+  }
+
+  /** Publish time of the newest heartbeat that proves something, as far as the other projectors leave it to be believed. */
+  newest({ publishedAfter, receivedBefore }: Trust): number | undefined {
+    const [firstOpen = Infinity] = this.#open.keys();
+    const trustedFrom = Math.max(publishedAfter, this.#distrustedUntil);
+    this.#heard = this.#heard.filter(({ publishedAt }) => publishedAt > trustedFrom);
+    const proven = this.#heard.filter((one) => one.position < firstOpen && one.receivedAt < receivedBefore);
+    if (proven.length === 0) return undefined;
+    this.#heard = this.#heard.filter((one) => !proven.includes(one));
+    return Math.max(...proven.map(({ publishedAt }) => publishedAt));
   }
 }

@@ -26,6 +26,9 @@ export interface ProjectorOptions {
   /** How often what is settled is made visible, and said to be (design §5). */
   readonly freshnessIntervalMs: number;
   readonly sweepIntervalMs: number;
+  /** Names this projector among those that use the same index (`heartbeat.ts`). */
+  readonly instance: string;
+  readonly lossNoticedMs: number;
   /** How long an early event waits in memory before it is parked, where several projectors share the queue; else 0. */
   readonly earlyHoldMs: number;
   /** After an outage of this length what is held goes back to the queue, and nothing is taken until it is over. */
@@ -72,7 +75,7 @@ export class Projector {
   constructor(options: ProjectorOptions, deps: ProjectorDependencies) {
     this.#options = options;
     this.#deps = deps;
-    this.#heartbeat = new Heartbeat({ ...deps, intervalMs: options.freshnessIntervalMs });
+    this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
     this.#intake = new Intake(
       deps.broker,
       { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND },
@@ -99,8 +102,9 @@ export class Projector {
     });
   }
 
-  /** @throws BrokerUnavailableError when the broker cannot be subscribed to now */
+  /** @throws BrokerUnavailableError, IndexUnavailableError when it cannot begin now */
   async start(): Promise<void> {
+    await this.#heartbeat.announce();
     await this.#intake.open();
     this.#state = 'running';
     this.#heartbeat.start();
@@ -124,7 +128,7 @@ export class Projector {
     const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
     await this.#runner.idle();
     clearTimeout(limit);
-    await this.#heartbeat.stop();
+    await this.#heartbeat.stop(this.inHand() > 0);
     this.#state = 'stopped';
   }
 
@@ -187,7 +191,7 @@ export class Projector {
     this.#deps.log.warn({ reason }, 'deliveries lost, they will come again');
     this.#batcher.drop();
     this.#runner.drop();
-    this.#heartbeat.returned();
+    this.#heartbeat.returned('to be noticed');
     this.#unsettledSince = undefined;
   }
 
@@ -249,7 +253,7 @@ export class Projector {
     this.#runner.drop();
     await this.#runner.interrupt();
     this.#intake.giveBack();
-    this.#heartbeat.returned();
+    this.#heartbeat.returned('at our word');
     this.#unsettledSince = undefined;
     for (let attempt = 0; !(await this.#isOver()); attempt++)
       await backOff(attempt, BACK_OFF.probe, this.#stopping.signal);
