@@ -36,7 +36,6 @@ export interface PlanDependencies {
 
 /** Steps 2 and 3 of design §1: loads what the working set lacks and folds each order's events in. */
 export async function planAll(works: readonly OrderWork[], view: Registry, deps: PlanDependencies): Promise<Plan[]> {
-  await deps.workingSet.loaded(works.filter(({ fresh }) => !fresh).map(({ orderId }) => orderId));
   const known = works.filter((work) => !work.fresh && deps.workingSet.state(work.orderId) !== undefined);
   const plans = new Map<OrderWork, Plan>();
   for (const work of known) {
@@ -48,14 +47,12 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   }
   const toLoad = works.filter((work) => !plans.has(work));
   const orderIds = toLoad.map(({ orderId }) => orderId);
-  await deps.workingSet.loading(orderIds, async () => {
-    const loaded = await load(deps.index, view.live, orderIds);
-    for (const work of toLoad) {
-      const document = loaded.get(work.orderId);
-      const state = document ? foldStored(work.orderId, document.events) : newOrder(work.orderId);
-      plans.set(work, planOf(work, state, view.live.generation, deps));
-    }
-  });
+  const loaded = await load(deps.index, view.live, orderIds);
+  for (const work of toLoad) {
+    const document = loaded.get(work.orderId);
+    const state = document ? foldStored(work.orderId, document.events) : newOrder(work.orderId);
+    plans.set(work, planOf(work, state, view.live.generation, deps));
+  }
   return works.flatMap((work) => plans.get(work) ?? []);
 }
 

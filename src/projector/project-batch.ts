@@ -36,19 +36,36 @@ export async function projectBatch(works: readonly OrderWork[], deps: BatchDepen
   let outages = 0;
   let moves = 0;
   for (let round = 1; open.length > 0; round++) {
-    const result = await tryRound(open, deps);
-    open = result.again;
+    const free = open.filter(({ orderId }) => !deps.workingSet.isClaimed(orderId));
+    const busy = open.filter((work) => !free.includes(work));
+    if (free.length === 0) {
+      await deps.workingSet.released(busy.map(({ orderId }) => orderId));
+      continue;
+    }
+    const result = await claimedRound(free, deps);
+    for (const plan of result.refused) await blame(plan, deps);
+    open = [...result.again, ...busy];
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
     deps.outage(outage);
     outages = outage === undefined ? 0 : outages + 1;
     if (outages > 0) await deps.pause(outages, 'outage');
-    else if (open.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
+    else if (result.again.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
+  }
+}
+
+async function claimedRound(works: readonly OrderWork[], deps: BatchDependencies): Promise<RoundResult> {
+  const release = deps.workingSet.claim(works.map(({ orderId }) => orderId));
+  try {
+    return await tryRound(works, deps);
+  } finally {
+    release();
   }
 }
 
 interface RoundResult {
   readonly again: readonly OrderWork[];
+  readonly refused: readonly RefusedPlan[];
   readonly outage?: string;
   /** Why a write was refused at an address that should be looked up again. */
   readonly moved?: string;
@@ -61,15 +78,27 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
   } catch (error) {
     if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
     for (const { orderId } of works) deps.workingSet.drop(orderId);
-    return { again: works.map((work) => ({ ...work, fresh: true })), outage: error.message };
+    return { again: works.map((work) => ({ ...work, fresh: true })), refused: [], outage: error.message };
   }
   await deps.reached('before settling');
   for (const plan of plans) if (plan.fate.kind === 'open') await settle(plan, deps);
-  for (const plan of plans) if (plan.fate.kind === 'refused') await blame(plan, plan.fate, deps);
   const again = plans.flatMap(nextWork);
   const outage = plans.flatMap(({ fate }) => (fate.kind === 'outage' ? [fate.reason] : []))[0];
   const moved = plans.flatMap(({ fate }) => (fate.kind === 'again' ? (fate.moved ?? []) : []))[0];
-  return { again, ...(outage !== undefined && { outage }), ...(moved !== undefined && { moved }) };
+  return {
+    again,
+    refused: plans.filter(isRefused),
+    ...(outage !== undefined && { outage }),
+    ...(moved !== undefined && { moved }),
+  };
+}
+
+type RefusedPlan = Plan & {
+  readonly fate: { readonly kind: 'refused'; readonly reason: string; readonly path: string };
+};
+
+function isRefused(plan: Plan): plan is RefusedPlan {
+  return plan.fate.kind === 'refused';
 }
 
 async function settle(plan: Plan, deps: BatchDependencies): Promise<void> {
@@ -120,8 +149,7 @@ function merged(known: readonly Unparked[], found: readonly Unparked[]): Unparke
  * The live generation refused a document. Blame falls only on a single event folded alone onto a fresh load; otherwise each event of
  * the order is tried by itself, the lowest sequence first, and its neighbours go free.
  */
-async function blame(plan: Plan, refused: { reason: string; path: string }, deps: BatchDependencies): Promise<void> {
-  const { work } = plan;
+async function blame({ work, fate }: RefusedPlan, deps: BatchDependencies): Promise<void> {
   const offers = [...work.parked, ...work.jobs].sort((a, b) => a.event.sequence - b.event.sequence);
   if (!work.alone) {
     for (const offer of offers) await projectBatch([aloneWork(offer)], deps);
@@ -129,11 +157,24 @@ async function blame(plan: Plan, refused: { reason: string; path: string }, deps
     await projectBatch([{ orderId: work.orderId, jobs: [], parked: [], fresh: true, alone: false, applied: [] }], deps);
     return;
   }
-  const refusal: Refusal = { reason: 'refused_by_index', path: refused.path, message: refused.reason };
+  const refusal: Refusal = { reason: 'refused_by_index', path: fate.path, message: fate.reason };
   for (const offer of offers) {
     await deps.deadLetter(offer, refusal);
     if (offer.origin === 'delivery') deps.settle(offer, 'dead_lettered');
-    else await deps.index.unpark([{ orderId: offer.orderId, sequence: offer.event.sequence }]);
+    else await unparkSurely(offer, deps);
+  }
+}
+
+async function unparkSurely({ orderId, event: { sequence } }: Unparked, deps: BatchDependencies): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await deps.index.unpark([{ orderId, sequence }]);
+      return;
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError)) throw error;
+      deps.outage(error.message);
+    }
+    await deps.pause(attempt, 'outage');
   }
 }
 

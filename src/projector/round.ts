@@ -111,8 +111,8 @@ function judge(
     case 'written':
       return;
     case 'present':
-      // This version or a newer one is there: benign in a generation that only follows, and where this instance wrote the newer one.
-      if (!isLive || !plan.changed || isOvertaken(plan, deps.workingSet)) return;
+      // This version or a newer one is there. In the live generation another instance wrote it: a fresh load tells what stands there.
+      if (!isLive || !plan.changed) return;
       plan.fate = { kind: 'again', parked: [], written: false };
       break;
     case 'moved':
@@ -129,16 +129,6 @@ function judge(
       break;
   }
   deps.workingSet.drop(plan.state.orderId);
-}
-
-/** A newer state of this very instance holds what this plan applied: its own write is, or will be, the newer one. */
-function isOvertaken(plan: Plan, workingSet: WorkingSet): boolean {
-  const newer = workingSet.state(plan.state.orderId);
-  if (!newer || newer.version <= plan.state.version) return false;
-  return [...plan.placements].every(([{ event }, { kind }]) => {
-    const stored = kind === 'applied' && newer.events.find(({ sequence }) => sequence === event.sequence);
-    return !stored || sameIdentity(stored, event);
-  });
 }
 
 function open(plans: readonly Plan[]): Plan[] {

@@ -19,13 +19,14 @@ export interface WorkingSetLimits {
 }
 
 /**
- * Order states as this instance has folded them, confirmed or not yet: overlapping batches fold onto them (design §2). An entry that
- * turns out wrong (failed write, unexplained conflict, a gap) is dropped, and the order loaded again.
+ * Order states as this instance has folded them. An order is in one round at a time (a batch that overlaps with that of another one
+ * goes ahead with its other orders), so nothing is folded onto a state whose write may yet fail, or lose to another instance's. An
+ * entry that turns out wrong is dropped, and the order loaded again.
  */
 export class WorkingSet {
   readonly #entries: LRUCache<string, Entry>;
-  /** Orders that a batch is loading now: another batch waits for that instead of folding onto an older load of its own. */
-  readonly #loading = new Map<string, Promise<void>>();
+  /** The orders that are in a round now, each with what resolves when it is over. */
+  readonly #claimed = new Map<string, Promise<void>>();
 
   constructor({ maxOrders, maxBytes }: WorkingSetLimits) {
     this.#entries = new LRUCache({
@@ -61,22 +62,22 @@ export class WorkingSet {
     return durable !== undefined && durable.epoch === epoch && durable.version >= version;
   }
 
-  /** Waits until no other batch is loading any of these orders. */
-  async loaded(orderIds: readonly string[]): Promise<void> {
-    for (const orderId of orderIds) {
-      for (let load = this.#loading.get(orderId); load; load = this.#loading.get(orderId)) await load;
-    }
+  isClaimed(orderId: string): boolean {
+    return this.#claimed.has(orderId);
   }
 
-  /** Runs a load with the orders marked as being loaded. */
-  async loading<T>(orderIds: readonly string[], load: () => Promise<T>): Promise<T> {
+  /** Keeps the orders for one round; none of them may be claimed. The result gives them free again. */
+  claim(orderIds: readonly string[]): () => void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    for (const orderId of orderIds) this.#loading.set(orderId, promise);
-    try {
-      return await load();
-    } finally {
-      for (const orderId of orderIds) if (this.#loading.get(orderId) === promise) this.#loading.delete(orderId);
+    for (const orderId of orderIds) this.#claimed.set(orderId, promise);
+    return () => {
+      for (const orderId of orderIds) this.#claimed.delete(orderId);
       resolve();
-    }
+    };
+  }
+
+  /** Resolves when one of these orders may be free. */
+  async released(orderIds: readonly string[]): Promise<void> {
+    await Promise.race(orderIds.map((orderId) => this.#claimed.get(orderId) ?? Promise.resolve()));
   }
 }

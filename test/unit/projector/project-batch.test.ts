@@ -141,6 +141,21 @@ describe('projectBatch', () => {
       assert.deepEqual([...settled.values()], ['applied', 'applied', 'dead_lettered', 'parked']);
     });
 
+    it('outlives an outage while it takes a parked event out', async () => {
+      const index = new MemoryIndex();
+      const { deps, deadLetters } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 3]), deps);
+      const refused: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
+      index.obstacle = (_, { document }) => (document.tags?.includes('e3') ? refused : undefined);
+      let outages = 1;
+      index.before = (step) => {
+        if (step === 'unpark' && (outages -= 1) === 0) throw new IndexUnavailableError('away');
+        return Promise.resolve();
+      };
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.deepEqual([deadLetters.length, index.parked.size], [1, 0]);
+    });
+
     it('dead-letters a parked event that is at fault, not the one that filled the hole', async () => {
       const index = new MemoryIndex();
       const { deps, deadLetters } = protocolInstance(index);
@@ -187,6 +202,30 @@ describe('projectBatch', () => {
       const { deps, deadLetters } = protocolInstance(index);
       await projectBatch(workOf([jobOf('o', eventAt(2, 'other'))]), deps);
       assert.equal(deadLetters[0]?.refusal.reason, 'sequence_conflict');
+    });
+
+    it('never folds a newer event onto one that has lost to another instance', async () => {
+      const index = new MemoryIndex();
+      const a = protocolInstance(index);
+      const b = protocolInstance(index);
+      await projectBatch(worksOf('o', [1]), a.deps);
+      const reached = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      const slow = {
+        ...a.deps,
+        reached: (step: ProtocolStep) => (reached.resolve(), step === 'folded' ? goOn.promise : Promise.resolve()),
+      };
+      const first = projectBatch(worksOf('o', [2]), slow);
+      await reached.promise;
+      const second = projectBatch(worksOf('o', [3]), slow);
+      await projectBatch(workOf([jobOf('o', eventAt(2, 'other'))]), b.deps);
+      goOn.resolve();
+      await Promise.all([first, second]);
+      assert.deepEqual(tagsIn(index, LIVE, 'o'), ['other', 'e3']);
+      assert.deepEqual(
+        a.deadLetters.map(({ offer, refusal }) => [offer.event.id, refusal.reason]),
+        [['e2', 'sequence_conflict']],
+      );
     });
 
     it('lets the live generation arbitrate when both are written at once', async () => {
