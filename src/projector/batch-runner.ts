@@ -7,6 +7,7 @@ import type { StorageLimits } from '../order/fold.ts';
 import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
+import { OrderLines } from './order-lines.ts';
 import { projectBatch, type BatchDependencies } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
 import { workOf, type Job, type OrderWork } from './work.ts';
@@ -64,6 +65,7 @@ export class BatchRunner {
       hold: (jobs) => this.#early.hold(jobs),
       index: deps.index,
       workingSet: new WorkingSet(WORKING_SET),
+      lines: new OrderLines(),
       storageLimits: options.storageLimits,
       writeSize: new WriteSize(options.batchSize),
       now: () => new Date(),

@@ -1,6 +1,7 @@
 import { BrokerUnavailableError } from '../broker/port.ts';
 import { isKnownEvent, type Refusal } from '../order/event.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
+import type { OrderLines, Place } from './order-lines.ts';
 import type { Plan } from './plan.ts';
 import { runRound, type RoundDependencies } from './round.ts';
 import type { Job, Offer, OrderWork, Unparked } from './work.ts';
@@ -8,6 +9,7 @@ import type { Job, Offer, OrderWork, Unparked } from './work.ts';
 export interface BatchDependencies extends RoundDependencies {
   /** Acknowledges a delivery; what became of it is final. */
   readonly settle: (job: Job, outcome: SettledOutcome) => void;
+  readonly lines: OrderLines;
   /** Keeps early events unsettled, and offers them again later. */
   readonly hold: (jobs: readonly Job[]) => void;
   /** Told of every round that the world spoilt, and with undefined once one has gone through. */
@@ -32,34 +34,37 @@ const MOVED_ROUNDS = 10;
  * @throws what `pause` rejects with
  */
 export async function projectBatch(works: readonly OrderWork[], deps: BatchDependencies): Promise<void> {
+  const place = deps.lines.enter(works.map(({ orderId }) => orderId));
+  try {
+    await projectInTurn(works, place, deps);
+  } finally {
+    place.leave(works.map(({ orderId }) => orderId));
+  }
+}
+
+/** Orders that another batch is at work with wait for their turn; the others go ahead. */
+async function projectInTurn(works: readonly OrderWork[], place: Place, deps: BatchDependencies): Promise<void> {
   let open = works;
   let outages = 0;
   let moves = 0;
-  for (let round = 1; open.length > 0; round++) {
-    const free = open.filter(({ orderId }) => !deps.workingSet.isClaimed(orderId));
-    const busy = open.filter((work) => !free.includes(work));
-    if (free.length === 0) {
-      await deps.workingSet.released(busy.map(({ orderId }) => orderId));
+  for (let round = 1; open.length > 0;) {
+    const ready = open.filter(({ orderId }) => place.isFirst(orderId));
+    if (ready.length === 0) {
+      await place.turn();
       continue;
     }
-    const result = await claimedRound(free, deps);
+    const result = await tryRound(ready, deps);
+    const again = new Set(result.again.map(({ orderId }) => orderId));
+    place.leave(ready.map(({ orderId }) => orderId).filter((orderId) => !again.has(orderId)));
     for (const plan of result.refused) await blame(plan, deps);
-    open = [...result.again, ...busy];
+    open = [...result.again, ...open.filter((work) => !ready.includes(work))];
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
     deps.outage(outage);
     outages = outage === undefined ? 0 : outages + 1;
     if (outages > 0) await deps.pause(outages, 'outage');
     else if (result.again.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
-  }
-}
-
-async function claimedRound(works: readonly OrderWork[], deps: BatchDependencies): Promise<RoundResult> {
-  const release = deps.workingSet.claim(works.map(({ orderId }) => orderId));
-  try {
-    return await tryRound(works, deps);
-  } finally {
-    release();
+    round += 1;
   }
 }
 

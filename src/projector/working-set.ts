@@ -19,14 +19,11 @@ export interface WorkingSetLimits {
 }
 
 /**
- * Order states as this instance has folded them. An order is in one round at a time (a batch that overlaps with that of another one
- * goes ahead with its other orders), so nothing is folded onto a state whose write may yet fail, or lose to another instance's. An
+ * Order states as this instance has folded them. Batches take turns with an order (`order-lines.ts`), so nothing is folded onto a state whose write may yet fail, or lose to another instance's. An
  * entry that turns out wrong is dropped, and the order loaded again.
  */
 export class WorkingSet {
   readonly #entries: LRUCache<string, Entry>;
-  /** The orders that are in a round now, each with what resolves when it is over. */
-  readonly #claimed = new Map<string, Promise<void>>();
 
   constructor({ maxOrders, maxBytes }: WorkingSetLimits) {
     this.#entries = new LRUCache({
@@ -60,24 +57,5 @@ export class WorkingSet {
   isDurable(orderId: string, { version, epoch }: Durable): boolean {
     const durable = this.#entries.get(orderId)?.durable;
     return durable !== undefined && durable.epoch === epoch && durable.version >= version;
-  }
-
-  isClaimed(orderId: string): boolean {
-    return this.#claimed.has(orderId);
-  }
-
-  /** Keeps the orders for one round; none of them may be claimed. The result gives them free again. */
-  claim(orderIds: readonly string[]): () => void {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    for (const orderId of orderIds) this.#claimed.set(orderId, promise);
-    return () => {
-      for (const orderId of orderIds) this.#claimed.delete(orderId);
-      resolve();
-    };
-  }
-
-  /** Resolves when one of these orders may be free. */
-  async released(orderIds: readonly string[]): Promise<void> {
-    await Promise.race(orderIds.map((orderId) => this.#claimed.get(orderId) ?? Promise.resolve()));
   }
 }

@@ -3,6 +3,7 @@ import type { OrderEvent, Refusal } from '../../src/order/event.ts';
 import { DEFAULT_STORAGE_LIMITS } from '../../src/order/fold.ts';
 import type { BatchDependencies, SettledOutcome } from '../../src/projector/project-batch.ts';
 import { workOf, type Job, type Offer } from '../../src/projector/work.ts';
+import { OrderLines } from '../../src/projector/order-lines.ts';
 import { WriteSize } from '../../src/projector/write-size.ts';
 import { WorkingSet } from '../../src/projector/working-set.ts';
 import type { MemoryIndex } from './memory-index.ts';
@@ -20,6 +21,7 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
   const deps: BatchDependencies = {
     index,
     workingSet: new WorkingSet({ maxOrders: 100, maxBytes: 10_000_000 }),
+    lines: new OrderLines(),
     storageLimits: DEFAULT_STORAGE_LIMITS,
     now: () => new Date(),
     reached: () => Promise.resolve(),
