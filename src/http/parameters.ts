@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isDay } from '../order/day.ts';
 
 /** Schemas of URL parameters, which arrive as a string, or as a list of strings where one is repeated. */
 
@@ -19,6 +20,11 @@ export function wholeNumber(min: number, max: number) {
 
 export function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
   return z.enum(choices, { error: `must be one of ${choices.join(', ')}` });
+}
+
+/** A UTC day of the calendar. */
+export function day() {
+  return z.string({ error: 'may be given once only' }).refine(isDay, 'must be a day such as 2026-03-01');
 }
 
 /** May be repeated; the values are ORed. */

@@ -1,13 +1,16 @@
 import type { OrderDocument } from '../order/document.ts';
-import type { OrderEvent, ReadableStatus } from '../order/event.ts';
+import type { OrderEvent } from '../order/event.ts';
 import type { DeadLetterStore } from './dead-letter-port.ts';
+import type { OrderSearch } from './search-port.ts';
+
+export type * from './search-port.ts';
 
 /**
  * The port to the index of orders: its generations, the documents, what is parked, and search. Two adapters:
  * `elasticsearch/` and `embedded/`. Expected outcomes are values; {@link IndexUnavailableError} is thrown by reads only,
  * when the world is at fault (refused connection, timeout, 429, 5xx, open breaker).
  */
-export interface OrderIndex extends DeadLetterStore {
+export interface OrderIndex extends DeadLetterStore, OrderSearch {
   /**
    * Makes sure that the technical indices and the first generation exist; idempotent, also when several instances start at once.
    * @throws IndexConfigurationError where the alias's name is taken by an index, points at more than one generation, or newer code owns a write target
@@ -39,8 +42,6 @@ export interface OrderIndex extends DeadLetterStore {
 
   /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. @throws IndexUnavailableError */
   get(orderId: string): Promise<OrderDocument | undefined>;
-  /** @throws InvalidCursorError, IndexUnavailableError */
-  search(query: SearchQuery): Promise<SearchPage>;
 
   /** A small document of `orders-control`, in real time. @throws IndexUnavailableError */
   readControl(id: string): Promise<ControlRecord | undefined>;
@@ -109,37 +110,6 @@ export type ParkOutcome =
   | { readonly kind: 'parked' }
   /** Another event (or the same one, sent twice) holds the place. */
   | { readonly kind: 'taken'; readonly by: OrderEvent };
-
-export type SearchSort = 'relevance' | '-placedAt' | 'placedAt' | '-totalCents' | 'totalCents';
-
-/** What a caller may see at most: only orders whose `field` is exactly `value`. */
-export interface Restriction {
-  readonly field: 'customerId' | 'sellerId';
-  readonly value: string;
-}
-
-export interface SearchQuery {
-  readonly q?: string;
-  readonly status?: readonly ReadableStatus[];
-  readonly sort: SearchSort;
-  /** 1–100. */
-  readonly size: number;
-  readonly cursor?: string;
-  /** ANDed with everything else: hits, total and facets alike, whatever the cursor says. */
-  readonly restrictTo?: Restriction;
-}
-
-export interface SearchHit {
-  readonly document: OrderDocument;
-  readonly score: number | null;
-}
-
-export interface SearchPage {
-  readonly total: number;
-  readonly hits: readonly SearchHit[];
-  readonly nextCursor: string | null;
-  readonly tookMs: number;
-}
 
 export interface ControlRecord {
   readonly value: Readonly<Record<string, unknown>>;

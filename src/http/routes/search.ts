@@ -7,7 +7,7 @@ import { searchAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../order-view.ts';
-import { oneOf, repeatable, text, wholeNumber } from '../parameters.ts';
+import { day, oneOf, repeatable, text, wholeNumber } from '../parameters.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { restrictionOf } from '../visibility.ts';
@@ -15,13 +15,39 @@ import { restrictionOf } from '../visibility.ts';
 const MAX_Q_CHARACTERS = 256;
 const MAX_CURSOR_CHARACTERS = 4_096;
 
-const searchQuery = z.strictObject({
-  q: text(MAX_Q_CHARACTERS).optional(),
+/** Ids, SKUs and tags have at most as many (contract §1). */
+const value = repeatable(text(256).min(1, 'must not be empty')).optional();
+const cents = wholeNumber(0, Number.MAX_SAFE_INTEGER).optional();
+
+const filters = {
   status: repeatable(oneOf(READABLE_STATUSES)).optional(),
-  sort: oneOf(['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents']).optional(),
-  size: wholeNumber(1, 100).default(20),
-  cursor: text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional(),
-});
+  sku: value,
+  tag: value,
+  customerId: value,
+  sellerId: value,
+  currency: repeatable(z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters such as EUR')).optional(),
+  placedFrom: day().optional(),
+  placedTo: day().optional(),
+  minTotalCents: cents,
+  maxTotalCents: cents,
+};
+
+const searchQuery = z
+  .strictObject({
+    q: text(MAX_Q_CHARACTERS).optional(),
+    ...filters,
+    sort: oneOf(['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents']).optional(),
+    size: wholeNumber(1, 100).default(20),
+    cursor: text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional(),
+  })
+  .refine(({ placedFrom, placedTo }) => !(placedFrom && placedTo && placedFrom > placedTo), {
+    path: ['placedTo'],
+    error: 'must not be before placedFrom',
+  })
+  .refine(({ minTotalCents = 0, maxTotalCents = Infinity }) => minTotalCents <= maxTotalCents, {
+    path: ['maxTotalCents'],
+    error: 'must not be less than minTotalCents',
+  });
 
 export function searchRoutes({ search, freshness }: Pick<HttpDependencies, 'search' | 'freshness'>): Route[] {
   return [
@@ -51,14 +77,13 @@ export function searchRoutes({ search, freshness }: Pick<HttpDependencies, 'sear
 }
 
 /** Without a text nothing is more relevant than anything else: newest first then, whatever was asked for. */
-function toSearchQuery({ q, status, sort, size, cursor }: z.output<typeof searchQuery>, caller: Caller): SearchQuery {
+function toSearchQuery({ q, sort, cursor, ...rest }: z.output<typeof searchQuery>, caller: Caller): SearchQuery {
   const hasText = q !== undefined && q.trim() !== '';
   const restrictTo = restrictionOf(caller);
   return {
+    ...rest,
     sort: !hasText && (sort ?? 'relevance') === 'relevance' ? '-placedAt' : (sort ?? 'relevance'),
-    size,
     ...(hasText ? { q } : {}),
-    ...(status ? { status } : {}),
     ...(cursor === undefined ? {} : { cursor }),
     ...(restrictTo ? { restrictTo } : {}),
   };

@@ -1,9 +1,10 @@
 import type { estypes } from '@elastic/elasticsearch';
+import { firstInstantOf, lastInstantOf } from '../../order/day.ts';
 import type { OrderDocument } from '../../order/document.ts';
 import { READABLE_STATUSES } from '../../order/event.ts';
 import { parseTextQuery } from '../../order/search-text.ts';
 import { decodeCursor } from '../cursor.ts';
-import type { SearchQuery, SearchSort } from '../port.ts';
+import type { SearchFilters, SearchQuery, SearchSort } from '../port.ts';
 import { textClause } from './text-clauses.ts';
 
 /** The client's own type admits undefined. */
@@ -38,6 +39,15 @@ const SORTS: Readonly<Record<SearchSort, estypes.SortCombinations[]>> = {
   totalCents: [{ totalCents: { order: 'asc' } }, { orderId: { order: 'asc' } }],
 };
 
+const FILTER_FIELDS = {
+  status: 'status',
+  sku: 'skus',
+  tag: 'tags',
+  customerId: 'customerId',
+  sellerId: 'sellerId',
+  currency: 'currency',
+} as const;
+
 /** The Elasticsearch search of a query. Pure. @throws InvalidCursorError */
 export function searchRequest(query: SearchQuery): SearchRequest {
   return {
@@ -55,7 +65,7 @@ export function searchRequest(query: SearchQuery): SearchRequest {
 
 function queryClause(query: SearchQuery): Query {
   const text = query.q === undefined ? undefined : (textClause(parseTextQuery(query.q)) ?? NOTHING);
-  const filter = [VISIBLE, ...restrictionClauses(query), ...Object.values(filterClauses(query))];
+  const filter = [VISIBLE, ...restrictionClauses(query), ...filterClauses(query)];
   return { bool: { filter, ...(text && { must: [text] }) } };
 }
 
@@ -64,7 +74,23 @@ function restrictionClauses({ restrictTo }: SearchQuery): Query[] {
   return restrictTo ? [{ term: { [restrictTo.field]: restrictTo.value } }] : [];
 }
 
-/** The caller's own filters, by name: repeats of one name are alternatives. */
-function filterClauses({ status }: SearchQuery): { readonly status?: Query } {
-  return status && status.length > 0 ? { status: { terms: { status: [...status] } } } : {};
+/** The caller's own filters: repeats of one name are alternatives. */
+function filterClauses(query: SearchFilters): Query[] {
+  const { placedFrom, placedTo, minTotalCents, maxTotalCents } = query;
+  return [
+    ...Object.entries(FILTER_FIELDS).flatMap(([name, field]) =>
+      valuesClause(field, query[name as keyof typeof FILTER_FIELDS]),
+    ),
+    ...rangeClause('placedAt', placedFrom && firstInstantOf(placedFrom), placedTo && lastInstantOf(placedTo)),
+    ...rangeClause('totalCents', minTotalCents, maxTotalCents),
+  ];
+}
+
+function valuesClause(field: string, values: readonly string[] | undefined): Query[] {
+  return values && values.length > 0 ? [{ terms: { [field]: [...values] } }] : [];
+}
+
+function rangeClause(field: string, gte: string | number | undefined, lte: string | number | undefined): Query[] {
+  if (gte === undefined && lte === undefined) return [];
+  return [{ range: { [field]: { ...(gte !== undefined && { gte }), ...(lte !== undefined && { lte }) } } }];
 }

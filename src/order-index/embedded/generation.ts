@@ -3,6 +3,7 @@ import type { OrderDocument, OrderView, SearchFields } from '../../order/documen
 import { isTooBig } from '../../sqlite/database.ts';
 import type { DocumentWrite, WriteOutcome } from '../port.ts';
 import { tablesOf } from './schema.ts';
+import { prepareTerms } from './terms.ts';
 import { Vocabulary } from './vocabulary.ts';
 
 /** The documents of one generation, and the words that they are found by. */
@@ -76,6 +77,7 @@ function prepareWrite(
        search = ?, view = ?, events = ? WHERE order_id = ?`,
   );
   const indexWords = prepareWords(database, number, vocabulary);
+  const setTerms = prepareTerms(database, number);
   return ({ orderId, version, document: { search, events, ...view } }) => {
     const row = stored.get(orderId);
     if (row && Number(row['version']) >= version) return { kind: 'present' };
@@ -84,6 +86,7 @@ function prepareWrite(
     const { lastInsertRowid } = (row ? update : insert).run(version, ...columnsOf(view), ...json, orderId);
     const id = Number(row?.['id'] ?? lastInsertRowid);
     if ((row?.['search'] ?? null) !== words) indexWords(id, row !== undefined, search);
+    setTerms(id, view);
     return { kind: 'written' };
   };
 }

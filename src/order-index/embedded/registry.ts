@@ -3,6 +3,7 @@ import { inTransaction } from '../../sqlite/database.ts';
 import { IndexConfigurationError } from '../port.ts';
 import type { Registry, WriteTarget } from '../port.ts';
 import { createGenerationTables, createTechnicalTables } from './schema.ts';
+import { completeTerms } from './terms.ts';
 
 export interface GenerationRow {
   readonly name: string;
@@ -14,7 +15,11 @@ export interface GenerationRow {
 export function prepareRegistry(database: DatabaseSync, prefix: string, foldVersion: number): void {
   inTransaction(database, () => {
     createTechnicalTables(database);
-    if (database.prepare('SELECT 1 FROM registry').get() !== undefined) return;
+    if (database.prepare('SELECT 1 FROM registry').get() !== undefined) {
+      for (const { number } of database.prepare('SELECT number FROM generations').all())
+        completeTerms(database, Number(number));
+      return;
+    }
     const name = `${prefix}-000001`;
     createGenerationTables(database, 1);
     database

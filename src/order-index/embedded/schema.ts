@@ -36,6 +36,7 @@ export interface GenerationTables {
   readonly words: string;
   readonly vocabulary: string;
   readonly exact: string;
+  readonly terms: string;
 }
 
 export function tablesOf(number: number): GenerationTables {
@@ -45,6 +46,7 @@ export function tablesOf(number: number): GenerationTables {
     words: `words_${suffix}`,
     vocabulary: `vocabulary_${suffix}`,
     exact: `exact_${suffix}`,
+    terms: `terms_${suffix}`,
   };
 }
 
@@ -74,5 +76,17 @@ export function createGenerationTables(database: DatabaseSync, number: number): 
     CREATE VIRTUAL TABLE ${vocabulary} USING fts5vocab(${words}, row);
     CREATE TABLE ${exact} (folded TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (folded, id)) STRICT, WITHOUT ROWID;
     CREATE INDEX ${exact}_by_document ON ${exact} (id);
+  `);
+  createTermsTable(database, number);
+}
+
+/** Of visible orders, the values that filters and facets take and no column of the documents holds. Does nothing where it is there already. */
+export function createTermsTable(database: DatabaseSync, number: number): void {
+  const { terms } = tablesOf(number);
+  database.exec(`
+    CREATE TABLE IF NOT EXISTS ${terms} (
+      field TEXT NOT NULL, value TEXT NOT NULL, id INTEGER NOT NULL, PRIMARY KEY (field, value, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS ${terms}_by_document ON ${terms} (id, field);
   `);
 }

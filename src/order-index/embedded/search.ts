@@ -1,17 +1,14 @@
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { parseTextQuery } from '../../order/search-text.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { SortKey } from '../cursor.ts';
 import type { SearchPage, SearchQuery, SearchSort } from '../port.ts';
+import { filterConditions, restrictionConditions } from './filters.ts';
 import type { Generation } from './generation.ts';
 import { matchExpressions } from './match-expression.ts';
 import { tablesOf } from './schema.ts';
-
-/** SQL and the values of its `?`, in order. */
-interface Sql {
-  readonly text: string;
-  readonly values: readonly SQLInputValue[];
-}
+import { allOf } from './sql.ts';
+import type { Sql } from './sql.ts';
 
 /** More than all boosts of the longest query together: a whole id comes first. */
 const EXACT_ID = 1_000;
@@ -64,21 +61,15 @@ function pageSql({ sort, size }: SearchQuery, score: Sql, from: Sql, after: Sort
   };
 }
 
-function fromClause(generation: Generation, { status, restrictTo }: SearchQuery, matches: Sql | undefined): Sql {
-  const { documents } = tablesOf(generation.number);
-  const conditions: Sql[] = [{ text: 'd.visible = 1', values: [] }];
-  if (matches) conditions.push({ text: `d.id IN (${matches.text})`, values: matches.values });
-  if (status && status.length > 0) {
-    conditions.push({ text: `d.status IN (${status.map(() => '?').join(', ')})`, values: status });
-  }
-  if (restrictTo) {
-    const column = { customerId: 'customer_id', sellerId: 'seller_id' }[restrictTo.field];
-    conditions.push({ text: `d.${column} = ?`, values: [restrictTo.value] });
-  }
-  return {
-    text: `FROM ${documents} d WHERE ${conditions.map(({ text }) => text).join(' AND ')}`,
-    values: conditions.flatMap(({ values }) => values),
-  };
+function fromClause({ number }: Generation, query: SearchQuery, matches: Sql | undefined): Sql {
+  const tables = tablesOf(number);
+  const { text, values } = allOf([
+    { text: 'd.visible = 1', values: [] },
+    ...(matches ? [{ text: `d.id IN (${matches.text})`, values: matches.values }] : []),
+    ...restrictionConditions(query.restrictTo),
+    ...filterConditions(tables, query),
+  ]);
+  return { text: `FROM ${tables.documents} d WHERE ${text}`, values };
 }
 
 /** Which documents a text query finds (undefined: all), and what their score is. */

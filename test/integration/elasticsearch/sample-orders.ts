@@ -8,6 +8,7 @@ export interface SampleOrder {
   readonly orderId: string;
   readonly customer?: PlacedData['customer'];
   readonly sellerId?: string;
+  readonly currency?: string;
   /** Item names, or [SKU, name]. */
   readonly items?: readonly (string | readonly [sku: string, name: string])[];
   readonly totalCents?: number;
@@ -41,7 +42,7 @@ function placedData(order: SampleOrder): PlacedData {
   return {
     customer: order.customer ?? { id: 'C-1', name: 'Ada Lovelace' },
     sellerId: order.sellerId ?? 'S-1',
-    currency: 'EUR',
+    currency: order.currency ?? 'EUR',
     items,
     totalCents: order.totalCents ?? 1_000,
     tags: order.tags ?? [],

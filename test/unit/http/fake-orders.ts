@@ -1,8 +1,7 @@
 import type { HttpDependencies } from '../../../src/http/dependencies.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
-import type { SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
+import type { SearchFilters, SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
-import type { ReadableStatus } from '../../../src/order/event.ts';
 import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
 import { combineHealth } from '../../../src/observability/health.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
@@ -51,8 +50,20 @@ export class FakeOrders {
   }
 }
 
-function isFound(document: OrderDocument, { q, status, restrictTo }: SearchQuery): boolean {
-  if (status && !status.includes(document.status as ReadableStatus)) return false;
+/** Whether it passes the filters on status, tag, seller and currency. */
+function isWanted(document: OrderDocument, { status, tag, sellerId, currency }: SearchFilters): boolean {
+  const isAmong = (wanted: readonly string[] | undefined, ...values: readonly (string | undefined)[]) =>
+    wanted === undefined || values.some((value) => value !== undefined && wanted.includes(value));
+  return (
+    isAmong(status, document.status) &&
+    isAmong(tag, ...(document.tags ?? [])) &&
+    isAmong(sellerId, document.sellerId) &&
+    isAmong(currency, document.currency)
+  );
+}
+
+function isFound(document: OrderDocument, { q, restrictTo, ...filters }: SearchQuery): boolean {
+  if (!isWanted(document, filters)) return false;
   if (restrictTo && document[restrictTo.field] !== restrictTo.value) return false;
   const texts = [
     document.orderId,

@@ -77,6 +77,32 @@ describe('GET /search', () => {
       assert.deepEqual(query, { q: 'lantern', status: ['paid', 'placed'], size: 7, sort: '-totalCents' });
     });
 
+    it('hands every filter on, repeated or not', async () => {
+      const filters = [
+        ...[
+          'status=paid',
+          'sku=A%20B',
+          'sku=C',
+          'tag=gift',
+          'customerId=C-1',
+          'sellerId=S-1',
+          'currency=EUR',
+          'currency=JPY',
+        ],
+        ...['placedFrom=2026-02-28', 'placedTo=2026-02-28', 'minTotalCents=0', 'maxTotalCents=9007199254740991'],
+      ];
+      assert.deepEqual(await queryOf(`/search?${filters.join('&')}`), {
+        ...{ sort: '-placedAt', size: 20, status: ['paid'], sku: ['A B', 'C'], tag: ['gift'] },
+        ...{ customerId: ['C-1'], sellerId: ['S-1'], currency: ['EUR', 'JPY'] },
+        ...{
+          placedFrom: '2026-02-28',
+          placedTo: '2026-02-28',
+          minTotalCents: 0,
+          maxTotalCents: Number.MAX_SAFE_INTEGER,
+        },
+      });
+    });
+
     it('hands syntax characters on as they are', async () => {
       const q = '"a+b" AND (c:*) \\ ~2 [x TO y] %_';
       assert.equal((await queryOf(`/search?q=${encodeURIComponent(q)}`)).q, q);
@@ -119,6 +145,18 @@ describe('GET /search', () => {
       ['/search?status=paid&status=erased', 'status[1]', /one of placed, paid/],
       ['/search?sort=newest', 'sort', /one of relevance/],
       ['/search?cursor=', 'cursor', /not be empty/],
+      ['/search?sku=', 'sku[0]', /not be empty/],
+      [`/search?tag=a&tag=${'x'.repeat(257)}`, 'tag[1]', /at most 256 characters/],
+      ['/search?currency=eur', 'currency[0]', /capital letters such as EUR/],
+      ['/search?placedFrom=2026-02-29', 'placedFrom', /a day such as/],
+      ['/search?placedTo=2026-03-01T10:00:00Z', 'placedTo', /a day such as/],
+      ['/search?placedTo=2026-03-01&placedTo=2026-03-02', 'placedTo', /once only/],
+      ['/search?placedFrom=2026-03-02&placedTo=2026-03-01', 'placedTo', /not be before placedFrom/],
+      ['/search?minTotalCents=-1', 'minTotalCents', /a whole number from 0/],
+      ['/search?maxTotalCents=1.5', 'maxTotalCents', /a whole number from 0/],
+      ['/search?maxTotalCents=9007199254740992', 'maxTotalCents', /a whole number from 0/],
+      ['/search?minTotalCents=2&maxTotalCents=1', 'maxTotalCents', /not be less than minTotalCents/],
+      ['/search?seller=S-1', 'seller', /no such parameter/],
     ];
     for (const [path, name, message] of cases) {
       it(`refuses ${path.slice(0, 40)} and names ${name}`, async () => {

@@ -32,6 +32,37 @@ describe('the search that Elasticsearch is sent', () => {
     });
   });
 
+  describe('when it is filtered', () => {
+    const filtersOf = (query: Partial<SearchQuery>) => {
+      const { bool } = request(query).query as { bool: { filter: unknown[] } };
+      return bool.filter.slice(1);
+    };
+
+    it('takes any value of a name, and all names', () => {
+      assert.deepEqual(
+        filtersOf({ sku: ['A', 'B'], tag: ['t'], customerId: ['C'], sellerId: ['S'], currency: ['EUR'] }),
+        [
+          { terms: { skus: ['A', 'B'] } },
+          { terms: { tags: ['t'] } },
+          { terms: { customerId: ['C'] } },
+          { terms: { sellerId: ['S'] } },
+          { terms: { currency: ['EUR'] } },
+        ],
+      );
+    });
+
+    it('takes whole days, and ranges that are open on either side', () => {
+      assert.deepEqual(filtersOf({ placedFrom: '2026-03-01', placedTo: '2026-03-01', minTotalCents: 0 }), [
+        { range: { placedAt: { gte: '2026-03-01T00:00:00.000Z', lte: '2026-03-01T23:59:59.999Z' } } },
+        { range: { totalCents: { gte: 0 } } },
+      ]);
+      assert.deepEqual(filtersOf({ placedTo: '2026-03-01', maxTotalCents: 5 }), [
+        { range: { placedAt: { lte: '2026-03-01T23:59:59.999Z' } } },
+        { range: { totalCents: { lte: 5 } } },
+      ]);
+    });
+  });
+
   describe('when it is sorted', () => {
     it('ends with the order id, whatever the sort', () => {
       for (const sort of ['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents'] as const) {

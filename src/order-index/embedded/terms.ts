@@ -1,0 +1,45 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { OrderView } from '../../order/document.ts';
+import { createTermsTable, tablesOf } from './schema.ts';
+
+/** The fields of which an order may have many values, or that no column holds. */
+export type TermField = 'sku' | 'tag' | 'currency';
+
+type Term = readonly [field: TermField, value: string];
+
+/** Brings the terms of one document to what its view says. Most events change none of them, and then nothing is written. */
+export function prepareTerms(database: DatabaseSync, number: number): (id: number, view: OrderView) => void {
+  const { terms } = tablesOf(number);
+  const stored = database.prepare(`SELECT field, value FROM ${terms} WHERE id = ?`);
+  const add = database.prepare(`INSERT OR IGNORE INTO ${terms} (field, value, id) VALUES (?, ?, ?)`);
+  const drop = database.prepare(`DELETE FROM ${terms} WHERE field = ? AND value = ? AND id = ?`);
+  return (id, view) => {
+    const wanted = new Map(termsOf(view).map((term) => [JSON.stringify(term), term]));
+    for (const { field, value } of stored.all(id)) {
+      const isKept = wanted.delete(JSON.stringify([field, value]));
+      if (!isKept) drop.run(String(field), String(value), id);
+    }
+    for (const [field, value] of wanted.values()) add.run(field, value, id);
+  };
+}
+
+/** Makes the terms of a generation that was begun by code which had none. Within a transaction. */
+export function completeTerms(database: DatabaseSync, number: number): void {
+  const { terms, documents } = tablesOf(number);
+  const isThere = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(terms);
+  if (isThere !== undefined) return;
+  createTermsTable(database, number);
+  const setTerms = prepareTerms(database, number);
+  for (const { id, view } of database.prepare(`SELECT id, view FROM ${documents} WHERE visible = 1`).iterate()) {
+    setTerms(Number(id), JSON.parse(String(view)) as OrderView);
+  }
+}
+
+/** A hidden order has none of these fields. */
+function termsOf({ skus = [], tags = [], currency }: OrderView): Term[] {
+  return [
+    ...skus.map((sku): Term => ['sku', sku]),
+    ...tags.map((tag): Term => ['tag', tag]),
+    ...(currency === undefined ? [] : [['currency', currency] as const]),
+  ];
+}
