@@ -1,19 +1,19 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
-import { BrokerUnavailableError, type PartHealth } from './broker/port.ts';
+import { BrokerUnavailableError } from './broker/port.ts';
 import type { Config } from './config.ts';
 import { createFreshnessReader } from './freshness-reader.ts';
 import { createHttpApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
-import { combineHealth } from './observability/health.ts';
+import { serviceHealth } from './service-health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
-import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
-import { GapMonitor, withGaps } from './projector/gap-monitor.ts';
+import { IndexUnavailableError } from './order-index/port.ts';
+import { GapMonitor } from './projector/gap-monitor.ts';
 import { pageOfGaps } from './projector/gaps.ts';
 import { startDeadLetterDrainer, type DeadLetterDrainer } from './projector/dead-letter-drainer.ts';
 import { createDeadLetterOperations } from './projector/dead-letter-operations.ts';
@@ -193,7 +193,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     freshness,
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),
-    health: () => health(service, freshness),
+    health: () => serviceHealth(service, freshness),
     metricsText: async () => {
       await refreshGauges(service, freshness);
       return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
@@ -203,34 +203,6 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     authenticate: createAuthenticator(config.auth),
     log: deps.log,
   };
-}
-
-async function health(
-  { config, waitingFor, projector, gaps, backends }: Service,
-  freshness: HttpDependencies['freshness'],
-) {
-  const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
-  // Where it cannot be read, the index says so itself.
-  const asOf = await freshness().then(
-    (fresh) => Date.parse(fresh.asOf),
-    () => undefined,
-  );
-  return combineHealth({
-    broker: backends.broker.health(),
-    index: await indexHealth(backends.index),
-    ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
-  });
-}
-
-/** With the number of dead letters, which answers leave out (contract §3); where it cannot be read, the index says why. */
-async function indexHealth(index: OrderIndex): Promise<PartHealth> {
-  const part = await index.health();
-  if (part.state === 'down') return part;
-  const deadLetters = await index.countDeadLetters().catch((error: unknown) => {
-    if (!(error instanceof IndexUnavailableError)) throw error;
-    return undefined;
-  });
-  return { ...part, details: { ...part.details, ...(deadLetters !== undefined && { deadLetters }) } };
 }
 
 /** Gauges of what others hold are read when they are asked for; what cannot be read then is left out rather than made up. */

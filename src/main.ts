@@ -1,17 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createApp, type App } from './app.ts';
+import type { CertificateAuthorities } from './backends.ts';
 import { readConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './observability/logging.ts';
 import type { ProtocolStep } from './projector/round.ts';
 
 /** What is in hand may take this long to finish after the first signal. */
 const STOP_LIMIT_MS = 10_000;
+/** And closing the rest this long after it: a service that does not answer must not hold the process. */
+const CLOSE_GRACE_MS = 1_000;
+/** Of sysexits.h. */
+const EX_CONFIG = 78;
 
 const CONFIGURATION_ERRORS: ReadonlySet<unknown> = new Set([
   'INDEX_CONFIGURATION',
   'BROKER_TOPOLOGY',
+  'DATABASE_IN_USE',
   'EADDRINUSE',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
   'EACCES',
 ]);
 
@@ -19,16 +27,22 @@ async function main(): Promise<void> {
   const result = readConfig(process.env);
   if (!result.ok) {
     for (const problem of result.problems) process.stderr.write(`${problem}\n`);
-    process.exitCode = 78; // EX_CONFIG of sysexits.h
+    process.exitCode = EX_CONFIG;
     return;
   }
   const { config } = result;
   const log = createLogger(config.logLevel);
   if (config.auth.kind === 'off' && config.auth.reason === 'AUTH=off')
     log.warn('AUTH=off: everyone may read and do everything');
+  const certificateAuthorities = readCertificateAuthorities(config);
+  if (typeof certificateAuthorities === 'string') {
+    process.stderr.write(`${certificateAuthorities}\n`);
+    process.exitCode = EX_CONFIG;
+    return;
+  }
   const app = createApp(config, {
     log,
-    certificateAuthorities: readCertificateAuthorities(config),
+    certificateAuthorities,
     reached: faultPoint(process.env['ORDER_SEARCH_FAULT_POINT']),
   });
   stopOnSignals(app, log);
@@ -46,7 +60,7 @@ async function run(app: App, log: Logger, config: Config): Promise<void> {
     if ((error as Error).name === 'AbortError') return;
     if (!CONFIGURATION_ERRORS.has((error as { code?: unknown }).code)) throw error;
     process.stderr.write(`${(error as Error).message}\n`);
-    process.exit(78);
+    process.exit(EX_CONFIG);
   }
   if (config.backend.kind === 'embedded') {
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
@@ -56,10 +70,19 @@ async function run(app: App, log: Logger, config: Config): Promise<void> {
   }
 }
 
-function readCertificateAuthorities({ backend }: Config) {
+/** The texts of the files, or what is wrong with one of them. */
+function readCertificateAuthorities({ backend }: Config): CertificateAuthorities | string {
   if (backend.kind === 'embedded') return { amqp: undefined, elasticsearch: undefined };
-  const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file, 'utf8'));
-  return { amqp: read(backend.amqp.caFile), elasticsearch: read(backend.elasticsearch.caFile) };
+  const files = { AMQP_CA: backend.amqp.caFile, ELASTICSEARCH_CA: backend.elasticsearch.caFile };
+  const texts: (string | undefined)[] = [];
+  for (const [variable, file] of Object.entries(files)) {
+    try {
+      texts.push(file === undefined ? undefined : readFileSync(file, 'utf8'));
+    } catch (error) {
+      return `${variable}="${file ?? ''}": cannot be read (${(error as Error).message}); name a PEM file`;
+    }
+  }
+  return { amqp: texts[0], elasticsearch: texts[1] };
 }
 
 /** The first signal stops in good order, the second one at once. */
@@ -69,6 +92,10 @@ function stopOnSignals(app: App, log: Logger): void {
     if (stopping) process.exit(130);
     stopping = true;
     log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.warn('something does not answer: what is unsettled will be delivered again');
+      process.exit(0);
+    }, STOP_LIMIT_MS + CLOSE_GRACE_MS).unref();
     app.close(STOP_LIMIT_MS).then(
       () => process.exit(0),
       (error: unknown) => {

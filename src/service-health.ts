@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Backends } from './backends.ts';
+import type { PartHealth } from './broker/port.ts';
+import type { Config } from './config.ts';
+import type { Freshness } from './http/dependencies.ts';
+import { combineHealth, type HealthReport } from './observability/health.ts';
+import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
+import { withGaps, type GapMonitor } from './projector/gap-monitor.ts';
+import type { Projector } from './projector/projector.ts';
+
+/** What of the service its health is made of. */
+export interface HealthSources {
+  readonly config: Config;
+  readonly backends: Backends;
+  readonly waitingFor: string | undefined;
+  readonly projector?: Projector;
+  readonly gaps?: GapMonitor;
+}
+
+/** Shorter than any probe waits: a probe that times out tells nobody why. */
+const ANSWER_WITHIN_MS = 2_000;
+
+/** Each part with its state and why. Answers in time, also when a part does not. */
+export async function serviceHealth(
+  sources: HealthSources,
+  freshness: () => Promise<Freshness>,
+): Promise<HealthReport> {
+  const { config, backends, waitingFor, projector, gaps } = sources;
+  const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
+  const [asOf, index] = await Promise.all([
+    inTime(knownFreshness(freshness), undefined),
+    inTime(indexHealth(backends.index), {
+      state: 'down',
+      reason: `the index has not answered within ${ANSWER_WITHIN_MS} ms`,
+    }),
+  ]);
+  return combineHealth({
+    broker: backends.broker.health(),
+    index,
+    ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
+  });
+}
+
+/** Epoch milliseconds; undefined where it cannot be read: the index says why. */
+async function knownFreshness(freshness: () => Promise<Freshness>): Promise<number | undefined> {
+  try {
+    return Date.parse((await freshness()).asOf);
+  } catch (error) {
+    if (error instanceof IndexUnavailableError) return undefined;
+    throw error;
+  }
+}
+
+/** With the number of dead letters, which answers leave out (contract §3); where it cannot be read, the index says why. */
+async function indexHealth(index: OrderIndex): Promise<PartHealth> {
+  const part = await index.health();
+  if (part.state === 'down') return part;
+  const deadLetters = await index.countDeadLetters().catch((error: unknown) => {
+    if (!(error instanceof IndexUnavailableError)) throw error;
+    return undefined;
+  });
+  return { ...part, details: { ...part.details, ...(deadLetters !== undefined && { deadLetters }) } };
+}
+
+async function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  const enough = new AbortController();
+  const late = delay(ANSWER_WITHIN_MS, otherwise, { signal: enough.signal, ref: false });
+  late.catch(() => undefined); // Aborted: the answer was in time.
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    enough.abort();
+  }
+}
