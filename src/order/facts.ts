@@ -81,20 +81,32 @@ function factsOfPlaced(placed: PlacedData, placedAt: string): OrderFacts {
   };
 }
 
-function capture(facts: OrderFacts, payment: Payment): OrderFacts {
+function capture(facts: OrderFacts, payment: Payment): OrderFacts | Refusal {
+  const paidCents = facts.paidCents + payment.amountCents;
+  if (!Number.isSafeInteger(paidCents)) return beyondMoney('captures');
   return {
     ...facts,
     status: 'paid',
-    paidCents: facts.paidCents + payment.amountCents,
+    paidCents,
     payments: [...facts.payments, payment],
     paidAt: facts.paidAt ?? payment.at,
   };
 }
 
+/** Beyond 2^53 - 1 a sum would lose cents in silence. */
+function beyondMoney(what: string): Refusal {
+  return {
+    reason: 'invalid',
+    path: 'data.amountCents',
+    message: `makes the order's ${what} more than 2^53 - 1 minor units`,
+  };
+}
+
 /** Counts once per refund id. It may exceed what was paid. */
-function refund(facts: OrderFacts, made: Refund): OrderFacts {
+function refund(facts: OrderFacts, made: Refund): OrderFacts | Refusal {
   if (facts.refunds.some(({ refundId }) => refundId === made.refundId)) return facts;
   const refundedCents = facts.refundedCents + made.amountCents;
+  if (!Number.isSafeInteger(refundedCents)) return beyondMoney('refunds');
   const status = refundedCents >= facts.paidCents ? 'refunded' : facts.status;
   return { ...facts, status, refundedCents, refunds: [...facts.refunds, made] };
 }

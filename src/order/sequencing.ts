@@ -70,18 +70,27 @@ function fillsHoles(event: OrderEvent): boolean {
 /** The live document arbitrates: what is stored at that sequence stands. Where it is no longer stored, a copy is presumed. */
 function placementBelow(state: OrderState, event: OrderEvent): Placement {
   const stored = state.events.find(({ sequence }) => sequence === event.sequence);
-  if (stored === undefined || sameIdentity(stored, event)) return { kind: 'duplicate' };
-  const missing = stored.type === 'order.skipped.v1';
-  return {
-    kind: 'refused',
-    refusal: {
-      reason: missing ? 'declared_missing' : 'sequence_conflict',
-      path: 'sequence',
-      message: missing
-        ? `sequence ${event.sequence} was declared missing by event ${stored.id} of ${stored.source}`
-        : `sequence ${event.sequence} is taken by event ${stored.id} of ${stored.source}`,
-    },
-  };
+  if (stored !== undefined && !sameIdentity(stored, event))
+    return { kind: 'refused', refusal: conflict(stored, event) };
+  if (event.type === 'order.erased.v1' && state.erasedAt === undefined)
+    return { kind: 'refused', refusal: covered(state, event) };
+  return { kind: 'duplicate' };
+}
+
+function conflict(stored: OrderEvent, { sequence }: OrderEvent): Refusal {
+  const by = `by event ${stored.id} of ${stored.source}`;
+  return stored.type === 'order.skipped.v1'
+    ? { reason: 'declared_missing', path: 'sequence', message: `sequence ${sequence} was declared missing ${by}` }
+    : { reason: 'sequence_conflict', path: 'sequence', message: `sequence ${sequence} is taken ${by}` };
+}
+
+/**
+ * A snapshot that was sent after an erasure has come before it. The order shows data that should be gone, and its version cannot get
+ * another content: somebody must be told, for an erasure must never pass for a duplicate.
+ */
+function covered({ version }: OrderState, { sequence }: OrderEvent): Refusal {
+  const message = `a snapshot has covered the erasure at sequence ${sequence}: send an erasure with a sequence above ${version}`;
+  return { reason: 'sequence_conflict', path: 'sequence', message };
 }
 
 function isUsedElsewhere(state: OrderState, event: OrderEvent): Refusal | undefined {
