@@ -29,6 +29,7 @@ describe('a drain of 20,000 shuffled and duplicated events', function () {
       for (let kill = 1; kill <= KILLS; kill++) {
         const left = all.length * (1 - kill / (KILLS + 2));
         await eventually(async () => assert.ok((await backend.queues()).live < left), 60_000);
+        assert.ok((await backend.queues()).live > 0, `nothing is left for kill ${kill} to interrupt`);
         await service.kill();
         service = await startService({ ...backend.environment, ...SMALL_BATCHES });
       }
