@@ -62,6 +62,37 @@ describe('sequencing', () => {
     });
   });
 
+  describe('when an erasure comes after a snapshot that was sent later', () => {
+    const snapshot = at(4, 'order.snapshot.v1', { source: '/archive' });
+
+    it('is refused, for it must never pass for a duplicate', () => {
+      const { state } = offerTo(stateAt(2), snapshot);
+      const { kinds, placements } = offerTo(state, at(3, 'order.erased.v1'));
+      assert.deepEqual(kinds, ['sequence_conflict']);
+      const [placement] = placements;
+      assert.match(
+        placement?.kind === 'refused' ? placement.refusal.message : '',
+        /send an erasure with a sequence above 4/,
+      );
+    });
+
+    it('is a duplicate where the order is erased', () => {
+      const { state } = offerTo(stateAt(2), at(3, 'order.erased.v1'));
+      assert.deepEqual(offerTo(state, at(3, 'order.erased.v1'), at(2)).kinds, ['duplicate', 'duplicate']);
+    });
+  });
+
+  describe('when a sum of money would lose its cents', () => {
+    it('refuses the capture or the refund that makes it', () => {
+      const huge = { amountCents: Number.MAX_SAFE_INTEGER };
+      const { state } = offerTo(newOrder('o-1'), placed, cloudEvent(2, 'order.payment_captured.v1', huge));
+      assert.deepEqual(offerTo(state, at(3)).kinds, ['invalid']);
+      const { state: refunded } = offerTo(state, cloudEvent(3, 'order.refunded.v1', { refundId: 'r-1', ...huge }));
+      const more = cloudEvent(4, 'order.refunded.v1', { refundId: 'r-2', amountCents: 1 });
+      assert.deepEqual(offerTo(refunded, more).kinds, ['invalid']);
+    });
+  });
+
   describe('when there is a hole', () => {
     it('leaves what is behind it early', () => {
       const { version, kinds } = offerTo(stateAt(1), at(3), at(4), at(6));
