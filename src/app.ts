@@ -213,7 +213,9 @@ async function refreshGauges(service: Service, freshness: HttpDependencies['fres
     backends.broker.queueDepth(),
     backends.index.countDeadLetters(),
   ]);
-  if (fresh.status === 'fulfilled') metrics.lagSeconds.set({ projection: 'orders' }, fresh.value.lagSeconds);
+  // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
+  const known = fresh.status === 'fulfilled' && Date.parse(fresh.value.asOf) > 0;
+  if (known) metrics.lagSeconds.set({ projection: 'orders' }, fresh.value.lagSeconds);
   else metrics.lagSeconds.remove({ projection: 'orders' });
   if (waiting.status === 'fulfilled') metrics.lagMessages.set(waiting.value + (projector?.inHand() ?? 0));
   else metrics.lagMessages.remove();
