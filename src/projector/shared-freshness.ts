@@ -1,7 +1,7 @@
 import type { OrderIndex } from '../order-index/port.ts';
 
 /** The document of `orders-control` in which the projectors tell one another, and the instances that only serve, how far they are. */
-export const FRESHNESS_RECORD = 'freshness';
+const FRESHNESS_RECORD = 'freshness';
 
 /** What one projector says of itself; epoch milliseconds. */
 export interface InstanceProgress {
@@ -34,7 +34,7 @@ const EXPIRY_MS = 130_000;
 /** Clocks of two machines, and messages on their way. */
 const SKEW_MS = 1_000;
 
-export function parseFreshness(value: Readonly<Record<string, unknown>> | undefined): FreshnessRecord {
+function parseFreshness(value: Readonly<Record<string, unknown>> | undefined): FreshnessRecord {
   const { asOf, instances } = (value ?? {}) as { asOf?: string; instances?: FreshnessRecord['instances'] };
   return { asOf: asOf === undefined ? 0 : Date.parse(asOf), instances: instances ?? {} };
 }
