@@ -44,6 +44,11 @@ const freshness = {
 
 export const orderAnswer = z.strictObject({ order: orderSchema, ...freshness });
 
+const facet = z
+  .array(z.strictObject({ value: z.string(), count: z.int().positive() }))
+  .max(20)
+  .meta({ description: 'The most frequent values, of what all other filters let through.' });
+
 export const searchAnswer = z.strictObject({
   total: z.int().nonnegative(),
   hits: z.array(
@@ -55,6 +60,7 @@ export const searchAnswer = z.strictObject({
         .meta({ description: 'By field, the values that match: HTML-escaped, the matching words within <mark>.' }),
     }),
   ),
+  facets: z.strictObject({ status: facet, tag: facet, seller: facet, currency: facet }),
   nextCursor: z.string().nullable(),
   tookMs: z.number().nonnegative(),
   ...freshness,

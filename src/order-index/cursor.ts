@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { InvalidCursorError } from './port.ts';
-import type { SearchSort } from './port.ts';
+import type { SearchQuery, SearchSort } from './port.ts';
 
 /**
  * Where a page of a search ended: the last hit's sort key, the order id last. By `relevance` that is
@@ -17,22 +17,29 @@ const NUMBERS: Readonly<Record<SearchSort, number>> = {
 };
 const CHECKSUM_CHARACTERS = 12;
 
-/** An opaque cursor: base64url of JSON, with a checksum that binds it to the sort. It grants nothing: filters are applied anew. */
-export function encodeCursor(sort: SearchSort, key: SortKey): string {
-  return Buffer.from(JSON.stringify([checksum(sort, key), ...key])).toString('base64url');
+/**
+ * An opaque cursor: base64url of JSON, with a checksum that binds it to the search: another text, filter or sort is another search, and
+ * its cursor does not go on with this one. It grants nothing: filters and the caller's restriction are applied anew.
+ */
+export function encodeCursor(query: SearchQuery, key: SortKey): string {
+  return Buffer.from(JSON.stringify([checksum(query, key), ...key])).toString('base64url');
 }
 
-/** @throws InvalidCursorError when it was not made by {@link encodeCursor} for this sort */
-export function decodeCursor(sort: SearchSort, cursor: string): SortKey {
+/** @throws InvalidCursorError when it was not made by {@link encodeCursor} for this search */
+export function decodeCursor(query: SearchQuery, cursor: string): SortKey {
   const [given, ...key] = parse(cursor);
-  if (!isSortKey(sort, key) || given !== checksum(sort, key)) {
-    throw new InvalidCursorError('the cursor was changed, or comes from a search with another sort order');
+  if (!isSortKey(query.sort, key) || given !== checksum(query, key)) {
+    throw new InvalidCursorError('the cursor was changed, or comes from another search');
   }
   return key;
 }
 
 function parse(cursor: string): unknown[] {
   let value: unknown;
+  // Buffer passes over what is no base64url.
+  if (Buffer.from(cursor, 'base64url').toString('base64url') !== cursor) {
+    throw new InvalidCursorError('the cursor is not one that a search returned');
+  }
   try {
     value = JSON.parse(Buffer.from(cursor, 'base64url').toString());
   } catch (error) {
@@ -47,9 +54,14 @@ function isSortKey(sort: SearchSort, key: readonly unknown[]): key is SortKey {
   return numbers.length === NUMBERS[sort] && isNumeric && typeof key.at(-1) === 'string';
 }
 
-function checksum(sort: SearchSort, key: SortKey): string {
+function checksum(
+  { size: _size, cursor: _cursor, restrictTo: _restrictTo, ...search }: SearchQuery,
+  key: SortKey,
+): string {
+  const given = Object.entries(search).filter(([, value]) => value !== undefined && String(value) !== '');
+  const named = given.sort(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
-    .update(JSON.stringify(['search-cursor-1', sort, ...key]))
+    .update(JSON.stringify(['search-cursor-2', named, key]))
     .digest('base64url')
     .slice(0, CHECKSUM_CHARACTERS);
 }

@@ -3,6 +3,7 @@ import type { OrderEvent } from '../order/event.ts';
 import type { DeadLetterStore } from './dead-letter-port.ts';
 import type { OrderSearch } from './search-port.ts';
 
+export { FACETS, MAX_FACET_VALUES } from './search-port.ts';
 export type * from './search-port.ts';
 
 /**

@@ -41,6 +41,21 @@ export interface SearchQuery extends SearchFilters {
   readonly restrictTo?: Restriction;
 }
 
+/** Each facet counts the values of one filter. */
+export const FACETS = { status: 'status', tag: 'tag', seller: 'sellerId', currency: 'currency' } as const;
+export type FacetName = keyof typeof FACETS;
+
+/** How many of a facet's values are told, the most frequent ones. */
+export const MAX_FACET_VALUES = 20;
+
+export interface FacetValue {
+  readonly value: string;
+  readonly count: number;
+}
+
+/** The most frequent values of each, then in the order of their UTF-8; of what all filters but the facet's own let through. */
+export type Facets = Readonly<Record<FacetName, readonly FacetValue[]>>;
+
 export interface SearchHit {
   readonly document: OrderDocument;
   readonly score: number | null;
@@ -49,6 +64,7 @@ export interface SearchHit {
 export interface SearchPage {
   readonly total: number;
   readonly hits: readonly SearchHit[];
+  readonly facets: Facets;
   readonly nextCursor: string | null;
   readonly tookMs: number;
 }

@@ -68,9 +68,8 @@ export function searchRoutes({ search, freshness }: Pick<HttpDependencies, 'sear
           const order = toOrderView(document);
           return { order, score, highlights: highlight(order) };
         });
-        return {
-          body: { total: page.total, hits, nextCursor: page.nextCursor, tookMs: page.tookMs, asOf, lagSeconds },
-        };
+        const { total, facets, nextCursor, tookMs } = page;
+        return { body: { total, hits, facets, nextCursor, tookMs, asOf, lagSeconds } };
       },
     }),
   ];

@@ -4,7 +4,8 @@ import type { OrderDocument } from '../../order/document.ts';
 import { READABLE_STATUSES } from '../../order/event.ts';
 import { parseTextQuery } from '../../order/search-text.ts';
 import { decodeCursor } from '../cursor.ts';
-import type { SearchFilters, SearchQuery, SearchSort } from '../port.ts';
+import { FACETS, MAX_FACET_VALUES } from '../port.ts';
+import type { FacetName, Facets, FacetValue, SearchFilters, SearchQuery, SearchSort } from '../port.ts';
 import { textClause } from './text-clauses.ts';
 
 /** The client's own type admits undefined. */
@@ -13,6 +14,8 @@ type Query = NonNullable<estypes.QueryDslQueryContainer>;
 /** An Elasticsearch search, without its index. */
 export interface SearchRequest {
   readonly query: Query;
+  readonly post_filter?: Query;
+  readonly aggs: Record<string, estypes.AggregationsAggregationContainer>;
   readonly sort: estypes.SortCombinations[];
   readonly search_after?: (string | number)[];
   readonly size: number;
@@ -20,6 +23,15 @@ export interface SearchRequest {
   readonly allow_partial_search_results: boolean;
   readonly _source: estypes.SearchSourceConfig;
 }
+
+/** What an answer's aggregations look like, as far as it is read. */
+export type SearchAggregations = Readonly<
+  Record<FacetName, { readonly values: { readonly buckets: readonly { key: string; doc_count: number }[] } }>
+>;
+
+const FACET_NAMES = Object.keys(FACETS) as FacetName[];
+/** Of so many distinct values the counts are exact over several shards; over one shard they always are. */
+const MAX_SHARD_VALUES = 10_000;
 
 const READABLE: readonly string[] = READABLE_STATUSES;
 
@@ -39,6 +51,7 @@ const SORTS: Readonly<Record<SearchSort, estypes.SortCombinations[]>> = {
   totalCents: [{ totalCents: { order: 'asc' } }, { orderId: { order: 'asc' } }],
 };
 
+/** A filter's name to the field that holds its values. */
 const FILTER_FIELDS = {
   status: 'status',
   sku: 'skus',
@@ -47,13 +60,17 @@ const FILTER_FIELDS = {
   sellerId: 'sellerId',
   currency: 'currency',
 } as const;
+type FilterName = keyof typeof FILTER_FIELDS;
 
 /** The Elasticsearch search of a query. Pure. @throws InvalidCursorError */
 export function searchRequest(query: SearchQuery): SearchRequest {
+  const chosen = facetFilters(query);
   return {
-    query: queryClause(query),
+    query: queryClause(query, plainFilters(query)),
+    ...(chosen.length > 0 && { post_filter: { bool: { filter: chosen.map(({ clause }) => clause) } } }),
+    aggs: Object.fromEntries(FACET_NAMES.map((facet) => [facet, facetAggregation(facet, chosen)])),
     sort: [...SORTS[query.sort]],
-    ...(query.cursor !== undefined && { search_after: [...decodeCursor(query.sort, query.cursor)] }),
+    ...(query.cursor !== undefined && { search_after: [...decodeCursor(query, query.cursor)] }),
     // One more than a page, to see whether there is a next one.
     size: query.size + 1,
     track_total_hits: true,
@@ -63,9 +80,22 @@ export function searchRequest(query: SearchQuery): SearchRequest {
   };
 }
 
-function queryClause(query: SearchQuery): Query {
+/** The facets of an answer to {@link searchRequest}. */
+export function facetsOf(aggregations: SearchAggregations | undefined): Facets {
+  const valuesOf = (facet: FacetName): FacetValue[] =>
+    (aggregations?.[facet].values.buckets ?? []).map(({ key, doc_count }) => ({ value: key, count: doc_count }));
+  return {
+    status: valuesOf('status'),
+    tag: valuesOf('tag'),
+    seller: valuesOf('seller'),
+    currency: valuesOf('currency'),
+  };
+}
+
+/** Without the filters of facets: these come behind the counting, as a post filter. */
+function queryClause(query: SearchQuery, filters: readonly Query[]): Query {
   const text = query.q === undefined ? undefined : (textClause(parseTextQuery(query.q)) ?? NOTHING);
-  const filter = [VISIBLE, ...restrictionClauses(query), ...filterClauses(query)];
+  const filter = [VISIBLE, ...restrictionClauses(query), ...filters];
   return { bool: { filter, ...(text && { must: [text] }) } };
 }
 
@@ -74,20 +104,42 @@ function restrictionClauses({ restrictTo }: SearchQuery): Query[] {
   return restrictTo ? [{ term: { [restrictTo.field]: restrictTo.value } }] : [];
 }
 
-/** The caller's own filters: repeats of one name are alternatives. */
-function filterClauses(query: SearchFilters): Query[] {
+interface FacetFilter {
+  readonly facet: FacetName;
+  readonly clause: Query;
+}
+
+function facetFilters(query: SearchFilters): FacetFilter[] {
+  return FACET_NAMES.flatMap((facet) => valuesClause(FACETS[facet], query).map((clause) => ({ facet, clause })));
+}
+
+/** Counted of what the filters of the other facets let through. */
+function facetAggregation(facet: FacetName, chosen: readonly FacetFilter[]): estypes.AggregationsAggregationContainer {
+  const others = chosen.filter((other) => other.facet !== facet).map(({ clause }) => clause);
+  const terms = {
+    field: FILTER_FIELDS[FACETS[facet]],
+    size: MAX_FACET_VALUES,
+    shard_size: MAX_SHARD_VALUES,
+    order: [{ _count: 'desc' as const }, { _key: 'asc' as const }],
+  };
+  return { filter: { bool: { filter: others } }, aggs: { values: { terms } } };
+}
+
+/** The caller's filters that are of no facet. */
+function plainFilters(query: SearchFilters): Query[] {
   const { placedFrom, placedTo, minTotalCents, maxTotalCents } = query;
   return [
-    ...Object.entries(FILTER_FIELDS).flatMap(([name, field]) =>
-      valuesClause(field, query[name as keyof typeof FILTER_FIELDS]),
-    ),
+    ...valuesClause('sku', query),
+    ...valuesClause('customerId', query),
     ...rangeClause('placedAt', placedFrom && firstInstantOf(placedFrom), placedTo && lastInstantOf(placedTo)),
     ...rangeClause('totalCents', minTotalCents, maxTotalCents),
   ];
 }
 
-function valuesClause(field: string, values: readonly string[] | undefined): Query[] {
-  return values && values.length > 0 ? [{ terms: { [field]: [...values] } }] : [];
+/** Repeats of one name are alternatives. */
+function valuesClause(name: FilterName, query: SearchFilters): Query[] {
+  const values = query[name] ?? [];
+  return values.length > 0 ? [{ terms: { [FILTER_FIELDS[name]]: [...values] } }] : [];
 }
 
 function rangeClause(field: string, gte: string | number | undefined, lte: string | number | undefined): Query[] {

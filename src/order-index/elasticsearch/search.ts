@@ -7,7 +7,8 @@ import type { SearchPage, SearchQuery } from '../port.ts';
 import type { Breaker } from './breaker.ts';
 import { READ, serverTimeout } from './client.ts';
 import { unavailable } from './errors.ts';
-import { searchRequest } from './search-query.ts';
+import { facetsOf, searchRequest } from './search-query.ts';
+import type { SearchAggregations } from './search-query.ts';
 
 export interface Searching {
   readonly client: Client;
@@ -19,7 +20,7 @@ export interface Searching {
 /** @throws InvalidCursorError, IndexUnavailableError */
 export async function searchOrders(searching: Searching, query: SearchQuery): Promise<SearchPage> {
   const request = searchRequest(query);
-  const { hits, took } = await searching.searches.run(() => send(searching, request));
+  const { hits, took, aggregations } = await searching.searches.run(() => send(searching, request));
   const shown = hits.hits.slice(0, query.size);
   const after = hits.hits.length > shown.length ? shown.at(-1)?.sort : undefined;
   return {
@@ -27,13 +28,14 @@ export async function searchOrders(searching: Searching, query: SearchQuery): Pr
     hits: shown.flatMap(({ _source, _score }) =>
       _source ? [{ document: withoutEvents(_source), score: _score ?? null }] : [],
     ),
-    nextCursor: after ? encodeCursor(query.sort, after as unknown as SortKey) : null,
+    facets: facetsOf(aggregations),
+    nextCursor: after ? encodeCursor(query, after as unknown as SortKey) : null,
     tookMs: took,
   };
 }
 
 async function send({ client, alias, requestTimeoutMs }: Searching, request: ReturnType<typeof searchRequest>) {
-  let answer: estypes.SearchResponse<Omit<OrderDocument, 'events'>>;
+  let answer: estypes.SearchResponse<Omit<OrderDocument, 'events'>, SearchAggregations>;
   try {
     answer = await client.search({ index: alias, timeout: serverTimeout(requestTimeoutMs), ...request }, READ);
   } catch (thrown) {

@@ -1,20 +1,26 @@
 import { firstInstantOf, lastInstantOf } from '../../order/day.ts';
-import type { Restriction, SearchFilters } from '../port.ts';
+import type { FacetName, Restriction, SearchFilters } from '../port.ts';
 import type { GenerationTables } from './schema.ts';
-import { isAmong } from './sql.ts';
+import { allOf, isAmong } from './sql.ts';
 import type { Sql } from './sql.ts';
 import type { TermField } from './terms.ts';
 
-/** The caller's own filters as conditions on a document `d`; see {@link SearchFilters}. */
-export function filterConditions(tables: GenerationTables, filters: SearchFilters): Sql[] {
-  const { status, sku, tag, customerId, sellerId, currency } = filters;
+/** The filters that facets belong to, as conditions on a document `d`: one each, true where it narrows nothing. */
+export function facetConditions(tables: GenerationTables, filters: SearchFilters): Readonly<Record<FacetName, Sql>> {
+  const { status, tag, sellerId, currency } = filters;
+  return {
+    status: allOf(columnCondition('d.status', status)),
+    tag: allOf(termCondition(tables, 'tag', tag)),
+    seller: allOf(columnCondition('d.seller_id', sellerId)),
+    currency: allOf(termCondition(tables, 'currency', currency)),
+  };
+}
+
+/** The caller's other filters. */
+export function plainConditions(tables: GenerationTables, filters: SearchFilters): Sql[] {
   return [
-    ...columnCondition('d.status', status),
-    ...columnCondition('d.customer_id', customerId),
-    ...columnCondition('d.seller_id', sellerId),
-    ...termCondition(tables, 'sku', sku),
-    ...termCondition(tables, 'tag', tag),
-    ...termCondition(tables, 'currency', currency),
+    ...columnCondition('d.customer_id', filters.customerId),
+    ...termCondition(tables, 'sku', filters.sku),
     ...rangeConditions(filters),
   ];
 }

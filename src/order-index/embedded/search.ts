@@ -3,10 +3,12 @@ import { parseTextQuery } from '../../order/search-text.ts';
 import { decodeCursor, encodeCursor } from '../cursor.ts';
 import type { SortKey } from '../cursor.ts';
 import type { SearchPage, SearchQuery, SearchSort } from '../port.ts';
-import { filterConditions, restrictionConditions } from './filters.ts';
+import { countFacets } from './facets.ts';
+import { facetConditions, plainConditions, restrictionConditions } from './filters.ts';
 import type { Generation } from './generation.ts';
 import { matchExpressions } from './match-expression.ts';
 import { tablesOf } from './schema.ts';
+import type { GenerationTables } from './schema.ts';
 import { allOf } from './sql.ts';
 import type { Sql } from './sql.ts';
 
@@ -31,21 +33,22 @@ const ORDERS: Readonly<Record<SearchSort, readonly (readonly [column: string, di
  */
 export function searchPage(database: DatabaseSync, generation: Generation, query: SearchQuery): SearchPage {
   const startedMs = performance.now();
-  const after = query.cursor === undefined ? undefined : decodeCursor(query.sort, query.cursor);
+  const after = query.cursor === undefined ? undefined : decodeCursor(query, query.cursor);
   const text = understood(query, generation);
-  const from = fromClause(generation, query, text.matches);
-  const count = database.prepare(`SELECT count(*) AS total ${from.text}`).get(...from.values);
-  const page = pageSql(query, text.score, from, after);
+  const tables = tablesOf(generation.number);
+  const conditions = facetConditions(tables, query);
+  const from = fromClause(tables, query, text.matches);
+  const page = pageSql(query, text.score, alsoWith(from, Object.values(conditions)), after);
   const rows = database.prepare(page.text).all(...page.values);
   const shown = rows.slice(0, query.size);
   const last = shown.at(-1);
   const isRanked = query.sort === 'relevance';
   return {
-    total: Number(count?.['total']),
+    ...countFacets(database, tables, from, conditions),
     hits: generation
       .shown(shown.map(({ id }) => Number(id)))
       .map((document, index) => ({ document, score: isRanked ? Number(shown[index]?.['score']) : null })),
-    nextCursor: last && rows.length > shown.length ? encodeCursor(query.sort, sortKeyOf(query.sort, last)) : null,
+    nextCursor: last && rows.length > shown.length ? encodeCursor(query, sortKeyOf(query.sort, last)) : null,
     tookMs: Math.round(performance.now() - startedMs),
   };
 }
@@ -61,15 +64,20 @@ function pageSql({ sort, size }: SearchQuery, score: Sql, from: Sql, after: Sort
   };
 }
 
-function fromClause({ number }: Generation, query: SearchQuery, matches: Sql | undefined): Sql {
-  const tables = tablesOf(number);
+/** Without the filters of facets. */
+function fromClause(tables: GenerationTables, query: SearchQuery, matches: Sql | undefined): Sql {
   const { text, values } = allOf([
     { text: 'd.visible = 1', values: [] },
     ...(matches ? [{ text: `d.id IN (${matches.text})`, values: matches.values }] : []),
     ...restrictionConditions(query.restrictTo),
-    ...filterConditions(tables, query),
+    ...plainConditions(tables, query),
   ]);
   return { text: `FROM ${tables.documents} d WHERE ${text}`, values };
+}
+
+function alsoWith(from: Sql, conditions: readonly Sql[]): Sql {
+  const { text, values } = allOf(conditions);
+  return { text: `${from.text} AND ${text}`, values: [...from.values, ...values] };
 }
 
 /** Which documents a text query finds (undefined: all), and what their score is. */

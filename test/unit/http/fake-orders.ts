@@ -1,6 +1,6 @@
 import type { HttpDependencies } from '../../../src/http/dependencies.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
-import type { SearchFilters, SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
+import type { Facets, SearchFilters, SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
 import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
 import { combineHealth } from '../../../src/observability/health.ts';
@@ -44,8 +44,27 @@ export class FakeOrders {
     return {
       total: found.length,
       hits: page.map((document) => ({ document, score: query.sort === 'relevance' ? 1 : null })),
+      facets: this.#facets(query),
       nextCursor: more ? (page.at(-1)?.orderId ?? null) : null,
       tookMs: 1,
+    };
+  }
+
+  #facets(query: SearchQuery): Facets {
+    const count = (
+      own: keyof SearchFilters,
+      valuesOf: (document: OrderDocument) => readonly (string | undefined)[],
+    ) => {
+      const found = this.documents.filter((document) => isFound(document, { ...query, [own]: undefined }));
+      const counts = Map.groupBy(found.flatMap(valuesOf), (value) => value ?? '');
+      const values = [...counts].map(([value, all]) => ({ value, count: all.length }));
+      return values.sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)).slice(0, 20);
+    };
+    return {
+      status: count('status', ({ status }) => [status]),
+      tag: count('tag', ({ tags = [] }) => tags),
+      seller: count('sellerId', ({ sellerId }) => [sellerId]),
+      currency: count('currency', ({ currency }) => [currency]),
     };
   }
 }

@@ -46,6 +46,17 @@ describe('GET /search', () => {
       assert.equal(answer.lagSeconds, 0.8);
     });
 
+    it('counts by facet, each without its own filter', async () => {
+      const { facets, total } = searchAnswer.parse((await get('/search?status=paid')).json());
+      assert.equal(total, 1);
+      assert.deepEqual(facets, {
+        status: ['paid', 'placed'].map((value) => ({ value, count: 1 })),
+        tag: [{ value: 'gift', count: 1 }],
+        seller: [{ value: 'S-1', count: 1 }],
+        currency: [{ value: 'EUR', count: 1 }],
+      });
+    });
+
     it('escapes highlights', async () => {
       const answer = searchAnswer.parse((await get('/search?q=ann')).json());
       assert.deepEqual(answer.hits[0]?.highlights['customerName'], ['<mark>Ann</mark> &lt;b&gt;']);

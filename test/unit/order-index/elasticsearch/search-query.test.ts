@@ -11,7 +11,8 @@ const text = (q: string) => JSON.stringify(request({ q }).query);
 describe('the search that Elasticsearch is sent', () => {
   describe('when nothing is asked for', () => {
     it('takes what a reader may see, counts it exactly and leaves the events in the index', () => {
-      assert.deepEqual(request({}), {
+      const { aggs: _, ...search } = request({});
+      assert.deepEqual(search, {
         query: { bool: { filter: [VISIBLE] } },
         sort: [{ placedAt: { order: 'desc' } }, { orderId: { order: 'asc' } }],
         size: 21,
@@ -23,40 +24,49 @@ describe('the search that Elasticsearch is sent', () => {
   });
 
   describe('when it is narrowed', () => {
-    it('adds each as a filter, beside what a reader may see', () => {
-      const { query } = request({ status: ['paid', 'shipped'], restrictTo: { field: 'sellerId', value: 'S-1' } });
-      assert.deepEqual(query, {
-        bool: { filter: [VISIBLE, { term: { sellerId: 'S-1' } }, { terms: { status: ['paid', 'shipped'] } }] },
-      });
-      assert.deepEqual(request({ status: [] }).query, { bool: { filter: [VISIBLE] } });
-    });
-  });
-
-  describe('when it is filtered', () => {
-    const filtersOf = (query: Partial<SearchQuery>) => {
-      const { bool } = request(query).query as { bool: { filter: unknown[] } };
-      return bool.filter.slice(1);
+    const narrowed = (query: Partial<SearchQuery>) => {
+      const { query: asked, post_filter: after } = request(query);
+      return { before: (asked as { bool: { filter: unknown[] } }).bool.filter.slice(1), after };
     };
 
-    it('takes any value of a name, and all names', () => {
-      assert.deepEqual(
-        filtersOf({ sku: ['A', 'B'], tag: ['t'], customerId: ['C'], sellerId: ['S'], currency: ['EUR'] }),
-        [
-          { terms: { skus: ['A', 'B'] } },
-          { terms: { tags: ['t'] } },
-          { terms: { customerId: ['C'] } },
-          { terms: { sellerId: ['S'] } },
-          { terms: { currency: ['EUR'] } },
-        ],
-      );
+    it('adds what the caller may see beside what a reader may see, so that nothing is counted without it', () => {
+      const restrictTo = { field: 'sellerId', value: 'S-1' } as const;
+      assert.deepEqual(request({ restrictTo }).query, { bool: { filter: [VISIBLE, { term: { sellerId: 'S-1' } }] } });
+      assert.deepEqual(narrowed({ restrictTo, sellerId: ['S-2'] }).before, [{ term: { sellerId: 'S-1' } }]);
+    });
+
+    it('takes any value of a name, and all names; those that have a facet after the counting', () => {
+      const query = { sku: ['A', 'B'], customerId: ['C'], tag: ['t'], sellerId: ['S'], currency: ['EUR'] };
+      assert.deepEqual(narrowed({ ...query, status: ['paid', 'shipped'] }), {
+        before: [{ terms: { skus: ['A', 'B'] } }, { terms: { customerId: ['C'] } }],
+        after: {
+          bool: {
+            filter: [
+              { terms: { status: ['paid', 'shipped'] } },
+              { terms: { tags: ['t'] } },
+              { terms: { sellerId: ['S'] } },
+              { terms: { currency: ['EUR'] } },
+            ],
+          },
+        },
+      });
+      assert.deepEqual(narrowed({ status: [], sku: [] }), { before: [], after: undefined });
+    });
+
+    it('counts each facet behind the filters of the others', () => {
+      const { aggs } = request({ status: ['paid'], tag: ['t'] }) as { aggs: Record<string, { filter: unknown }> };
+      const [status, tag] = [{ terms: { status: ['paid'] } }, { terms: { tags: ['t'] } }];
+      assert.deepEqual(aggs['status']?.filter, { bool: { filter: [tag] } });
+      assert.deepEqual(aggs['tag']?.filter, { bool: { filter: [status] } });
+      assert.deepEqual(aggs['seller']?.filter, { bool: { filter: [status, tag] } });
     });
 
     it('takes whole days, and ranges that are open on either side', () => {
-      assert.deepEqual(filtersOf({ placedFrom: '2026-03-01', placedTo: '2026-03-01', minTotalCents: 0 }), [
+      assert.deepEqual(narrowed({ placedFrom: '2026-03-01', placedTo: '2026-03-01', minTotalCents: 0 }).before, [
         { range: { placedAt: { gte: '2026-03-01T00:00:00.000Z', lte: '2026-03-01T23:59:59.999Z' } } },
         { range: { totalCents: { gte: 0 } } },
       ]);
-      assert.deepEqual(filtersOf({ placedTo: '2026-03-01', maxTotalCents: 5 }), [
+      assert.deepEqual(narrowed({ placedTo: '2026-03-01', maxTotalCents: 5 }).before, [
         { range: { placedAt: { lte: '2026-03-01T23:59:59.999Z' } } },
         { range: { totalCents: { lte: 5 } } },
       ]);
@@ -75,7 +85,7 @@ describe('the search that Elasticsearch is sent', () => {
     });
 
     it('goes on behind the cursor', () => {
-      const cursor = encodeCursor('totalCents', [500, 'O-1']);
+      const cursor = encodeCursor({ sort: 'totalCents', size: 20 }, [500, 'O-1']);
       assert.deepEqual(request({ sort: 'totalCents', cursor }).search_after, [500, 'O-1']);
       assert.throws(() => request({ sort: '-totalCents', cursor }), InvalidCursorError);
     });

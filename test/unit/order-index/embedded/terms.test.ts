@@ -15,7 +15,10 @@ describe('the terms of the embedded index', () => {
       try {
         await index.open();
         const erased = { type: 'order.erased.v1', data: {} } as const;
-        const writes = [{ orderId: 'A', tags: ['gift'] }, { orderId: 'B', then: [erased] }].map(sampleWrite);
+        const writes = [
+          { orderId: 'A', tags: ['gift'] },
+          { orderId: 'B', then: [erased] },
+        ].map(sampleWrite);
         await index.write((await index.registry()).live, writes, 'live');
         await index.close();
         const file = new DatabaseSync(join(dataDir, 'orders-index.db'));
