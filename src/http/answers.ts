@@ -75,6 +75,9 @@ export const historyAnswer = z.strictObject({
       time: instant,
       sequence: z.int().positive(),
       data: z.unknown(),
+      changes: z.record(z.string(), z.strictObject({ before: z.unknown(), after: z.unknown() })).meta({
+        description: 'By field, what it was before the event and what it is since; null where it does not apply.',
+      }),
     }),
   ),
   ...freshness,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isDay } from '../order/day.ts';
+import { parseInstant } from '../order/instant.ts';
 
 /** Schemas of URL parameters, which arrive as a string, or as a list of strings where one is repeated. */
 
@@ -25,6 +26,16 @@ export function oneOf<const T extends readonly [string, ...string[]]>(choices: T
 /** A UTC day of the calendar. */
 export function day() {
   return z.string({ error: 'may be given once only' }).refine(isDay, 'must be a day such as 2026-03-01');
+}
+
+/** RFC 3339, normalised to UTC milliseconds. */
+export function instant() {
+  const message = 'must be an instant such as 2026-03-01T10:00:00Z, a + in it written %2B';
+  return z.string({ error: 'may be given once only' }).transform((given, context) => {
+    const parsed = parseInstant(given);
+    if (parsed === undefined) context.addIssue({ code: 'custom', message });
+    return parsed ?? z.NEVER;
+  });
 }
 
 /** May be repeated; the values are ORed. */

@@ -1,4 +1,4 @@
-import type { OrderDocument } from '../order/document.ts';
+import type { OrderView } from '../order/document.ts';
 import { READABLE_STATUSES } from '../order/event.ts';
 import type { Restriction } from '../order-index/port.ts';
 import type { Caller } from './auth.ts';
@@ -17,7 +17,11 @@ export function restrictionOf(caller: Caller): Restriction | undefined {
 }
 
 /** Whether a caller may know that this order exists. Incomplete and erased orders are hidden from everyone. */
-export function isVisible(document: OrderDocument, restriction: Restriction | undefined): boolean {
+export function isVisible(document: OrderView, restriction: Restriction | undefined): boolean {
   if (!READABLE_STATUSES.some((status) => status === document.status)) return false;
-  return restriction === undefined || document[restriction.field] === restriction.value;
+  return isWithin(document, restriction);
+}
+
+export function isWithin(order: OrderView, restriction: Restriction | undefined): boolean {
+  return restriction === undefined || order[restriction.field] === restriction.value;
 }

@@ -1,20 +1,22 @@
-import type { OrderDocument, SearchFields } from './document.ts';
+import type { OrderDocument, OrderView, SearchFields } from './document.ts';
 import type { OrderFacts } from './facts.ts';
 import type { OrderState } from './fold.ts';
 import { foldText, searchString } from './search-text.ts';
 
 /** The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone. */
 export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
-  const { orderId, version, updatedAt, events, facts, erasedAt } = state;
-  const technical = { updatedAt, version, projectedAt, events };
+  const { orderId, events, facts, erasedAt } = state;
+  const isHidden = !facts || erasedAt !== undefined;
+  return { ...viewOf(state, projectedAt), events, ...(!isHidden && { search: searchFieldsOf(orderId, facts) }) };
+}
+
+/** What readers are shown of a state. */
+export function viewOf(state: OrderState, projectedAt: string): OrderView {
+  const { orderId, version, updatedAt, facts, erasedAt } = state;
+  const technical = { updatedAt, version, projectedAt };
   if (erasedAt !== undefined) return { orderId, status: 'erased', erasedAt, ...technical };
   if (!facts) return { orderId, status: 'incomplete', ...technical };
-  return {
-    orderId,
-    ...flatFacts(facts),
-    ...technical,
-    search: searchFieldsOf(orderId, facts),
-  };
+  return { orderId, ...flatFacts(facts), ...technical };
 }
 
 function flatFacts(facts: OrderFacts) {

@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import type { OrderDocument } from '../../order/document.ts';
+import { orderAsOf } from '../../order/as-of.ts';
+import { auditTrail } from '../../order/audit-trail.ts';
+import type { OrderDocument, OrderView } from '../../order/document.ts';
 import { historyAnswer, orderAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../order-view.ts';
-import { orderId } from '../parameters.ts';
+import { instant, orderId } from '../parameters.ts';
 import { ProblemError } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
-import { isVisible, restrictionOf } from '../visibility.ts';
+import { isVisible, isWithin, restrictionOf } from '../visibility.ts';
 
 type OrderDependencies = Pick<HttpDependencies, 'getOrder' | 'freshness'>;
 
@@ -16,35 +18,52 @@ export function orderRoutes(dependencies: OrderDependencies): Route[] {
   return [orderRoute(dependencies), historyRoute(dependencies)];
 }
 
+const orderQuery = z.strictObject({ at: instant().optional() });
+
 function orderRoute({ getOrder, freshness }: OrderDependencies): Route {
   return defineRoute({
     method: 'get',
     path: '/orders/:id',
-    summary: 'One order',
+    summary: 'One order, as it is or as it was',
     access: 'reader',
     params: z.object({ id: orderId }),
-    query: z.strictObject({}),
+    query: orderQuery,
     answers: { 200: orderAnswer },
-    handle: async ({ params, caller }) => {
+    handle: async ({ params, query, caller }) => {
       const { asOf, lagSeconds } = await freshness();
-      const order = toOrderView(onlyVisible(await getOrder(params.id), caller));
+      const document = onlyVisible(await getOrder(params.id), caller);
+      const order = query.at === undefined ? toOrderView(document) : orderAt(document, query.at, caller);
       return { body: { order, asOf, lagSeconds } };
     },
   });
+}
+
+/** The caller must be one who may see the order now, and who might have seen it then. */
+function orderAt(document: OrderDocument, at: string, caller: Caller): OrderView {
+  const past = orderAsOf(document, at);
+  if (past.kind === 'compacted') {
+    const detail = `What the order was then is not kept: its events up to ${past.since} were summed up.`;
+    throw new ProblemError({ status: 410, detail });
+  }
+  if (past.kind === 'order' && isVisible(past.order, restrictionOf(caller))) return past.order;
+  throw new ProblemError({ status: 404, detail: 'There was no such order then.' });
 }
 
 function historyRoute({ getOrder, freshness }: OrderDependencies): Route {
   return defineRoute({
     method: 'get',
     path: '/orders/:id/history',
-    summary: "One order's events, in sequence",
+    summary: "One order's events, in sequence, and what each of them changed",
     access: 'reader',
     params: z.object({ id: orderId }),
     query: z.strictObject({}),
     answers: { 200: historyAnswer },
     handle: async ({ params, caller }) => {
       const { asOf, lagSeconds } = await freshness();
-      const { events } = onlyVisible(await getOrder(params.id), caller);
+      const restriction = restrictionOf(caller);
+      const events = auditTrail(onlyVisible(await getOrder(params.id), caller), (order) =>
+        isWithin(order, restriction),
+      );
       return { body: { events, asOf, lagSeconds } };
     },
   });

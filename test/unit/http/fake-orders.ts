@@ -2,6 +2,7 @@ import type { HttpDependencies } from '../../../src/http/dependencies.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
 import type { Facets, SearchFilters, SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
+import type { OrderEvent } from '../../../src/order/event.ts';
 import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
 import { combineHealth } from '../../../src/observability/health.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
@@ -9,16 +10,24 @@ import { createLogger } from '../../../src/observability/logging.ts';
 /** A readable order with everything the contract says such a document has. */
 export function orderDocument(orderId: string, fields: Partial<OrderDocument> = {}): OrderDocument {
   const items = [{ sku: 'LAN-1', name: 'White Metal Lantern', quantity: 2, unitPriceCents: 1250 }];
-  const at = '2025-03-01T10:00:00.000Z';
-  return {
-    ...{ orderId, status: 'placed', customerId: 'C-1', customerName: 'José Müller', sellerId: 'S-1' },
+  const document = {
+    ...{ orderId, status: 'placed' as const, customerId: 'C-1', customerName: 'José Müller', sellerId: 'S-1' },
     ...{ skus: ['LAN-1'], itemNames: ['White Metal Lantern'], items, tags: ['gift'], currency: 'EUR' },
     ...{ totalCents: 2500, paidCents: 0, refundedCents: 0, netCents: 0, payments: [], refunds: [] },
-    ...{ placedAt: at, updatedAt: at, version: 1, projectedAt: at },
+    ...{ placedAt: AT, updatedAt: AT, version: 1, projectedAt: AT },
     search: { all: 'white metal lantern', items: 'white metal lantern', customer: 'jose muller', exact: [] },
-    events: [{ id: `${orderId}-1`, source: '/shop', type: 'order.placed.v2', time: at, sequence: 1, data: {} }],
     ...fields,
   };
+  return { events: [placedEvent(document)], ...document };
+}
+
+const AT = '2025-03-01T10:00:00.000Z';
+
+function placedEvent(document: Omit<OrderDocument, 'events'>): OrderEvent {
+  const { orderId, customerId, customerName, sellerId, currency, items, totalCents, tags } = document;
+  const customer = { id: customerId, name: customerName };
+  const data = { customer, sellerId, currency, items, totalCents, tags };
+  return { id: `${orderId}-1`, source: '/shop', type: 'order.placed.v2', time: AT, sequence: 1, data };
 }
 
 /** An index in memory, newest order first, with a plain implementation of the search that both backends promise. */

@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { historyAnswer, orderAnswer } from '../../../src/http/answers.ts';
+import type { Caller } from '../../../src/http/auth.ts';
+import { foldOf, parsed, storedDocumentOf } from '../order/parsed-events.ts';
+import { cloudEvent, hour, PLACED, SNAPSHOT } from '../order/sample-events.ts';
+import { FakeOrders, fakeDependencies } from './fake-orders.ts';
+import { withApp } from './running-app.ts';
+import type { Answered } from './running-app.ts';
+
+const ADMIN: Caller = { role: 'admin', sub: 'me' };
+const customer = (sub: string): Caller => ({ role: 'customer', sub });
+
+/** Placed by c-7, paid, found to be c-8's, shipped: an hour each. */
+const MOVED = storedDocumentOf(
+  foldOf(
+    parsed([
+      cloudEvent(1, 'order.placed.v2', PLACED),
+      cloudEvent(2, 'order.payment_captured.v1', { amountCents: 3000 }),
+      cloudEvent(3, 'order.corrected.v1', { patch: { customer: { id: 'c-8', name: 'Yan' } }, reason: 'mixed up' }),
+      cloudEvent(4, 'order.shipped.v1'),
+    ]),
+  ),
+);
+const SUMMED_UP = {
+  ...storedDocumentOf(foldOf(parsed([cloudEvent(7, 'order.snapshot.v1', SNAPSHOT)]))),
+  orderId: 'o-2',
+};
+
+async function get(path: string, caller: Caller = ADMIN): Promise<Answered> {
+  const orders = new FakeOrders();
+  orders.add(MOVED, SUMMED_UP);
+  const authenticate = () => Promise.resolve({ kind: 'caller', caller } as const);
+  return withApp(fakeDependencies(orders, { authenticate }), (request) => request(path));
+}
+
+describe('GET /orders/:id?at=', () => {
+  const at = (instant: string, caller?: Caller) => get(`/orders/o-1?at=${encodeURIComponent(instant)}`, caller);
+
+  it('answers with the order as it was', async () => {
+    const then = orderAnswer.parse((await at(hour(2))).json()).order;
+    assert.deepEqual([then.status, then.version, then.customerId], ['paid', 2, 'c-7']);
+    const now = orderAnswer.parse((await at(hour(9))).json()).order;
+    assert.deepEqual([now.status, now.version, now.customerId], ['shipped', 4, 'c-8']);
+  });
+
+  it('takes an instant of any offset', async () => {
+    const answered = await at('2011-01-01T04:30:00.5+02:00');
+    assert.equal(orderAnswer.parse(answered.json()).order.version, 2);
+  });
+
+  it('answers 404 where the order was not placed, and where there is none', async () => {
+    assert.equal((await at(hour(0))).status, 404);
+    assert.equal((await get(`/orders/o-9?at=${hour(2)}`)).status, 404);
+  });
+
+  it('answers 410 where the events of that time were summed up', async () => {
+    const answered = await get(`/orders/o-2?at=${SNAPSHOT.placedAt}`);
+    assert.equal(answered.status, 410);
+    assert.equal(answered.headers.get('content-type'), 'application/problem+json');
+    assert.match((answered.json() as { detail: string }).detail, /not kept/);
+  });
+
+  it('shows a customer nothing of the time when the order was another one’s', async () => {
+    assert.equal((await at(hour(2), customer('c-8'))).status, 404);
+    assert.equal((await at(hour(3), customer('c-8'))).status, 200);
+    assert.equal((await at(hour(2), customer('c-7'))).status, 404);
+    assert.equal((await at(hour(2), customer('c-7'))).text, (await get('/orders/o-9', customer('c-7'))).text);
+  });
+
+  it('refuses what is no instant', async () => {
+    for (const no of [
+      '',
+      'yesterday',
+      '2011-01-01',
+      '2011-01-01T00:00:00',
+      '2011-01-01T00:00:60Z',
+      '2011-02-29T00:00:00Z',
+    ]) {
+      const answered = await at(no);
+      assert.equal(answered.status, 400, no);
+      assert.deepEqual(
+        (answered.json() as { errors: { path: string }[] }).errors.map(({ path }) => path),
+        ['at'],
+      );
+    }
+    assert.equal((await get(`/orders/o-1?at=${hour(1)}&at=${hour(2)}`)).status, 400);
+  });
+});
+
+describe('GET /orders/:id/history', () => {
+  it('says what each event changed', async () => {
+    const { events } = historyAnswer.parse((await get('/orders/o-1/history')).json());
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      [1, 2, 3, 4],
+    );
+    assert.deepEqual(events[2]?.changes, {
+      customerId: { before: 'c-7', after: 'c-8' },
+      customerName: { before: PLACED.customer.name, after: 'Yan' },
+    });
+    assert.deepEqual(events[3]?.changes['status'], { before: 'paid', after: 'shipped' });
+  });
+
+  it('shows a customer nothing of the time when the order was another one’s', async () => {
+    const answered = await get('/orders/o-1/history', customer('c-8'));
+    const { events } = historyAnswer.parse(answered.json());
+    assert.deepEqual(
+      events.map(({ sequence }) => sequence),
+      [3, 4],
+    );
+    assert.doesNotMatch(answered.text, /Zo|c-7/);
+    assert.equal((await get('/orders/o-1/history', customer('c-7'))).status, 404);
+  });
+});
