@@ -97,7 +97,7 @@ export async function assertExactly(
 }
 
 /** The bodies of events that wait in the live queue; heartbeats aside. They stay there. */
-export async function eventsLeft(backend: TestBackend): Promise<string[]> {
+async function eventsLeft(backend: TestBackend): Promise<string[]> {
   const messages = await look(backend, queueNames(backend.prefix).live);
   return messages.filter(({ fields }) => fields.exchange !== '').map(({ content }) => content.toString());
 }
