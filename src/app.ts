@@ -12,7 +12,10 @@ import { serviceHealth } from './service-health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
+import { createVersionAwaiter } from './order-index/await-version.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
+import { createVersionWaits } from './order-index/version-waits.ts';
+import type { VersionWaits } from './order-index/version-waits.ts';
 import { GapMonitor } from './projector/gap-monitor.ts';
 import { pageOfGaps } from './projector/gaps.ts';
 import { startDeadLetterDrainer, type DeadLetterDrainer } from './projector/dead-letter-drainer.ts';
@@ -57,7 +60,10 @@ export function createApp(config: Config, deps: AppDependencies): App {
     ...deps,
     onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
   });
-  const service: Service = { config, deps, metrics, backends, stopping: new AbortController(), waitingFor: undefined };
+  const service: Service = {
+    ...{ config, deps, metrics, backends, stopping: new AbortController(), waitingFor: undefined },
+    versionWaits: createVersionWaits(),
+  };
   const freshness = createFreshnessReader(backends.index, () => service.projector?.asOf());
   const http = httpDependencies(service, freshness);
   return {
@@ -81,6 +87,8 @@ interface Service {
   readonly backends: Backends;
   readonly stopping: AbortController;
   waitingFor: string | undefined;
+  /** Readers who wait for a write; the projector wakes them. */
+  readonly versionWaits: VersionWaits;
   server?: HttpServer;
   projector?: Projector;
   gaps?: GapMonitor;
@@ -185,11 +193,18 @@ async function closeAll(
   await backends.index.close();
 }
 
+/** Nobody waits on while the service is stopping. */
+function versionAwaiter({ backends, versionWaits, stopping }: Service): HttpDependencies['awaitVersion'] {
+  const awaitVersion = createVersionAwaiter(backends.index, versionWaits);
+  return (awaited) => awaitVersion({ ...awaited, signal: AbortSignal.any([awaited.signal, stopping.signal]) });
+}
+
 function httpDependencies(service: Service, freshness: HttpDependencies['freshness']): HttpDependencies {
   const { config, deps, metrics, backends } = service;
   return {
     search: (query) => backends.index.search(query),
     getOrder: (orderId) => backends.index.get(orderId),
+    awaitVersion: versionAwaiter(service),
     freshness,
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),

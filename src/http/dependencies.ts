@@ -5,7 +5,7 @@ import type {
   DeadLetterQuery,
   DeadLetterWithBody,
 } from '../order-index/dead-letter-port.ts';
-import type { SearchPage, SearchQuery } from '../order-index/port.ts';
+import type { AwaitedVersion, SearchPage, SearchQuery } from '../order-index/port.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Authenticate } from './auth.ts';
@@ -58,6 +58,8 @@ export interface HttpDependencies {
   search(query: SearchQuery): Promise<SearchPage>;
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
   getOrder(orderId: string): Promise<OrderDocument | undefined>;
+  /** Whether an order's version has arrived in time. @throws IndexUnavailableError */
+  awaitVersion(awaited: AwaitedVersion): Promise<boolean>;
   /** @throws IndexUnavailableError */
   freshness(): Promise<Freshness>;
   readonly deadLetters: DeadLetterOperations;

@@ -24,7 +24,16 @@ export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B exten
   readonly body?: B;
   /** The body of each status that is no problem. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
-  handle(input: { params: z.output<P>; query: z.output<Q>; body: z.output<B>; caller: Caller }): Promise<Answer>;
+  handle(input: Input<z.output<P>, z.output<Q>, z.output<B>>): Promise<Answer>;
+}
+
+export interface Input<P, Q, B> {
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly caller: Caller;
+  /** Aborted once nobody waits for the answer. */
+  readonly signal: AbortSignal;
 }
 
 export interface Answer {
@@ -38,7 +47,7 @@ export interface Answer {
 /** A {@link RouteSpec} of any parameters. */
 export interface Route extends Omit<RouteSpec<z.ZodObject, z.ZodObject, z.ZodObject>, 'handle'> {
   /** Validates the raw input and answers it. @throws ProblemError for bad input */
-  run(input: { params: unknown; query: unknown; body: unknown; caller: Caller }): Promise<Answer>;
+  run(input: Input<unknown, unknown, unknown>): Promise<Answer>;
 }
 
 export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject, B extends z.ZodObject = typeof NO_BODY>(
@@ -46,12 +55,12 @@ export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject, B exte
 ): Route {
   return {
     ...spec,
-    run: async ({ params, query, body, caller }) => {
+    run: async ({ params, query, body, ...request }) => {
       const parsedParams = spec.params.safeParse(params);
       const parsedQuery = spec.query.safeParse(query);
       const parsedBody = (spec.body ?? (NO_BODY as unknown as B)).safeParse(body);
       if (parsedParams.success && parsedQuery.success && parsedBody.success) {
-        return spec.handle({ params: parsedParams.data, query: parsedQuery.data, body: parsedBody.data, caller });
+        return spec.handle({ params: parsedParams.data, query: parsedQuery.data, body: parsedBody.data, ...request });
       }
       throw badInput([parsedParams, parsedQuery, parsedBody].flatMap(({ error }) => inputErrors(error)));
     },
@@ -108,7 +117,10 @@ function handlersOf(route: Route, authenticate: Authenticate): RequestHandler[] 
   };
   const answering: RequestHandler = async ({ params, query, body }: Request, response) => {
     const caller = response.locals['caller'] as Caller;
-    sendAnswer(response, await route.run({ params, query, body: (body as unknown) ?? {}, caller }));
+    const over = new AbortController();
+    response.once('close', () => over.abort());
+    const input = { params, query, body: (body as unknown) ?? {}, caller, signal: over.signal };
+    sendAnswer(response, await route.run(input));
   };
   return [
     admission,

@@ -43,6 +43,8 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
 
   /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. @throws IndexUnavailableError */
   get(orderId: string): Promise<OrderDocument | undefined>;
+  /** Like `get`, and hidden orders too: for who must know that a write has arrived. @throws IndexUnavailableError */
+  getAny(orderId: string): Promise<OrderDocument | undefined>;
 
   /** A small document of `orders-control`, in real time. @throws IndexUnavailableError */
   readControl(id: string): Promise<ControlRecord | undefined>;

@@ -68,3 +68,14 @@ export interface SearchPage {
   readonly nextCursor: string | null;
   readonly tookMs: number;
 }
+
+/** That a reader wants to see its own write: the order at a version, or a newer one. */
+export interface AwaitedVersion {
+  readonly orderId: string;
+  readonly version: number;
+  readonly waitMs: number;
+  /** Whether such a document counts; one that the caller may not see must not, or waiting would tell that it exists. */
+  readonly counts: (document: OrderDocument) => boolean;
+  /** Aborted when nobody waits any more. */
+  readonly signal: AbortSignal;
+}

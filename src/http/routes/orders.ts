@@ -6,36 +6,60 @@ import { historyAnswer, orderAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../order-view.ts';
-import { instant, orderId } from '../parameters.ts';
+import { instant, orderId, wholeNumber } from '../parameters.ts';
 import { ProblemError } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { isVisible, isWithin, restrictionOf } from '../visibility.ts';
 
-type OrderDependencies = Pick<HttpDependencies, 'getOrder' | 'freshness'>;
+type OrderDependencies = Pick<HttpDependencies, 'getOrder' | 'awaitVersion' | 'freshness'>;
 
 export function orderRoutes(dependencies: OrderDependencies): Route[] {
   return [orderRoute(dependencies), historyRoute(dependencies)];
 }
 
-const orderQuery = z.strictObject({ at: instant().optional() });
+const MAX_WAIT_MS = 10_000;
 
-function orderRoute({ getOrder, freshness }: OrderDependencies): Route {
+const orderQuery = z
+  .strictObject({
+    at: instant().optional(),
+    minVersion: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
+    waitMs: wholeNumber(0, MAX_WAIT_MS).optional(),
+  })
+  .refine(({ minVersion, waitMs }) => waitMs === undefined || minVersion !== undefined, {
+    path: ['waitMs'],
+    error: 'needs a minVersion to wait for',
+  });
+
+function orderRoute({ getOrder, awaitVersion, freshness }: OrderDependencies): Route {
   return defineRoute({
     method: 'get',
     path: '/orders/:id',
-    summary: 'One order, as it is or as it was',
+    summary: 'One order, as it is or as it was; at a version or a newer one, if it arrives in time',
     access: 'reader',
     params: z.object({ id: orderId }),
     query: orderQuery,
     answers: { 200: orderAnswer },
-    handle: async ({ params, query, caller }) => {
+    handle: async ({ params, query, caller, signal }) => {
+      const { minVersion: version, waitMs = 0 } = query;
+      if (version !== undefined) {
+        const awaited = { orderId: params.id, version, waitMs, signal, counts: countsFor(caller) };
+        if (!(await awaitVersion(awaited))) throw new ProblemError({ status: 412, detail: NOT_ARRIVED });
+      }
       const { asOf, lagSeconds } = await freshness();
       const document = onlyVisible(await getOrder(params.id), caller);
       const order = query.at === undefined ? toOrderView(document) : orderAt(document, query.at, caller);
       return { body: { order, asOf, lagSeconds } };
     },
   });
+}
+
+const NOT_ARRIVED = 'This version of the order has not arrived.';
+
+/** To who may see all orders, an order that is hidden by now has arrived: 404. To others it may be anyone's: as if there were none. */
+function countsFor(caller: Caller): (document: OrderDocument) => boolean {
+  const restriction = restrictionOf(caller);
+  return (document) => restriction === undefined || isVisible(document, restriction);
 }
 
 /** The caller must be one who may see the order now, and who might have seen it then. */

@@ -8,7 +8,6 @@ import type { BulkOutcome, BulkWriter } from './bulk-writer.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
 import { answered, multiGet } from './multi-get.ts';
 import type { AnsweredItem, MultiGet } from './multi-get.ts';
-import { isReadable } from './search-query.ts';
 
 /** The documents of a generation, whole and in real time. Of an order that could not be looked up nothing is known: never "new". */
 export async function loadDocuments(
@@ -59,7 +58,7 @@ function writeOutcome(outcome: BulkOutcome): WriteOutcome {
 }
 
 /** Through the read alias and without real time: what a reader has seen stays seen over a swap. @throws IndexUnavailableError */
-export async function getVisible(
+export async function getRefreshed(
   client: Client,
   searches: Breaker,
   alias: string,
@@ -68,5 +67,5 @@ export async function getVisible(
   const [item] = await searches.run(() =>
     read(client, 'reading an order', { index: alias, ids: [orderId], realtime: false }),
   );
-  return item?.kind === 'found' && isReadable(item.source) ? item.source : undefined;
+  return item?.kind === 'found' ? item.source : undefined;
 }

@@ -9,7 +9,7 @@ import { createClient, READ } from './client.ts';
 import type { ConnectionOptions } from './client.ts';
 import { createControl } from './control.ts';
 import { createDeadLetters } from './dead-letters.ts';
-import { getVisible, loadDocuments, writeDocuments } from './documents.ts';
+import { getRefreshed, loadDocuments, writeDocuments } from './documents.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
 import type { IndexSizing } from './generation-mapping.ts';
 import { createGenerations } from './generations.ts';
@@ -18,6 +18,7 @@ import { indexHealth } from './health.ts';
 import { readDefinition } from './mapping.ts';
 import { indexNames } from './names.ts';
 import { createParking } from './parking.ts';
+import { isReadable } from './search-query.ts';
 import { searchOrders } from './search.ts';
 import { ensureTechnicalIndices } from './technical-indices.ts';
 import { createTechnicalStore } from './technical-store.ts';
@@ -64,7 +65,11 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): El
     load: (from, orderIds) => loadDocuments(client, writes, from, orderIds),
     write: (target, documents, priority) => writeDocuments(writer, target, documents, priority),
     refresh: () => writes.look(() => refresh(client, names.alias)),
-    get: (orderId) => getVisible(client, searches, names.alias, orderId),
+    get: async (orderId) => {
+      const document = await getRefreshed(client, searches, names.alias, orderId);
+      return document && isReadable(document) ? document : undefined;
+    },
+    getAny: (orderId) => getRefreshed(client, searches, names.alias, orderId),
     search: (query) => searchOrders({ client, searches, alias: names.alias, requestTimeoutMs }, query),
     health: () => indexHealth({ client, names, generations, writes, searches }),
     async close() {

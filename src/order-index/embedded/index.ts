@@ -3,7 +3,15 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../../observability/logging.ts';
 import { DatabaseInUseError, inTransaction, isWorldsFault, openDatabase } from '../../sqlite/database.ts';
 import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
-import type { DocumentWrite, IndexHealth, LoadResult, OrderIndex, WriteOutcome, WriteTarget } from '../port.ts';
+import type {
+  DocumentWrite,
+  IndexHealth,
+  LoadResult,
+  OrderIndex,
+  OrderSearch,
+  WriteOutcome,
+  WriteTarget,
+} from '../port.ts';
 import { prepareControl } from './control.ts';
 import type { Control } from './control.ts';
 import { prepareDeadLetters } from './dead-letters.ts';
@@ -41,7 +49,7 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
   const path = join(dataDir, `${prefix}-index.db`);
   let store: Store | undefined;
 
-  const reading = async <T>(read: (open: Store) => T): Promise<T> => unavailableWhenClosed(store, path, read);
+  const reading: Reading = async (read) => unavailableWhenClosed(store, path, read);
 
   return {
     async open() {
@@ -61,8 +69,7 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
     unpark: (places) => reading(({ parking }) => parking.unpark(places)),
     listParked: (page) => reading(({ parking }) => parking.list(page)),
     countParked: () => reading(({ parking }) => parking.count()),
-    get: (orderId) => reading((open) => liveOf(open).get(orderId)),
-    search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
+    ...readers(reading),
     putDeadLetter: (failed) => reading(({ deadLetters }) => deadLetters.put(failed)),
     listDeadLetters: (query) => reading(({ deadLetters }) => deadLetters.list(query)),
     getDeadLetter: (id) => reading(({ deadLetters }) => deadLetters.get(id)),
@@ -77,6 +84,16 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
       store?.database.close();
       store = undefined;
     },
+  };
+}
+
+type Reading = <T>(read: (open: Store) => T) => Promise<T>;
+
+function readers(reading: Reading): Pick<OrderIndex, 'get' | 'getAny' | keyof OrderSearch> {
+  return {
+    get: (orderId) => reading((open) => liveOf(open).get(orderId)),
+    getAny: (orderId) => reading((open) => liveOf(open).load(orderId)),
+    search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
   };
 }
 

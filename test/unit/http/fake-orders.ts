@@ -121,6 +121,10 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
   return {
     search: (query) => Promise.resolve().then(() => orders.search(query)),
     getOrder: (orderId) => Promise.resolve(orders.get(orderId)),
+    awaitVersion: ({ orderId, version, counts }) => {
+      const document = orders.get(orderId);
+      return Promise.resolve(document !== undefined && document.version >= version && counts(document));
+    },
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
     deadLetters: NO_DEAD_LETTERS,
     health: () =>

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { historyAnswer, orderAnswer } from '../../../src/http/answers.ts';
 import type { Caller } from '../../../src/http/auth.ts';
+import type { AwaitedVersion } from '../../../src/order-index/port.ts';
 import { foldOf, parsed, storedDocumentOf } from '../order/parsed-events.ts';
 import { cloudEvent, hour, PLACED, SNAPSHOT } from '../order/sample-events.ts';
 import { FakeOrders, fakeDependencies } from './fake-orders.ts';
@@ -26,9 +28,11 @@ const SUMMED_UP = {
   orderId: 'o-2',
 };
 
+const ERASED = { ...storedDocumentOf(foldOf(parsed([cloudEvent(9, 'order.erased.v1')]))), orderId: 'o-3' };
+
 async function get(path: string, caller: Caller = ADMIN): Promise<Answered> {
   const orders = new FakeOrders();
-  orders.add(MOVED, SUMMED_UP);
+  orders.add(MOVED, SUMMED_UP, ERASED);
   const authenticate = () => Promise.resolve({ kind: 'caller', caller } as const);
   return withApp(fakeDependencies(orders, { authenticate }), (request) => request(path));
 }
@@ -110,5 +114,71 @@ describe('GET /orders/:id/history', () => {
     );
     assert.doesNotMatch(answered.text, /Zo|c-7/);
     assert.equal((await get('/orders/o-1/history', customer('c-7'))).status, 404);
+  });
+});
+
+describe('GET /orders/:id?minVersion=', () => {
+  it('answers with the order once it has that version, or a newer one', async () => {
+    for (const version of [1, 4]) {
+      const answered = await get(`/orders/o-1?minVersion=${version}&waitMs=10000`);
+      assert.equal(orderAnswer.parse(answered.json()).order.version, 4);
+    }
+  });
+
+  it('answers 412 where it has not arrived, of an order that nobody knows too', async () => {
+    for (const path of ['/orders/o-1?minVersion=5', '/orders/o-9?minVersion=1&waitMs=0']) {
+      const answered = await get(path);
+      assert.equal(answered.status, 412);
+      assert.equal(answered.headers.get('content-type'), 'application/problem+json');
+    }
+  });
+
+  it('answers 404 to who sees all orders once an erasure has arrived', async () => {
+    assert.equal((await get('/orders/o-3?minVersion=9')).status, 404);
+  });
+
+  it('does not tell a customer whether another one has such an order', async () => {
+    const [foreign, unknown] = [
+      await get('/orders/o-1?minVersion=1', customer('c-7')),
+      await get('/orders/o-9?minVersion=1', customer('c-7')),
+    ];
+    assert.deepEqual([foreign.status, foreign.text], [412, unknown.text]);
+    assert.equal((await get('/orders/o-3?minVersion=1', customer('c-7'))).text, unknown.text);
+  });
+
+  it('waits as long as it is told, and until the client is gone', async () => {
+    const asked = Promise.withResolvers<AwaitedVersion>();
+    const dependencies = fakeDependencies(new FakeOrders(), {
+      awaitVersion: (awaited) => {
+        asked.resolve(awaited);
+        return new Promise((resolve) => awaited.signal.addEventListener('abort', () => resolve(false)));
+      },
+    });
+    await withApp(dependencies, async (request) => {
+      const client = new AbortController();
+      const answered = request('/orders/o-1?minVersion=7&waitMs=9999', { signal: client.signal });
+      const { orderId, version, waitMs, signal } = await asked.promise;
+      assert.deepEqual([orderId, version, waitMs, signal.aborted], ['o-1', 7, 9_999, false]);
+      client.abort();
+      await assert.rejects(answered);
+      if (!signal.aborted) await once(signal, 'abort');
+    });
+  });
+
+  it('refuses what is no version and no time to wait', async () => {
+    for (const [query, path] of [
+      ['minVersion=0', 'minVersion'],
+      ['minVersion=x', 'minVersion'],
+      ['minVersion=1&waitMs=10001', 'waitMs'],
+      ['minVersion=1&waitMs=-1', 'waitMs'],
+      ['waitMs=5', 'waitMs'],
+    ]) {
+      const answered = await get(`/orders/o-1?${query}`);
+      assert.equal(answered.status, 400);
+      assert.deepEqual(
+        (answered.json() as { errors: { path: string }[] }).errors.map((error) => error.path),
+        [path],
+      );
+    }
   });
 });

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { createVersionAwaiter } from '../../src/order-index/await-version.ts';
+import type { AwaitedVersion, OrderIndex } from '../../src/order-index/port.ts';
+import { createVersionWaits } from '../../src/order-index/version-waits.ts';
+import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
+import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
+import { describeForEachBackend } from '../support/backends.ts';
+import type { IndexPlace } from '../support/backends.ts';
+
+const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
+const ERASED = { type: 'order.erased.v1', data: {} } as const;
+const LONG_MS = 10_000;
+
+describeForEachBackend('waiting for a write', (backend) => {
+  let place: IndexPlace;
+  let index: OrderIndex;
+  const waits = createVersionWaits();
+
+  before(async () => {
+    place = backend.index();
+    index = place.instance();
+    await index.open();
+  });
+  after(() => place.remove());
+
+  async function write(order: SampleOrder): Promise<void> {
+    await index.write((await index.registry()).live, [sampleWrite(order)], 'live');
+  }
+
+  /** Counts what is read and refreshed for it. */
+  function awaiting(asked: Partial<AwaitedVersion> & Pick<AwaitedVersion, 'orderId' | 'version'>) {
+    const counted = { looks: 0, refreshes: 0 };
+    const awaitVersion = createVersionAwaiter(
+      {
+        getAny: (orderId) => {
+          counted.looks += 1;
+          return index.getAny(orderId);
+        },
+        refresh: () => {
+          counted.refreshes += 1;
+          return index.refresh();
+        },
+      },
+      waits,
+    );
+    const defaults = { waitMs: LONG_MS, counts: () => true, signal: new AbortController().signal };
+    return { counted, awaitVersion, arrived: awaitVersion({ ...defaults, ...asked }) };
+  }
+
+  it('takes what is there at once, also without any time to wait', async () => {
+    await write({ orderId: 'there', then: [PAID] });
+    await index.refresh();
+    assert.equal(await awaiting({ orderId: 'there', version: 2, waitMs: 0 }).arrived, true);
+    assert.equal(await awaiting({ orderId: 'there', version: 1 }).arrived, true);
+    assert.equal(await awaiting({ orderId: 'there', version: 3, waitMs: 0 }).arrived, false);
+    assert.equal(await awaiting({ orderId: 'unknown', version: 1, waitMs: 0 }).arrived, false);
+  });
+
+  it('is woken by the write, of an order not known yet too, and readers see it then', async () => {
+    const { arrived } = awaiting({ orderId: 'new', version: 1 });
+    await write({ orderId: 'new' });
+    waits.wrote('new', 1);
+    assert.equal(await arrived, true);
+    assert.equal((await index.get('new'))?.version, 1);
+  });
+
+  it('sees the write of another process, of which nobody tells', async () => {
+    const { arrived } = awaiting({ orderId: 'elsewhere', version: 1 });
+    await write({ orderId: 'elsewhere' });
+    await index.refresh();
+    assert.equal(await arrived, true);
+  });
+
+  it('gives up in time', async () => {
+    const startedMs = performance.now();
+    assert.equal(await awaiting({ orderId: 'late', version: 1, waitMs: 150 }).arrived, false);
+    const tookMs = performance.now() - startedMs;
+    assert.ok(tookMs >= 149 && tookMs < 2_000, `${tookMs} ms`);
+  });
+
+  it('gives up when nobody waits any more', async () => {
+    const client = new AbortController();
+    const { arrived } = awaiting({ orderId: 'late', version: 1, signal: client.signal });
+    client.abort();
+    assert.equal(await arrived, false);
+  });
+
+  it('knows that an erasure has arrived', async () => {
+    await write({ orderId: 'gone', then: [ERASED] });
+    await index.refresh();
+    assert.equal(await awaiting({ orderId: 'gone', version: 2 }).arrived, true);
+    assert.equal(await index.get('gone'), undefined);
+    assert.equal((await index.getAny('gone'))?.status, 'erased');
+  });
+
+  it('waits on where the document does not count', async () => {
+    await write({ orderId: 'foreign' });
+    await index.refresh();
+    const { arrived, counted } = awaiting({ orderId: 'foreign', version: 1, waitMs: 200, counts: () => false });
+    assert.equal(await arrived, false);
+    assert.ok(counted.looks > 1);
+  });
+
+  it('refreshes once for all who wait, and looks seldom', async () => {
+    const { awaitVersion, arrived, counted } = awaiting({ orderId: 'many', version: 1 });
+    const one = {
+      orderId: 'many',
+      version: 1,
+      waitMs: LONG_MS,
+      counts: () => true,
+      signal: new AbortController().signal,
+    };
+    const others = Array.from({ length: 30 }, () => awaitVersion(one));
+    await write({ orderId: 'many' });
+    waits.wrote('many', 1);
+    assert.ok((await Promise.all([arrived, ...others])).every((written) => written));
+    assert.ok(counted.refreshes <= 1, `${counted.refreshes} refreshes`);
+  });
+});
