@@ -203,6 +203,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
   const { config, deps, metrics, backends } = service;
   return {
     search: (query) => backends.index.search(query),
+    customerOrders: (query) => backends.index.customerOrders(query),
     getOrder: (orderId) => backends.index.get(orderId),
     awaitVersion: versionAwaiter(service),
     freshness,

@@ -66,6 +66,32 @@ export const searchAnswer = z.strictObject({
   ...freshness,
 });
 
+export const customerOrdersAnswer = z.strictObject({
+  items: z.array(
+    orderSchema.pick({
+      orderId: true,
+      status: true,
+      totalCents: true,
+      currency: true,
+      placedAt: true,
+      shippedAt: true,
+    }),
+  ),
+  totals: z
+    .array(
+      z.strictObject({
+        currency: z.string(),
+        orders: z.int().positive(),
+        totalCents: cents,
+        paidCents: cents,
+        refundedCents: cents,
+      }),
+    )
+    .meta({ description: "Of all the customer's orders, whatever the page." }),
+  nextCursor: z.string().nullable(),
+  ...freshness,
+});
+
 export const historyAnswer = z.strictObject({
   events: z.array(
     z.looseObject({

@@ -7,6 +7,7 @@ import { parseQueryString } from './parameters.ts';
 import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from './problem-details.ts';
 import { observeRequests } from './request-observation.ts';
 import { mountRoutes } from './route.ts';
+import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
@@ -33,7 +34,7 @@ export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'o
   app.use(refuseOtherSites);
   mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
   if (serves === 'all') {
-    const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies)];
+    const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
     const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
     mountRoutes(app, [...readers, ...operators], dependencies.authenticate);
     app.use(pages());

@@ -5,7 +5,13 @@ import type {
   DeadLetterQuery,
   DeadLetterWithBody,
 } from '../order-index/dead-letter-port.ts';
-import type { AwaitedVersion, SearchPage, SearchQuery } from '../order-index/port.ts';
+import type {
+  AwaitedVersion,
+  CustomerOrdersPage,
+  CustomerOrdersQuery,
+  SearchPage,
+  SearchQuery,
+} from '../order-index/port.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Authenticate } from './auth.ts';
@@ -56,6 +62,8 @@ export type RepairOutcome =
 export interface HttpDependencies {
   /** @throws InvalidCursorError, IndexUnavailableError */
   search(query: SearchQuery): Promise<SearchPage>;
+  /** @throws InvalidCursorError, IndexUnavailableError */
+  customerOrders(query: CustomerOrdersQuery): Promise<CustomerOrdersPage>;
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
   getOrder(orderId: string): Promise<OrderDocument | undefined>;
   /** Whether an order's version has arrived in time. @throws IndexUnavailableError */

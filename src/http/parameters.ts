@@ -19,6 +19,18 @@ export function wholeNumber(min: number, max: number) {
     .pipe(z.number().min(min, message).max(max, message));
 }
 
+/** How many of a list an answer has at most. */
+export function pageSize() {
+  return wholeNumber(1, 100).default(20);
+}
+
+/** Where a list goes on. */
+export function cursor() {
+  return text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional();
+}
+
+const MAX_CURSOR_CHARACTERS = 4_096;
+
 export function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
   return z.enum(choices, { error: `must be one of ${choices.join(', ')}` });
 }

@@ -5,6 +5,8 @@ import type { ReadableStatus } from '../order/event.ts';
 export interface OrderSearch {
   /** @throws InvalidCursorError, IndexUnavailableError */
   search(query: SearchQuery): Promise<SearchPage>;
+  /** A customer's orders, newest first; empty where there are none. @throws InvalidCursorError, IndexUnavailableError */
+  customerOrders(query: CustomerOrdersQuery): Promise<CustomerOrdersPage>;
 }
 
 export type SearchSort = 'relevance' | '-placedAt' | 'placedAt' | '-totalCents' | 'totalCents';
@@ -36,7 +38,7 @@ export interface SearchQuery extends SearchFilters {
   readonly sort: SearchSort;
   /** 1–100. */
   readonly size: number;
-  readonly cursor?: string;
+  readonly cursor?: string | undefined;
   /** ANDed with everything else: hits, total and facets alike, whatever the cursor says. */
   readonly restrictTo?: Restriction;
 }
@@ -67,6 +69,28 @@ export interface SearchPage {
   readonly facets: Facets;
   readonly nextCursor: string | null;
   readonly tookMs: number;
+}
+
+export interface CustomerOrdersQuery {
+  readonly customerId: string;
+  /** 1–100. */
+  readonly size: number;
+  readonly cursor?: string | undefined;
+}
+
+export interface CustomerOrdersPage {
+  readonly orders: readonly OrderDocument[];
+  /** Of all the customer's orders, whatever the page; by currency, in that order. */
+  readonly totals: readonly CurrencyTotals[];
+  readonly nextCursor: string | null;
+}
+
+export interface CurrencyTotals {
+  readonly currency: string;
+  readonly orders: number;
+  readonly totalCents: number;
+  readonly paidCents: number;
+  readonly refundedCents: number;
 }
 
 /** That a reader wants to see its own write: the order at a version, or a newer one. */

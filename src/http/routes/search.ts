@@ -7,13 +7,12 @@ import { searchAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../order-view.ts';
-import { day, oneOf, repeatable, text, wholeNumber } from '../parameters.ts';
+import { cursor, day, oneOf, pageSize, repeatable, text, wholeNumber } from '../parameters.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { restrictionOf } from '../visibility.ts';
 
 const MAX_Q_CHARACTERS = 256;
-const MAX_CURSOR_CHARACTERS = 4_096;
 
 /** Ids, SKUs and tags have at most as many (contract §1). */
 const value = repeatable(text(256).min(1, 'must not be empty')).optional();
@@ -37,8 +36,8 @@ const searchQuery = z
     q: text(MAX_Q_CHARACTERS).optional(),
     ...filters,
     sort: oneOf(['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents']).optional(),
-    size: wholeNumber(1, 100).default(20),
-    cursor: text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional(),
+    size: pageSize(),
+    cursor: cursor(),
   })
   .refine(({ placedFrom, placedTo }) => !(placedFrom && placedTo && placedFrom > placedTo), {
     path: ['placedTo'],

@@ -8,6 +8,7 @@ import { createBulkWriter } from './bulk-writer.ts';
 import { createClient, READ } from './client.ts';
 import type { ConnectionOptions } from './client.ts';
 import { createControl } from './control.ts';
+import { customerOrders } from './customer-orders.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { getRefreshed, loadDocuments, writeDocuments } from './documents.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
@@ -71,6 +72,7 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): El
     },
     getAny: (orderId) => getRefreshed(client, searches, names.alias, orderId),
     search: (query) => searchOrders({ client, searches, alias: names.alias, requestTimeoutMs }, query),
+    customerOrders: (query) => customerOrders({ client, searches, alias: names.alias, requestTimeoutMs }, query),
     health: () => indexHealth({ client, names, generations, writes, searches }),
     async close() {
       await writer.drained();

@@ -8,7 +8,7 @@ import type { Breaker } from './breaker.ts';
 import { READ, serverTimeout } from './client.ts';
 import { unavailable } from './errors.ts';
 import { facetsOf, searchRequest } from './search-query.ts';
-import type { SearchAggregations } from './search-query.ts';
+import type { SearchAggregations, SearchRequest } from './search-query.ts';
 
 export interface Searching {
   readonly client: Client;
@@ -17,25 +17,40 @@ export interface Searching {
   readonly requestTimeoutMs: number;
 }
 
+/** An answer with the aggregations `A`. */
+type Answer<A> = estypes.SearchResponse<Omit<OrderDocument, 'events'>, A>;
+
 /** @throws InvalidCursorError, IndexUnavailableError */
 export async function searchOrders(searching: Searching, query: SearchQuery): Promise<SearchPage> {
   const request = searchRequest(query);
-  const { hits, took, aggregations } = await searching.searches.run(() => send(searching, request));
-  const shown = hits.hits.slice(0, query.size);
-  const after = hits.hits.length > shown.length ? shown.at(-1)?.sort : undefined;
+  const answer = await searching.searches.run(() => send<SearchAggregations>(searching, request));
+  const { total } = answer.hits;
   return {
-    total: typeof hits.total === 'number' ? hits.total : (hits.total?.value ?? 0),
-    hits: shown.flatMap(({ _source, _score }) =>
-      _source ? [{ document: withoutEvents(_source), score: _score ?? null }] : [],
-    ),
-    facets: facetsOf(aggregations),
-    nextCursor: after ? encodeCursor(query, after as unknown as SortKey) : null,
-    tookMs: took,
+    total: typeof total === 'number' ? total : (total?.value ?? 0),
+    ...pageOf(answer, query),
+    facets: facetsOf(answer.aggregations),
+    tookMs: answer.took,
   };
 }
 
-async function send({ client, alias, requestTimeoutMs }: Searching, request: ReturnType<typeof searchRequest>) {
-  let answer: estypes.SearchResponse<Omit<OrderDocument, 'events'>, SearchAggregations>;
+/** The hits of one page, of which one more was asked for than is shown. */
+export function pageOf({ hits }: Answer<unknown>, query: SearchQuery): Pick<SearchPage, 'hits' | 'nextCursor'> {
+  const shown = hits.hits.slice(0, query.size);
+  const after = hits.hits.length > shown.length ? shown.at(-1)?.sort : undefined;
+  return {
+    hits: shown.flatMap(({ _source, _score }) =>
+      _source ? [{ document: withoutEvents(_source), score: _score ?? null }] : [],
+    ),
+    nextCursor: after ? encodeCursor(query, after as unknown as SortKey) : null,
+  };
+}
+
+/** @throws IndexUnavailableError */
+export async function send<A>(
+  { client, alias, requestTimeoutMs }: Searching,
+  request: SearchRequest,
+): Promise<Answer<A>> {
+  let answer: Answer<A>;
   try {
     answer = await client.search({ index: alias, timeout: serverTimeout(requestTimeoutMs), ...request }, READ);
   } catch (thrown) {

@@ -14,6 +14,7 @@ import type {
 } from '../port.ts';
 import { prepareControl } from './control.ts';
 import type { Control } from './control.ts';
+import { customerOrders } from './customer-orders.ts';
 import { prepareDeadLetters } from './dead-letters.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { openGeneration } from './generation.ts';
@@ -94,6 +95,7 @@ function readers(reading: Reading): Pick<OrderIndex, 'get' | 'getAny' | keyof Or
     get: (orderId) => reading((open) => liveOf(open).get(orderId)),
     getAny: (orderId) => reading((open) => liveOf(open).load(orderId)),
     search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
+    customerOrders: (query) => reading((open) => customerOrders(open.database, liveOf(open), query)),
   };
 }
 

@@ -1,6 +1,13 @@
 import type { HttpDependencies } from '../../../src/http/dependencies.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
-import type { Facets, SearchFilters, SearchPage, SearchQuery } from '../../../src/order-index/port.ts';
+import type {
+  CustomerOrdersPage,
+  CustomerOrdersQuery,
+  Facets,
+  SearchFilters,
+  SearchPage,
+  SearchQuery,
+} from '../../../src/order-index/port.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
 import type { OrderEvent } from '../../../src/order/event.ts';
 import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
@@ -59,6 +66,18 @@ export class FakeOrders {
     };
   }
 
+  customerOrders({ customerId, size, cursor }: CustomerOrdersQuery): CustomerOrdersPage {
+    const { hits, nextCursor } = this.search({ customerId: [customerId], sort: '-placedAt', size, cursor });
+    const all = this.documents.filter((document) => document.customerId === customerId);
+    const sum = (of: readonly OrderDocument[], field: 'totalCents' | 'paidCents' | 'refundedCents') =>
+      of.reduce((cents, document) => cents + (document[field] ?? 0), 0);
+    const totals = [...Map.groupBy(all, ({ currency = '' }) => currency)].map(([currency, of]) => ({
+      ...{ currency, orders: of.length, totalCents: sum(of, 'totalCents') },
+      ...{ paidCents: sum(of, 'paidCents'), refundedCents: sum(of, 'refundedCents') },
+    }));
+    return { orders: hits.map(({ document }) => document), totals, nextCursor };
+  }
+
   #facets(query: SearchQuery): Facets {
     const count = (
       own: keyof SearchFilters,
@@ -78,13 +97,14 @@ export class FakeOrders {
   }
 }
 
-/** Whether it passes the filters on status, tag, seller and currency. */
-function isWanted(document: OrderDocument, { status, tag, sellerId, currency }: SearchFilters): boolean {
+/** Whether it passes the filters on values. */
+function isWanted(document: OrderDocument, { status, tag, customerId, sellerId, currency }: SearchFilters): boolean {
   const isAmong = (wanted: readonly string[] | undefined, ...values: readonly (string | undefined)[]) =>
     wanted === undefined || values.some((value) => value !== undefined && wanted.includes(value));
   return (
     isAmong(status, document.status) &&
     isAmong(tag, ...(document.tags ?? [])) &&
+    isAmong(customerId, document.customerId) &&
     isAmong(sellerId, document.sellerId) &&
     isAmong(currency, document.currency)
   );
@@ -120,6 +140,7 @@ const NO_DEAD_LETTERS: HttpDependencies['deadLetters'] = {
 export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   return {
     search: (query) => Promise.resolve().then(() => orders.search(query)),
+    customerOrders: (query) => Promise.resolve().then(() => orders.customerOrders(query)),
     getOrder: (orderId) => Promise.resolve(orders.get(orderId)),
     awaitVersion: ({ orderId, version, counts }) => {
       const document = orders.get(orderId);
