@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import { BrokerUnavailableError, type Broker, type DeadLetter, type EventDelivery } from '../broker/port.ts';
-import type { DocumentWrite, OrderIndex } from '../order-index/port.ts';
+import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { StorageLimits } from '../order/fold.ts';
@@ -8,7 +8,7 @@ import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
-import { projectBatch, type BatchDependencies } from './project-batch.ts';
+import { projectBatch, stillSpoilt, type BatchDependencies } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
 import { workOf, type Job, type OrderWork } from './work.ts';
 import { WorkingSet } from './working-set.ts';
@@ -25,7 +25,7 @@ export interface BatchRunnerOptions {
 }
 
 export interface BatchRunnerDependencies {
-  readonly broker: Pick<Broker, 'deadLetter'>;
+  readonly broker: Pick<Broker, 'deadLetter' | 'queueDepth'>;
   readonly index: OrderIndex;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -49,7 +49,8 @@ export class BatchRunner {
   #interruption = new AbortController();
   #suspects: Job[] = [];
   #suspecting: Promise<void> | undefined;
-  #lastWrite: DocumentWrite | undefined;
+  /** What the world kept from getting through last. */
+  #spoilt: readonly OrderWork[] = [];
 
   constructor(options: BatchRunnerOptions, deps: BatchRunnerDependencies) {
     this.#deps = deps;
@@ -70,10 +71,12 @@ export class BatchRunner {
       writeSize: new WriteSize(options.batchSize),
       now: () => new Date(),
       reached: deps.reached,
-      wrote: (write) => (this.#lastWrite = write),
       deadLetter: (offer, refusal) => this.deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
       settle: (job, outcome) => this.#settle(job, outcome),
-      outage: deps.outage,
+      outage: (reason, spoilt) => {
+        if (reason !== undefined) this.#spoilt = spoilt ?? this.#spoilt;
+        deps.outage(reason);
+      },
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),
     };
   }
@@ -137,12 +140,16 @@ export class BatchRunner {
     this.#interruption = new AbortController();
   }
 
-  /** Whether the index takes writes: a document that it took last, once more, which changes nothing. */
-  async isWritable(): Promise<boolean> {
-    const { live } = await this.#deps.index.registry();
-    if (!this.#lastWrite) return true;
-    const [outcome] = await this.#deps.index.write(live, [this.#lastWrite], 'live');
-    return outcome?.kind === 'written' || outcome?.kind === 'present';
+  /** Whether the outage is over: dead letters can be published, and what it spoilt last goes through. */
+  async isOutageOver(): Promise<boolean> {
+    try {
+      await this.#deps.broker.queueDepth();
+    } catch (error) {
+      if (error instanceof BrokerUnavailableError) return false;
+      throw error;
+    }
+    if (this.#spoilt.length > 0) this.#spoilt = await stillSpoilt(this.#spoilt, this.#batchDeps);
+    return this.#spoilt.length === 0;
   }
 
   /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */

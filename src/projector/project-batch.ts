@@ -12,8 +12,8 @@ export interface BatchDependencies extends RoundDependencies {
   readonly lines: OrderLines;
   /** Keeps early events unsettled, and offers them again later. */
   readonly hold: (jobs: readonly Job[]) => void;
-  /** Told of every round that the world spoilt, and with undefined once one has gone through. */
-  readonly outage: (reason: string | undefined) => void;
+  /** Told of every round that the world spoilt, and of what did not get through; with undefined once one has gone through. */
+  readonly outage: (reason: string | undefined, spoilt?: readonly OrderWork[]) => void;
   /**
    * Waits before the next round: longer with every outage in a row, briefly where rounds start over too often (a swap holds writers
    * back for some milliseconds). Rejects once the process will wait no longer: what is unsettled then goes back to the broker.
@@ -60,7 +60,7 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
     open = [...result.again, ...open.filter((work) => !ready.includes(work))];
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
-    deps.outage(outage);
+    deps.outage(outage, result.spoilt);
     outages = outage === undefined ? 0 : outages + 1;
     if (outages > 0) await deps.pause(outages, 'outage');
     else if (result.again.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
@@ -68,9 +68,33 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
   }
 }
 
+/**
+ * What the world still keeps from getting through, of what it has spoilt before: the same round once more, settling nothing, whatever
+ * has become of its deliveries meanwhile. Nothing less would tell: the index may answer, and yet refuse the very step that failed.
+ */
+export async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies): Promise<readonly OrderWork[]> {
+  const orderIds = works.map(({ orderId }) => orderId);
+  const place = deps.lines.enter(orderIds);
+  try {
+    while (!orderIds.every((orderId) => place.isFirst(orderId))) await place.turn();
+    const plans = await runRound(
+      works.map((work) => ({ ...work, fresh: true })),
+      deps,
+    );
+    return plans.filter(isSpoilt).map(({ work }) => work);
+  } catch (error) {
+    if (error instanceof IndexUnavailableError || error instanceof BrokerUnavailableError) return works;
+    throw error;
+  } finally {
+    place.leave(orderIds);
+  }
+}
+
 interface RoundResult {
   readonly again: readonly OrderWork[];
   readonly refused: readonly RefusedPlan[];
+  /** What `outage` or `moved` has kept from getting through. */
+  readonly spoilt: readonly OrderWork[];
   readonly outage?: string;
   /** Why a write was refused at an address that should be looked up again. */
   readonly moved?: string;
@@ -83,7 +107,8 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
   } catch (error) {
     if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
     for (const { orderId } of works) deps.workingSet.drop(orderId);
-    return { again: works.map((work) => ({ ...work, fresh: true })), refused: [], outage: error.message };
+    const again = works.map((work) => ({ ...work, fresh: true }));
+    return { again, refused: [], spoilt: again, outage: error.message };
   }
   await deps.reached('before settling');
   for (const plan of plans) if (plan.fate.kind === 'open') await settle(plan, deps);
@@ -93,9 +118,14 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
   return {
     again,
     refused: plans.filter(isRefused),
+    spoilt: plans.filter(isSpoilt).map(({ work }) => work),
     ...(outage !== undefined && { outage }),
     ...(moved !== undefined && { moved }),
   };
+}
+
+function isSpoilt({ fate }: Plan): boolean {
+  return fate.kind === 'outage' || (fate.kind === 'again' && fate.moved !== undefined);
 }
 
 type RefusedPlan = Plan & {

@@ -241,7 +241,7 @@ export class Projector {
 
   /**
    * Messages must not be held for ever: RabbitMQ closes a channel after its `consumer_timeout`, and every return counts towards the
-   * delivery limit. So once an outage has lasted, everything goes back, once, and the index is probed without taking.
+   * delivery limit. So once an outage has lasted, everything goes back, once, and the world is probed without taking.
    */
   async #withdraw(): Promise<void> {
     this.#deps.log.warn(
@@ -255,20 +255,11 @@ export class Projector {
     this.#intake.giveBack();
     this.#heartbeat.returned('at our word');
     this.#unsettledSince = undefined;
-    for (let attempt = 0; !(await this.#isOver()); attempt++)
+    for (let attempt = 0; !(await this.#runner.isOutageOver()); attempt++)
       await backOff(attempt, BACK_OFF.probe, this.#stopping.signal);
     this.#outage = undefined;
     this.#deps.log.info('the outage is over: takes again');
     this.#intake.resume();
-  }
-
-  async #isOver(): Promise<boolean> {
-    try {
-      return await this.#runner.isWritable();
-    } catch (error) {
-      if (error instanceof IndexUnavailableError) return false;
-      throw error;
-    }
   }
 
   #scheduleSweep(delayMs: number): void {

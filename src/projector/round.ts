@@ -37,8 +37,6 @@ export interface RoundDependencies {
   readonly writeSize: WriteSize;
   /** Whether an early event may wait in memory for a moment instead of being parked. */
   readonly mayHold: (job: Job) => boolean;
-  /** Told of one of the documents that the live generation has just taken. */
-  readonly wrote: (write: DocumentWrite) => void;
   /** Durable when it resolves. */
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
@@ -92,8 +90,6 @@ async function writeSome(plans: readonly Plan[], target: WriteTarget, isLive: bo
   plans.forEach((plan, index) => judge(plan, outcomes[index], isLive, target, deps));
   if (outcomes.some(({ kind }) => kind === 'unavailable')) deps.writeSize.strained();
   else deps.writeSize.eased();
-  const last = outcomes.findLastIndex(({ kind }) => kind === 'written');
-  if (isLive && writes[last]) deps.wrote(writes[last]);
 }
 
 function writeOf(state: Plan['state'], now: Date): DocumentWrite {

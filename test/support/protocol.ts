@@ -26,7 +26,6 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
     now: () => new Date(),
     reached: () => Promise.resolve(),
     writeSize: new WriteSize(500),
-    wrote: () => undefined,
     mayHold: () => false,
     hold: () => undefined,
     deadLetter: (offer, refusal) => {
