@@ -1,0 +1,107 @@
+import assert from 'node:assert/strict';
+import { Client } from '@elastic/elasticsearch';
+import { assertExactly, drainAndStop, publish, shuffledEvents } from '../support/drain.ts';
+import { eventually } from '../support/eventually.ts';
+import { startProjector, type InProcessProjector } from '../support/in-process-projector.ts';
+import { startService, type RunningService } from '../support/running-service.ts';
+import { testBackend, type TestBackend } from '../support/test-backend.ts';
+
+/** `read_only_allow_delete` is what the disk watermark sets, `write` what an operator may have left. */
+const BLOCKS = ['read_only_allow_delete', 'write'] as const;
+type Block = (typeof BLOCKS)[number];
+
+interface Health {
+  readonly parts: { readonly projector: { readonly state: string; readonly reason?: string } };
+}
+
+describe('a live index that is blocked for writes', function () {
+  this.timeout(60_000);
+  let client: Client;
+  let backend: TestBackend;
+  beforeEach(async () => {
+    backend = await testBackend();
+    client = new Client({ node: backend.environment['ELASTICSEARCH_URL'] ?? '' });
+  });
+  afterEach(async () => {
+    await backend.remove();
+    await client.close();
+  });
+
+  const setBlock = async (block: Block, on: boolean): Promise<void> => {
+    await client.indices.putSettings({
+      index: `${backend.prefix}-000001`,
+      settings: { [`index.blocks.${block}`]: on },
+    });
+  };
+
+  for (const block of BLOCKS) {
+    describe(`when blocks.${block} is set in the middle of a drain and taken off`, () => {
+      it('says why it is held up meanwhile, dead-letters nothing, and then completes', async () => {
+        const [before, after] = halves(shuffledEvents({ seed: block, orders: 300 }));
+        const service = await startService(backend.environment);
+        await publish(backend, before);
+        await eventually(async () => assert.ok((await backend.documents()).size > 0));
+        await setBlock(block, true);
+        await publish(backend, after);
+        await untilHeldUp(service, /block/);
+        assert.deepEqual((await backend.queues()).deadLetters, 0);
+        await setBlock(block, false);
+        await drainAndStop(backend, service);
+        await assertExactly(backend, [...before, ...after]);
+      });
+    });
+  }
+
+  describe('when it was blocked before the projector started, for longer than messages are held', () => {
+    it('gives them back once, not until the delivery limit is reached', async () => {
+      const deliveryLimit = 3;
+      const limited = { ...backend, environment: { ...backend.environment, DELIVERY_LIMIT: String(deliveryLimit) } };
+      const events = shuffledEvents({ seed: 'blocked at start', orders: 50 });
+      const opened = await startProjector(backend, { deliveryLimit });
+      await opened.stop();
+      await setBlock('read_only_allow_delete', true);
+      await publish(limited, events);
+      const running = await startProjector(backend, { deliveryLimit, projector: { withdrawAfterMs: 100 } });
+      await untilWithdrawn(running);
+      await stillWithdrawn(running, 4_000);
+      await setBlock('read_only_allow_delete', false);
+      await eventually(async () => {
+        assert.deepEqual([(await backend.queues()).live, running.projector.inHand()], [0, 0]);
+        assert.equal(running.health().state, 'up');
+      }, 30_000);
+      await running.stop();
+      await assertExactly(limited, events);
+    });
+  });
+});
+
+function halves<T>(all: readonly T[]): [T[], T[]] {
+  const middle = Math.floor(all.length / 2);
+  return [all.slice(0, middle), all.slice(middle)];
+}
+
+async function untilHeldUp(service: RunningService, why: RegExp): Promise<void> {
+  await eventually(async () => {
+    const { projector } = (await service.get<Health>('/health')).body.parts;
+    assert.equal(projector.state, 'degraded');
+    assert.match(projector.reason ?? '', why);
+  });
+}
+
+async function untilWithdrawn(running: InProcessProjector): Promise<void> {
+  await eventually(() => {
+    assert.equal(running.projector.inHand(), 0);
+    assert.deepEqual((running.health().details?.['intake'] as { state: string }).state, 'held');
+  });
+}
+
+/** It takes nothing for as long. */
+async function stillWithdrawn({ projector }: InProcessProjector, forMs: number): Promise<void> {
+  const until = performance.now() + forMs;
+  const taken = await eventually(() => {
+    const inHand = projector.inHand();
+    if (inHand === 0 && performance.now() < until) throw new Error('not yet');
+    return inHand;
+  }, 2 * forMs);
+  assert.equal(taken, 0, 'it took messages though the index takes none');
+}

@@ -1,0 +1,93 @@
+import type { Broker, PartHealth } from '../../src/broker/port.ts';
+import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
+import { createLogger } from '../../src/observability/logging.ts';
+import { createMetrics } from '../../src/observability/metrics.ts';
+import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../src/order/fold.ts';
+import { createElasticsearchIndex, type ElasticsearchIndex } from '../../src/order-index/elasticsearch/index.ts';
+import { Projector, type ProjectorOptions } from '../../src/projector/projector.ts';
+import type { TestBackend } from './test-backend.ts';
+
+/** The projector over the real services with timeouts that a test can wait for; the operators' are tens of seconds. */
+export interface InProcessProjector {
+  readonly projector: Projector;
+  readonly index: ElasticsearchIndex;
+  readonly broker: Broker;
+  health(): PartHealth;
+  stop(): Promise<void>;
+}
+
+export interface InProcessOptions {
+  /** Where they are reached by way of a proxy. */
+  readonly amqpUrl?: string;
+  readonly elasticsearchUrl?: string;
+  readonly requestTimeoutMs?: number;
+  readonly deliveryLimit?: number;
+  readonly projector?: Partial<ProjectorOptions>;
+}
+
+const BULK_CONCURRENCY = 2;
+const STOP_LIMIT_MS = 5_000;
+
+export async function startProjector(
+  { environment, prefix }: TestBackend,
+  options: InProcessOptions = {},
+): Promise<InProcessProjector> {
+  const { amqpUrl = environment['AMQP_URL'] ?? '', elasticsearchUrl = environment['ELASTICSEARCH_URL'] ?? '' } =
+    options;
+  const log = createLogger('silent');
+  const index = createElasticsearchIndex({
+    nodes: [elasticsearchUrl],
+    prefix,
+    shards: 1,
+    replicas: 0,
+    refreshInterval: '1s',
+    bulkConcurrency: BULK_CONCURRENCY,
+    requestTimeoutMs: options.requestTimeoutMs ?? 1_500,
+    foldVersion: FOLD_VERSION,
+    breakerResetMs: 300,
+    log,
+  });
+  const broker = createRabbitMqBroker({
+    urls: [amqpUrl],
+    prefix,
+    exchange: prefix,
+    bindingKeys: ['order.#'],
+    singleActiveConsumer: true,
+    deliveryLimit: options.deliveryLimit ?? 50,
+    historyMaxAge: '30D',
+    log,
+  });
+  await index.open();
+  await broker.open();
+  const projector = new Projector(
+    { ...OPTIONS, ...options.projector },
+    { index, broker, metrics: createMetrics(), log, reached: () => Promise.resolve() },
+  );
+  await projector.start();
+  return {
+    projector,
+    index,
+    broker,
+    health: () => projector.health(projector.asOf()),
+    async stop() {
+      await projector.stop(STOP_LIMIT_MS);
+      await broker.close();
+      await index.close();
+    },
+  };
+}
+
+const OPTIONS: ProjectorOptions = {
+  prefetch: 400,
+  batchSize: 100,
+  batchDelayMs: 20,
+  concurrency: BULK_CONCURRENCY + 1,
+  maxMessageBytes: 4 * 1024 * 1024,
+  storageLimits: DEFAULT_STORAGE_LIMITS,
+  freshnessIntervalMs: 500,
+  sweepIntervalMs: 1_000,
+  withdrawAfterMs: 500,
+  earlyHoldMs: 0,
+  instance: 'in process',
+  lossNoticedMs: 0,
+};
