@@ -8,8 +8,11 @@
  *   updatedAt: string, version: number,
  * }} Order
  * @typedef {{ order: Order, score: number | null, highlights: Record<string, string[]> }} Hit
- * @typedef {{ total: number, hits: Hit[], nextCursor: string | null, asOf: string, lagSeconds: number }} SearchAnswer
- * @typedef {{ q: string, status: string[], sort: string }} Query
+ * @typedef {{ value: string, count: number }} FacetValue
+ * @typedef {{ status: FacetValue[], tag: FacetValue[], seller: FacetValue[], currency: FacetValue[] }} Facets
+ * @typedef {{ total: number, hits: Hit[], facets: Facets, nextCursor: string | null, asOf: string, lagSeconds: number }} SearchAnswer
+ * @typedef {{ status: string[], tag: string[], sellerId: string[], currency: string[] }} Filters
+ * @typedef {{ q: string, sort: string, filters: Filters }} Query
  */
 
 const TOKEN_KEY = 'order-search-token';
@@ -38,7 +41,9 @@ export function signIn(token) {
 export function toParameters(query) {
   const parameters = new URLSearchParams();
   if (query.q.trim() !== '') parameters.set('q', query.q);
-  for (const status of query.status) parameters.append('status', status);
+  for (const [name, values] of Object.entries(query.filters)) {
+    for (const value of values) parameters.append(name, value);
+  }
   if (query.sort !== '') parameters.set('sort', query.sort);
   return parameters;
 }

@@ -1,3 +1,4 @@
+import { readFilters, showFacets, writeFilters } from './facets.js';
 import { orderCard } from './order-card.js';
 import { SearchProblem, search, signIn, toParameters } from './search-client.js';
 
@@ -58,28 +59,20 @@ const view = {
 /** @returns {Query} */
 function readAddress() {
   const parameters = new URLSearchParams(location.search);
-  return { q: parameters.get('q') ?? '', status: parameters.getAll('status'), sort: parameters.get('sort') ?? '' };
+  return { q: parameters.get('q') ?? '', sort: parameters.get('sort') ?? '', filters: readFilters(parameters) };
 }
 
 /** @returns {Query} */
 function readForm() {
   const data = new FormData(page.form);
-  return {
-    q: String(data.get('q') ?? ''),
-    status: data.getAll('status').map(String),
-    sort: String(data.get('sort') ?? ''),
-  };
+  return { q: String(data.get('q') ?? ''), sort: String(data.get('sort') ?? ''), filters: readFilters(data) };
 }
 
 /** @param {Query} query */
-function writeForm({ q, status, sort }) {
+function writeForm({ q, sort, filters }) {
   page.box.value = q;
   page.sort.value = sort;
-  for (const box of statusBoxes()) box.checked = status.includes(box.value);
-}
-
-function statusBoxes() {
-  return /** @type {NodeListOf<HTMLInputElement>} */ (page.form.querySelectorAll('input[name=status]'));
+  writeFilters(page.form, filters);
 }
 
 /** @param {'push' | 'replace'} way */
@@ -132,6 +125,7 @@ function show(purpose, answer) {
   const beforeMore = purpose === 'more' ? view.hits.length : 0;
   // More is shown than a refresh can bring up to date: only the count and the freshness are.
   if (purpose !== 'refresh' || view.hits.length <= MAX_SIZE) showHits(purpose, answer);
+  if (purpose !== 'more') showFacets(page.form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
   showEmpty();
   showFreshness();
@@ -210,8 +204,8 @@ function countText(total) {
 function showEmpty() {
   page.empty.hidden = view.total > 0;
   if (view.total > 0) return;
-  const { q, status } = view.query;
-  const asked = q.trim() !== '' || status.length > 0;
+  const { q, filters } = view.query;
+  const asked = q.trim() !== '' || Object.values(filters).some((values) => values.length > 0);
   const what = q.trim() === '' ? 'No orders' : `Nothing found for “${q.trim()}”`;
   find('#empty .what', HTMLElement).textContent = asked ? what : 'No orders yet';
   find('#empty .advice', HTMLElement).textContent = asked

@@ -110,6 +110,65 @@ describe('the search page', function () {
     });
   });
 
+  describe('when other filters are opened', () => {
+    const choice = (name: string) => page.getByRole('checkbox', { name, exact: true });
+    const ordersOf = async (name: string) => choice(name).getAttribute('aria-description');
+
+    beforeEach(() => {
+      orders.add(
+        orderDocument('A-1', { tags: ['gift', 'red'] }),
+        orderDocument('A-2', { tags: ['red'], status: 'paid' }),
+      );
+      orders.add(orderDocument('A-3', { tags: [], sellerId: 'S-2', currency: 'JPY', status: 'paid' }));
+    });
+
+    it('says how many orders each choice would find, and narrows by them', async () => {
+      await open();
+      await countIs('3 orders');
+      await page.getByText('More filters').click();
+      assert.deepEqual([await ordersOf('Paid'), await ordersOf('Shipped')], ['2 orders', '0 orders']);
+      assert.deepEqual([await ordersOf('red'), await ordersOf('gift')], ['2 orders', '1 order']);
+      await choice('red').check();
+      await countIs('2 orders');
+      assert.deepEqual([await ordersOf('Paid'), await ordersOf('gift')], ['1 order', '1 order']);
+      await choice('gift').check();
+      await choice('Paid').check();
+      await countIs('1 order');
+      assert.deepEqual(await shownIds(), ['A-2']);
+      const { searchParams } = new URL(page.url());
+      assert.deepEqual([searchParams.getAll('tag'), searchParams.getAll('status')], [['red', 'gift'], ['paid']]);
+    });
+
+    it('keeps the focus on the choice, and takes it back by the way back', async () => {
+      await open();
+      await countIs('3 orders');
+      await page.getByText('More filters').click();
+      await choice('S-2').focus();
+      await page.keyboard.press('Space');
+      await countIs('1 order');
+      assert.equal(await page.locator('input:focus').getAttribute('value'), 'S-2');
+      await page.goBack();
+      await countIs('3 orders');
+      assert.equal(await choice('S-2').isChecked(), false);
+    });
+
+    it('shows those of a shared address, also what no order has', async () => {
+      await open('/?currency=JPY&currency=USD&tag=none');
+      await shown('No orders');
+      for (const name of ['JPY', 'USD', 'none']) assert.equal(await choice(name).isChecked(), true, name);
+      await choice('none').uncheck();
+      await countIs('1 order');
+    });
+
+    it('has none where there is nothing to choose', async () => {
+      orders.documents.length = 0;
+      orders.add(orderDocument('A-1', { tags: [] }));
+      await open();
+      await countIs('1 order');
+      assert.equal(await page.getByText('More filters').isVisible(), false);
+    });
+  });
+
   describe('when an order arrives or changes', () => {
     it('shows it by itself, and leaves alone what is being read', async () => {
       orders.add(orderDocument('A-1'));
@@ -246,6 +305,7 @@ describe('the search page', function () {
       await page.setViewportSize({ width: 360, height: 700 });
       await countIs('1 order');
       await page.getByText('Details').click();
+      await page.getByText('More filters').click();
       const overflow = await page.evaluate(
         'document.documentElement.scrollWidth - document.documentElement.clientWidth',
       );
