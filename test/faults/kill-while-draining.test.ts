@@ -42,7 +42,7 @@ describe('a drain of 20,000 shuffled and duplicated events', function () {
   describe('when RabbitMQ and Elasticsearch are killed and started again', () => {
     let services: PrivateServices;
     before(async () => {
-      services = await startPrivateServices({ name: 'drain', amqpPort: 15_672, esPort: 19_200 });
+      services = await startPrivateServices({ name: 'drain', amqpPort: 5_681, esPort: 9_281 });
     });
     after(() => services.stop());
 

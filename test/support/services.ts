@@ -21,7 +21,10 @@ export interface PrivateServices {
 export interface PrivateServicesOptions {
   /** The instance's name, `[a-z0-9-]+`: two of one name are the same instance. */
   readonly name: string;
-  /** At most 44,000; 20,000 and 21,000 above it must be free too (Erlang's distribution), and 10,020 above it (metrics). */
+  /**
+   * At most 11,700: 20,000 and 21,000 above it (Erlang's distribution) must be below the ports of outgoing connections, any of which may
+   * be taken; 10,020 above it is for metrics.
+   */
   readonly amqpPort: number;
   /** 100 above it must be free too. */
   readonly esPort: number;
