@@ -1,4 +1,4 @@
-// Mocha's spec reporter, which also leaves the numbers for scripts/test.ts, however the process ends.
+// Mocha's spec reporter, which also leaves the numbers and the failures for scripts/test.ts, however the process ends.
 const { writeFileSync } = require('node:fs');
 const { reporters } = require('mocha');
 
@@ -8,8 +8,12 @@ module.exports = class CountingReporter extends reporters.Spec {
     let ended = false;
     runner.once('end', () => (ended = true));
     process.on('exit', () => {
-      const { passes, failures, pending } = this.stats;
-      writeFileSync(options.reporterOptions.file, JSON.stringify({ passes, failures, pending, ended }));
+      const { passes, failures } = this.stats;
+      const failed = this.failures.map((test) => ({
+        title: test.fullTitle(),
+        error: test.err?.stack ?? test.err?.message ?? '',
+      }));
+      writeFileSync(options.reporterOptions.file, JSON.stringify({ passes, failures, failed, ended }));
     });
   }
 };

@@ -20,6 +20,13 @@ const COVERAGE_DATA = 'coverage/tmp';
 interface Counts {
   readonly passed: number;
   readonly failed: number;
+  /** Told again at the end: a log of CI is read from there. */
+  readonly failures: readonly Failure[];
+}
+
+interface Failure {
+  readonly title: string;
+  readonly error: string;
 }
 
 interface Ended {
@@ -87,9 +94,16 @@ function specsOf(suite: Suite, servicesMissing: boolean): string[] {
   return globSync(`test/${suite}/**/${pattern}`).sort();
 }
 
-function readCounts(file: string): { passes: number; failures: number; ended: boolean } | undefined {
+interface Report {
+  readonly passes: number;
+  readonly failures: number;
+  readonly failed: readonly Failure[];
+  readonly ended: boolean;
+}
+
+function readReport(file: string): Report | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as { passes: number; failures: number; ended: boolean };
+    return JSON.parse(readFileSync(file, 'utf8')) as Report;
   } catch {
     return undefined; // Killed, or ended before the first test.
   }
@@ -103,14 +117,15 @@ async function runSuite(suite: Suite, specs: readonly string[], mochaOptions: re
   const env = { NODE_V8_COVERAGE: COVERAGE_DATA };
   const mocha = ['node_modules/mocha/bin/mocha.js', ...reporter, ...mochaOptions, ...specs];
   const { end, tookMs } = await run(process.execPath, mocha, { limitMs: SUITES[suite] * MINUTE_MS, env });
-  const counts = readCounts(file);
+  const report = readReport(file);
   rmSync(folder, { recursive: true });
-  const failures = counts?.failures ?? 0;
+  const failed = report?.failures ?? 0;
   // Mocha's exit code is the number of failures; anything else is a suite that broke off or left something open.
-  const broken = counts?.ended !== true || (end !== 0 && failures === 0);
-  if (broken) console.error(`The suite ${suite} did not end well: ${end ?? 'no exit code'}`);
+  const broken = report?.ended !== true || (end !== 0 && failed === 0);
+  const failures = [...(report?.failed ?? [])];
+  if (broken) failures.push({ title: `the suite ${suite}`, error: `did not end well: ${end ?? 'no exit code'}` });
   console.log(`${suite}: ${(tookMs / 1000).toFixed(0)} s`);
-  return { passed: counts?.passes ?? 0, failed: failures + (broken ? 1 : 0) };
+  return { passed: report?.passes ?? 0, failed: failed + (broken ? 1 : 0), failures };
 }
 
 /** Such a file never runs: what imports it imports types. */
@@ -152,6 +167,7 @@ async function main(args: readonly string[]): Promise<Counts> {
   mkdirSync(COVERAGE_DATA, { recursive: true });
   const needed = suites.some((suite) => suite !== 'unit');
   const { started, missing } = needed ? await startServices() : { started: [], missing: [] };
+  const failures: Failure[] = [];
   let passed = 0;
   let failed = inCi ? missing.length : 0;
   for (const suite of suites) {
@@ -160,6 +176,7 @@ async function main(args: readonly string[]): Promise<Counts> {
     const counts = await runSuite(suite, specs, mochaOptions);
     passed += counts.passed;
     failed += counts.failed;
+    failures.push(...counts.failures);
     if (process.exitCode === 130) break;
   }
   for (const service of started) {
@@ -167,9 +184,10 @@ async function main(args: readonly string[]): Promise<Counts> {
   }
   if (complete && missing.length === 0 && process.exitCode !== 130) failed += await coverageFailures();
   if (missing.length > 0) console.error(`Not run without ${missing.join(' and ')}: what needs them`);
-  return { passed, failed };
+  return { passed, failed, failures };
 }
 
-const { passed, failed } = await main(process.argv.slice(2));
+const { passed, failed, failures } = await main(process.argv.slice(2));
 if (failed > 0 || passed === 0) process.exitCode = 1;
+for (const { title, error } of failures) console.error(`FAILED: ${title}\n${error}\n`);
 console.log(`${passed} passed, ${failed} failed`);
