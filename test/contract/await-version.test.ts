@@ -10,6 +10,8 @@ import type { IndexPlace } from '../support/backends.ts';
 const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
 const ERASED = { type: 'order.erased.v1', data: {} } as const;
 const LONG_MS = 10_000;
+/** What createVersionAwaiter promises: no more than one refresh in so long, however many wait. */
+const REFRESH_SPACING_MS = 100;
 
 describeForEachBackend('waiting for a write', (backend) => {
   let place: IndexPlace;
@@ -112,8 +114,11 @@ describeForEachBackend('waiting for a write', (backend) => {
     };
     const others = Array.from({ length: 30 }, () => awaitVersion(one));
     await write({ orderId: 'many' });
+    const startedMs = performance.now();
     waits.wrote('many', 1);
     assert.ok((await Promise.all([arrived, ...others])).every((written) => written));
-    assert.ok(counted.refreshes <= 1, `${counted.refreshes} refreshes`);
+    // Whoever was still looking when the first refresh began shares the next one.
+    const allowed = 1 + Math.ceil((performance.now() - startedMs) / REFRESH_SPACING_MS);
+    assert.ok(counted.refreshes <= allowed, `${counted.refreshes} refreshes, no more than ${allowed} expected`);
   });
 });
