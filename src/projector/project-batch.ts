@@ -61,7 +61,9 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
     deps.outage(outage, result.spoilt);
-    outages = outage === undefined ? 0 : outages + 1;
+    // What got through says that it is no time yet for long pauses.
+    const gotThrough = result.again.length < ready.length;
+    outages = outage === undefined ? 0 : gotThrough ? 1 : outages + 1;
     if (outages > 0) await deps.pause(outages, 'outage');
     else if (result.again.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
     round += 1;
