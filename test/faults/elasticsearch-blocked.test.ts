@@ -65,11 +65,7 @@ describe('a live index that is blocked for writes', function () {
       await untilWithdrawn(running);
       await stillWithdrawn(running, 4_000);
       await setBlock('read_only_allow_delete', false);
-      await eventually(async () => {
-        assert.deepEqual([(await backend.queues()).live, running.projector.inHand()], [0, 0]);
-        assert.equal(running.health().state, 'up');
-      }, 30_000);
-      await running.stop();
+      await running.drainAndStop();
       await assertExactly(limited, events);
     });
   });

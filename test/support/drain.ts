@@ -7,7 +7,7 @@ import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import { createLogger } from '../../src/observability/logging.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { generateEvents } from '../../src/sample/generate-events.ts';
-import { eventually } from './eventually.ts';
+import { eventually, steadily } from './eventually.ts';
 import { compareDocuments, expectedDocuments } from './oracle.ts';
 import { startService, type RunningService } from './running-service.ts';
 import type { TestBackend } from './test-backend.ts';
@@ -57,18 +57,23 @@ export function messageOf(body: string | Buffer): OutgoingEvent {
   return { id: 'raw', type, orderId: 'raw', time: '2026-01-01T00:00:00Z', body: Buffer.from(body) };
 }
 
-/** Nothing waits, nothing is in hand. */
+/** Nothing waits, nothing is in hand, and it stays so: what is on its way from the one to the other is not counted anywhere. */
 export async function untilDrained(backend: TestBackend, service: RunningService, timeoutMs = 120_000): Promise<void> {
-  await eventually(async () => {
+  await steadily(async () => {
     const text = await (await fetch(`${service.url}/metrics`)).text();
-    assert.match(text, /^projection_lag_messages 0$/m);
+    assert.equal(/^projection_lag_messages (.*)$/m.exec(text)?.[1], '0', 'the lag in messages');
     assert.equal((await backend.queues()).live, 0);
   }, timeoutMs);
 }
 
 /** Drained, and stopped in good order: what it had taken and not settled is in the queue again, for {@link assertExactly} to find. */
 export async function drainAndStop(backend: TestBackend, service: RunningService, timeoutMs?: number): Promise<void> {
-  await untilDrained(backend, service, timeoutMs);
+  try {
+    await untilDrained(backend, service, timeoutMs);
+  } catch (error) {
+    await service.kill();
+    throw new Error(`not drained; the service said at the end:\n${service.log().slice(-2_000)}`, { cause: error });
+  }
   await service.stop();
   assert.equal(await service.ended, 0, service.log());
 }
@@ -83,12 +88,12 @@ export async function assertExactly(
   events: readonly CloudEvent[],
   deadLetters: readonly string[] = [],
 ): Promise<void> {
+  assert.deepEqual(await eventsLeft(backend), []);
   const expected = expectedDocuments(events.map((event) => ({ ...event })));
   const documents = await backend.documents();
   assert.deepEqual([...documents.keys()].sort(), [...expected.keys()].sort());
   const wrong = [...expected.values()].flatMap((order) => compareDocuments(order, documents.get(order.orderId)));
   assert.deepEqual(wrong, []);
-  assert.deepEqual(await eventsLeft(backend), []);
   assert.deepEqual(await deadLettersOf(backend), [...deadLetters].sort());
   if ((await backend.countParked()) === 0) return;
   const sweeper = await startService(backend.environment);

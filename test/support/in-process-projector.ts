@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Broker, PartHealth } from '../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import { createLogger } from '../../src/observability/logging.ts';
@@ -5,6 +6,7 @@ import { createMetrics } from '../../src/observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../src/order/fold.ts';
 import { createElasticsearchIndex, type ElasticsearchIndex } from '../../src/order-index/elasticsearch/index.ts';
 import { Projector, type ProjectorOptions } from '../../src/projector/projector.ts';
+import { steadily } from './eventually.ts';
 import type { TestBackend } from './test-backend.ts';
 
 /** The projector over the real services with timeouts that a test can wait for; the operators' are tens of seconds. */
@@ -14,6 +16,8 @@ export interface InProcessProjector {
   readonly broker: Broker;
   health(): PartHealth;
   stop(): Promise<void>;
+  /** Stops it once nothing waits and nothing is in hand. */
+  drainAndStop(timeoutMs?: number): Promise<void>;
 }
 
 export interface InProcessOptions {
@@ -29,9 +33,10 @@ const BULK_CONCURRENCY = 2;
 const STOP_LIMIT_MS = 5_000;
 
 export async function startProjector(
-  { environment, prefix }: TestBackend,
+  backend: TestBackend,
   options: InProcessOptions = {},
 ): Promise<InProcessProjector> {
+  const { environment, prefix } = backend;
   const { amqpUrl = environment['AMQP_URL'] ?? '', elasticsearchUrl = environment['ELASTICSEARCH_URL'] ?? '' } =
     options;
   const log = createLogger('silent');
@@ -64,15 +69,24 @@ export async function startProjector(
     { index, broker, metrics: createMetrics(), log, reached: () => Promise.resolve() },
   );
   await projector.start();
+  const stop = async () => {
+    await projector.stop(STOP_LIMIT_MS);
+    await broker.close();
+    await index.close();
+  };
   return {
     projector,
     index,
     broker,
     health: () => projector.health(projector.asOf()),
-    async stop() {
-      await projector.stop(STOP_LIMIT_MS);
-      await broker.close();
-      await index.close();
+    stop,
+    async drainAndStop(timeoutMs = 30_000) {
+      const drained = async () => assert.equal((await backend.queues()).live + projector.inHand(), 0);
+      try {
+        await steadily(drained, timeoutMs);
+      } finally {
+        await stop();
+      }
     },
   };
 }
