@@ -1,9 +1,12 @@
 import type { OrderDocument } from '../order/document.ts';
 import type { OrderEvent } from '../order/event.ts';
 import type { DeadLetterStore } from './dead-letter-port.ts';
+import type { Generations } from './generations-port.ts';
 import type { OrderSearch } from './search-port.ts';
 
 export { FACETS, MAX_FACET_VALUES } from './search-port.ts';
+export type * from './generations-port.ts';
+export { compareOrderIds, SnapshotLostError } from './generations-port.ts';
 export type * from './search-port.ts';
 
 /**
@@ -50,6 +53,8 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   readControl(id: string): Promise<ControlRecord | undefined>;
   /** Compare-and-set where `expected` is given (`null`: must not exist yet); false when another writer was first. @throws IndexUnavailableError */
   writeControl(id: string, value: Readonly<Record<string, unknown>>, expected?: string | null): Promise<boolean>;
+
+  readonly generations: Generations;
 
   health(): Promise<IndexHealth>;
   close(): Promise<void>;

@@ -1,4 +1,5 @@
 import type { OrderDocument, OrderView, SearchFields } from './document.ts';
+import type { OrderEvent } from './event.ts';
 import type { OrderFacts } from './facts.ts';
 import type { OrderState } from './fold.ts';
 import { foldText, searchString } from './search-text.ts';
@@ -7,7 +8,20 @@ import { foldText, searchString } from './search-text.ts';
 export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
   const { orderId, events, facts, erasedAt } = state;
   const isHidden = !facts || erasedAt !== undefined;
-  return { ...viewOf(state, projectedAt), events, ...(!isHidden && { search: searchFieldsOf(orderId, facts) }) };
+  return {
+    ...viewOf(state, projectedAt),
+    ...lastEventOf(events),
+    events,
+    ...(!isHidden && { search: searchFieldsOf(orderId, facts) }),
+  };
+}
+
+/** A keyword of doc values cannot be longer than 32,766 bytes; there is no such limit to a source. */
+const MAX_LAST_EVENT = 1_024;
+
+function lastEventOf(events: readonly OrderEvent[]): { readonly lastEvent?: string } {
+  const last = events.at(-1);
+  return last ? { lastEvent: `${last.id} ${last.source}`.slice(0, MAX_LAST_EVENT) } : {};
 }
 
 /** What readers are shown of a state. */

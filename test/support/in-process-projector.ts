@@ -4,15 +4,16 @@ import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.
 import { createLogger } from '../../src/observability/logging.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../src/order/fold.ts';
-import { createElasticsearchIndex, type ElasticsearchIndex } from '../../src/order-index/elasticsearch/index.ts';
+import { createElasticsearchIndex } from '../../src/order-index/elasticsearch/index.ts';
+import type { OrderIndex } from '../../src/order-index/port.ts';
 import { Projector, type ProjectorOptions } from '../../src/projector/projector.ts';
-import { steadily } from './eventually.ts';
+import { eventually, steadily } from './eventually.ts';
 import type { TestBackend } from './test-backend.ts';
 
 /** The projector over the real services with timeouts that a test can wait for; the operators' are tens of seconds. */
 export interface InProcessProjector {
   readonly projector: Projector;
-  readonly index: ElasticsearchIndex;
+  readonly index: OrderIndex;
   readonly broker: Broker;
   health(): PartHealth;
   stop(): Promise<void>;
@@ -89,6 +90,14 @@ export async function startProjector(
       }
     },
   };
+}
+
+/** An outage has lasted: everything has gone back to the queue, and nothing is taken. */
+export async function untilWithdrawn({ projector, health }: InProcessProjector, timeoutMs?: number): Promise<void> {
+  await eventually(() => {
+    assert.equal(projector.inHand(), 0);
+    assert.deepEqual((health().details?.['intake'] as { state: string }).state, 'held');
+  }, timeoutMs);
 }
 
 const OPTIONS: ProjectorOptions = {

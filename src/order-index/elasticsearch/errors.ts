@@ -32,6 +32,8 @@ const WORLDS_FAULT = new Set([
   'shard_not_found_exception',
   'no_shard_available_action_exception',
 ]);
+/** Something is forbidden, by an operator, a swap or the disk watermark, however much there is to do. */
+const BLOCK = 'cluster_block_exception';
 /** A write block, set by a swap (design §2); other blocks are an operator's or the disk watermark's. */
 const WRITE_BLOCK = 'FORBIDDEN/8/index write (api)';
 
@@ -44,6 +46,14 @@ export function classify(status: number, error: ErrorCause | undefined): Fault {
   if (status === 404 && isMissingIndex(error)) return { kind: 'moved', reason };
   const refused = status === 400 && error !== undefined && !WORLDS_FAULT.has(error.type) && !isAmbiguousAlias(error);
   return refused ? { kind: 'refused', reason, path: fieldOf(error) } : { kind: 'unavailable', reason };
+}
+
+/**
+ * Whether one item of an answered request was turned away because there is too much to do: Elasticsearch is alive, and asks for less.
+ * A block (the disk watermark's is 429 too) asks for something else.
+ */
+export function asksForLess(status: number, error: ErrorCause | undefined): boolean {
+  return status === 429 && error?.type !== BLOCK;
 }
 
 /**
@@ -72,6 +82,11 @@ export function isMissingIndex(error: ErrorCause | undefined): boolean {
   return error?.type === 'index_not_found_exception';
 }
 
+/** Whether a whole request failed since its index does not exist. */
+export function isMissing(thrown: unknown): boolean {
+  return thrownType(thrown) === 'index_not_found_exception';
+}
+
 /** The index or alias that a read goes to does not exist. */
 export class MissingIndexError extends IndexUnavailableError {}
 
@@ -96,7 +111,7 @@ export function describeCause(status: number, error: ErrorCause | undefined): st
 }
 
 function forbidden(error: ErrorCause | undefined, reason: string): Fault {
-  if (error?.type !== 'cluster_block_exception') {
+  if (error?.type !== BLOCK) {
     return { kind: 'unavailable', reason: `Elasticsearch refuses the service's credentials or privileges: ${reason}` };
   }
   return error.reason?.includes(WRITE_BLOCK) === true ? { kind: 'moved', reason } : { kind: 'unavailable', reason };

@@ -1,36 +1,35 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Client, estypes } from '@elastic/elasticsearch';
+import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
+import type { Generations } from '../generations-port.ts';
 import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ } from './client.ts';
 import { describeCause, causeOf, thrownType, unavailable } from './errors.ts';
+import {
+  BUILD_SETTINGS,
+  dropIndex,
+  freeze,
+  listGenerations,
+  refreshIndex,
+  restoreSettings,
+  thaw,
+} from './generation-care.ts';
 import { addMissingFields, creationBody, metaOf, readMapping } from './generation-mapping.ts';
 import type { GenerationCode, IndexSizing } from './generation-mapping.ts';
 import { driftOf } from './mapping.ts';
-import type { MappingDrift } from './mapping.ts';
 import { moveRegistry } from './move-registry.ts';
-import type { MoveResult } from './move-registry.ts';
 import type { IndexNames } from './names.ts';
 import { readRegistry, takenByIndex } from './registry.ts';
-import type { AliasTable, RegistryChange, RegistryReading } from './registry.ts';
+import type { AliasTable, RegistryReading } from './registry.ts';
+import { openSnapshot } from './snapshot.ts';
 
-/** The index generations and their registry, which is the aliases (design §2). */
-export interface Generations {
+/** The index generations and their registry, which is the aliases (design §2), with what the index itself needs of them. */
+export interface ElasticsearchGenerations extends Generations {
   /** Creates the first generation where there is none, and adds new fields to every write target. Idempotent, also at once. */
   open(): Promise<void>;
   /** @throws IndexUnavailableError also where the aliases make no sense or newer code has registered a write target */
   registry(): Promise<Registry>;
-  /** An index without aliases; `overrides` are settings for the time of the build. Idempotent. @throws IndexUnavailableError */
-  create(number: number, overrides?: estypes.IndicesIndexSettings): Promise<'created' | 'exists'>;
-  /**
-   * Moves the registry from `expectedEpoch` to the next one, with a change, in one atomic call. A repeat after a lost answer
-   * succeeds. `lost_race` where the registry had moved on otherwise: nothing was changed.
-   * @throws IndexUnavailableError where it is not known whether it was carried out: repeat it
-   */
-  renameEpoch(expectedEpoch: number, change: RegistryChange): Promise<MoveResult>;
-  /** How the live generation stands to the code. @throws IndexUnavailableError */
-  drift(): Promise<MappingDrift>;
 }
 
 export interface GenerationsOptions {
@@ -46,7 +45,7 @@ export interface GenerationsOptions {
 
 const POLL_MS = 100;
 
-export function createGenerations(options: GenerationsOptions): Generations {
+export function createGenerations(options: GenerationsOptions): ElasticsearchGenerations {
   const { client, names, code } = options;
   /** Fold versions by generation; a generation's never changes. */
   const foldVersions = new Map<string, number>();
@@ -68,17 +67,41 @@ export function createGenerations(options: GenerationsOptions): Generations {
       for (const { generation } of targets) await addMissingFields(client, generation, wanted, options.log);
     },
     registry,
-    create: (number, overrides) => createGeneration(options, number, overrides),
+    list: async () => {
+      const reading = await look(client, names);
+      return await listGenerations(options, reading.kind === 'registry' ? reading.registry : undefined);
+    },
+    create: (number) => createGeneration(options, number),
     renameEpoch: (expectedEpoch, change) =>
       moveRegistry(
         { client, names, requestTimeoutMs: options.requestTimeoutMs, look: () => look(client, names) },
         expectedEpoch,
         change,
       ),
+    ...careOf(options),
+    drop: async (generation) => await dropUnlessTarget(options, generation, (await registry()).targets),
     async drift() {
       const { live } = await registry();
       return driftOf(code, await readMapping(client, live.generation));
     },
+  };
+}
+
+async function dropUnlessTarget(options: GenerationsOptions, generation: string, targets: Registry['targets']) {
+  const isTarget = targets.some((target) => target.generation === generation);
+  if (isTarget) throw new Error(`${generation} is a write target: it cannot be dropped`);
+  await dropIndex(options, generation);
+}
+
+function careOf(
+  options: GenerationsOptions,
+): Pick<Generations, 'restoreSettings' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw'> {
+  return {
+    restoreSettings: (generation) => restoreSettings(options, generation),
+    refresh: (generation) => refreshIndex(options.client, generation),
+    openSnapshot: (generation) => openSnapshot(options, generation),
+    freeze: (generation) => freeze(options, generation),
+    thaw: (generation) => thaw(options, generation),
   };
 }
 
@@ -171,10 +194,9 @@ async function createFirst({ client, names, code, sizing, log }: GenerationsOpti
 async function createGeneration(
   { client, names, code, sizing }: GenerationsOptions,
   number: number,
-  overrides: estypes.IndicesIndexSettings = {},
 ): Promise<'created' | 'exists'> {
   const index = names.generation(number);
-  const { settings, mappings } = creationBody(code.definition, sizing, overrides);
+  const { settings, mappings } = creationBody(code.definition, sizing, BUILD_SETTINGS);
   try {
     await client.indices.create({
       index,

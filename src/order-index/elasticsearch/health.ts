@@ -4,13 +4,13 @@ import type { IndexHealth } from '../port.ts';
 import type { Breaker } from './breaker.ts';
 import { READ } from './client.ts';
 import { unavailable } from './errors.ts';
-import type { Generations } from './generations.ts';
+import type { ElasticsearchGenerations } from './generations.ts';
 import type { IndexNames } from './names.ts';
 
 export interface HealthSources {
   readonly client: Client;
   readonly names: IndexNames;
-  readonly generations: Generations;
+  readonly generations: ElasticsearchGenerations;
   readonly writes: Breaker;
   readonly searches: Breaker;
 }

@@ -1,26 +1,26 @@
-import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { OrderIndex } from '../port.ts';
 import { createBreaker } from './breaker.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import { createBulkWriter } from './bulk-writer.ts';
-import { createClient, READ } from './client.ts';
+import { createClient } from './client.ts';
 import type { ConnectionOptions } from './client.ts';
 import { createControl } from './control.ts';
 import { customerOrders } from './customer-orders.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { getRefreshed, loadDocuments, writeDocuments } from './documents.ts';
-import { MissingIndexError, unavailable } from './errors.ts';
+import { MissingIndexError } from './errors.ts';
+import { refreshIndex } from './generation-care.ts';
 import type { IndexSizing } from './generation-mapping.ts';
 import { createGenerations } from './generations.ts';
-import type { Generations } from './generations.ts';
 import { indexHealth } from './health.ts';
 import { readDefinition } from './mapping.ts';
 import { indexNames } from './names.ts';
 import { createParking } from './parking.ts';
 import { isReadable } from './search-query.ts';
 import { searchOrders } from './search.ts';
+import { suggestFor } from './suggest.ts';
 import { ensureTechnicalIndices } from './technical-indices.ts';
 import { createTechnicalStore } from './technical-store.ts';
 
@@ -39,20 +39,16 @@ export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizin
   readonly maxBulkBytes?: number;
 }
 
-/** The order index in Elasticsearch, with its generations for whoever rebuilds. */
-export interface ElasticsearchIndex extends OrderIndex {
-  readonly generations: Generations;
-}
-
 const BREAKER_RESET_MS = 5_000;
 const MAX_BULK_BYTES = 8 * 1024 * 1024;
 const OPEN_TIMEOUT_MS = 30_000;
 
 /** Nothing is sent before `open`. */
-export function createElasticsearchIndex(options: ElasticsearchIndexOptions): ElasticsearchIndex {
+export function createElasticsearchIndex(options: ElasticsearchIndexOptions): OrderIndex {
   const { requestTimeoutMs } = options;
   const { client, names, writes, searches, writer, generations, restoreTechnical } = partsOf(options);
   const store = createTechnicalStore(writer, writes, restoreTechnical);
+  const searching = { client, searches, alias: names.alias, requestTimeoutMs };
   return {
     ...createParking({ client, store, index: names.parked, requestTimeoutMs }),
     ...createControl({ client, store, index: names.control }),
@@ -65,14 +61,15 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): El
     registry: () => writes.look(() => generations.registry()),
     load: (from, orderIds) => loadDocuments(client, writes, from, orderIds),
     write: (target, documents, priority) => writeDocuments(writer, target, documents, priority),
-    refresh: () => writes.look(() => refresh(client, names.alias)),
+    refresh: () => writes.look(() => refreshIndex(client, names.alias)),
     get: async (orderId) => {
       const document = await getRefreshed(client, searches, names.alias, orderId);
       return document && isReadable(document) ? document : undefined;
     },
     getAny: (orderId) => getRefreshed(client, searches, names.alias, orderId),
-    search: (query) => searchOrders({ client, searches, alias: names.alias, requestTimeoutMs }, query),
-    customerOrders: (query) => customerOrders({ client, searches, alias: names.alias, requestTimeoutMs }, query),
+    search: (query, signal) => searchOrders(searching, query, signal),
+    suggest: (query, signal) => suggestFor(searching, query, signal),
+    customerOrders: (query, signal) => customerOrders(searching, query, signal),
     health: () => indexHealth({ client, names, generations, writes, searches }),
     async close() {
       await writer.drained();
@@ -128,15 +125,4 @@ function breakerOf(
       onBreakerState?.(breaker, state);
     },
   });
-}
-
-/** @throws IndexUnavailableError also where a shard was not refreshed: what was written there is not visible */
-async function refresh(client: Client, alias: string): Promise<void> {
-  let failed: number;
-  try {
-    failed = (await client.indices.refresh({ index: alias }, READ))._shards?.failed ?? 0;
-  } catch (thrown) {
-    throw unavailable('the refresh', thrown);
-  }
-  if (failed > 0) throw new IndexUnavailableError(`the refresh failed on ${failed} shards`);
 }

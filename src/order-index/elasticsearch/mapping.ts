@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { estypes } from '@elastic/elasticsearch';
+import type { MappingDrift } from '../generations-port.ts';
 
 export type MappingName = 'orders' | 'parked' | 'dead-letters' | 'control';
 
@@ -19,12 +20,6 @@ export interface GenerationMeta {
   /** RFC 3339. */
   readonly createdAt: string;
   readonly number: number;
-}
-
-/** How a generation's mapping stands to the code's. */
-export interface MappingDrift {
-  readonly mapping: 'current' | 'additive' | 'rebuild needed';
-  readonly reason?: string;
 }
 
 export function readDefinition(name: MappingName): IndexDefinition {

@@ -1,18 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from '@elastic/elasticsearch';
+import type { MoveResult, RegistryChange } from '../generations-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { serverTimeout } from './client.ts';
 import { classifyThrown, thrownType, unavailable } from './errors.ts';
 import type { IndexNames } from './names.ts';
 import { actionsOf, isCarriedOut } from './registry.ts';
-import type { AliasAction, RegistryAliases, RegistryChange, RegistryReading } from './registry.ts';
-
-export type MoveResult =
-  /** The registry is as intended, and every node knows. */
-  | { readonly kind: 'moved'; readonly registry: Registry }
-  /** Somebody else moved it: nothing of this change was carried out by this call. */
-  | { readonly kind: 'lost_race'; readonly registry: Registry };
+import type { AliasAction, RegistryAliases, RegistryReading } from './registry.ts';
 
 interface Moving {
   readonly client: Client;
@@ -27,7 +22,7 @@ interface Read {
 }
 
 /**
- * Moves the registry on by one epoch (see {@link Generations.renameEpoch}). Whether the answer got lost or a rival was faster
+ * Moves the registry on by one epoch (see `Generations.renameEpoch`). Whether the answer got lost or a rival was faster
  * shows in what is there afterwards: two that want the same both succeed, of two that want different things one does.
  * @throws IndexUnavailableError
  * @throws Error where Elasticsearch refuses the change itself, for instance since a generation does not exist

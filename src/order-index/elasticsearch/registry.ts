@@ -1,3 +1,4 @@
+import type { RegistryChange } from '../generations-port.ts';
 import type { Registry, WriteTarget } from '../port.ts';
 import type { IndexNames } from './names.ts';
 
@@ -100,16 +101,6 @@ export function takenByIndex(alias: string): string {
 
 function misconfigured(problem: string): RegistryReading {
   return { kind: 'misconfigured', problem };
-}
-
-/** What an operation changes in the registry; all write aliases move to the next epoch besides. */
-export interface RegistryChange {
-  /** Generations that become write targets. */
-  readonly register?: readonly string[];
-  /** Generations that are no longer. */
-  readonly unregister?: readonly string[];
-  /** Moves the read alias there. */
-  readonly live?: string;
 }
 
 /** What the registry is to be; targets in no particular order. @throws Error where the change contradicts itself, a bug */

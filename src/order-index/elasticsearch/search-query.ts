@@ -5,7 +5,7 @@ import { READABLE_STATUSES } from '../../order/event.ts';
 import { parseTextQuery } from '../../order/search-text.ts';
 import { decodeCursor } from '../cursor.ts';
 import { FACETS, MAX_FACET_VALUES } from '../port.ts';
-import type { FacetName, Facets, FacetValue, SearchFilters, SearchQuery, SearchSort } from '../port.ts';
+import type { FacetName, Facets, FacetValue, Restriction, SearchFilters, SearchQuery, SearchSort } from '../port.ts';
 import { textClause } from './text-clauses.ts';
 
 /** The client's own type admits undefined. */
@@ -76,7 +76,7 @@ export function searchRequest(query: SearchQuery): SearchRequest {
     track_total_hits: true,
     // A shard that does not answer is an outage, not an order fewer.
     allow_partial_search_results: false,
-    _source: { excludes: ['events', 'search'] },
+    _source: { excludes: ['events', 'search', 'lastEvent'] },
   };
 }
 
@@ -95,13 +95,13 @@ export function facetsOf(aggregations: SearchAggregations | undefined): Facets {
 /** Without the filters of facets: these come behind the counting, as a post filter. */
 function queryClause(query: SearchQuery, filters: readonly Query[]): Query {
   const text = query.q === undefined ? undefined : (textClause(parseTextQuery(query.q)) ?? NOTHING);
-  const filter = [VISIBLE, ...restrictionClauses(query), ...filters];
+  const filter = [...visibleTo(query.restrictTo), ...filters];
   return { bool: { filter, ...(text && { must: [text] }) } };
 }
 
 /** What the caller may see at most; apart from the filters, so that no facet is ever counted without it. */
-function restrictionClauses({ restrictTo }: SearchQuery): Query[] {
-  return restrictTo ? [{ term: { [restrictTo.field]: restrictTo.value } }] : [];
+export function visibleTo(restrictTo: Restriction | undefined): Query[] {
+  return [VISIBLE, ...(restrictTo ? [{ term: { [restrictTo.field]: restrictTo.value } }] : [])];
 }
 
 interface FacetFilter {

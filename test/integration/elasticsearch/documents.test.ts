@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { OrderDocument } from '../../../src/order/document.ts';
-import type { ElasticsearchIndex } from '../../../src/order-index/elasticsearch/index.ts';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import type { DocumentWrite, WriteTarget } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
@@ -12,7 +12,7 @@ import type { UnreliableElasticsearch } from './unreliable-elasticsearch.ts';
 
 describe('order documents in Elasticsearch', () => {
   let under: IndexUnderTest;
-  let index: ElasticsearchIndex;
+  let index: OrderIndex;
   let live: WriteTarget;
   beforeEach(async () => {
     under = indexUnderTest();

@@ -332,7 +332,7 @@ describe('generations in Elasticsearch', () => {
     it('creates a generation once', async () => {
       const { index } = await opened();
       assert.equal(await index.generations.create(2), 'exists');
-      assert.equal(await index.generations.create(3, { refresh_interval: '-1' }), 'created');
+      assert.equal(await index.generations.create(3), 'created');
       const third = under.names.generation(3);
       const settings = await under.elasticsearch.indices.getSettings({ index: third });
       assert.equal(settings[third]?.settings?.index?.refresh_interval, '-1');

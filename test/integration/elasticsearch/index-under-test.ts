@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { Client } from '@elastic/elasticsearch';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { createElasticsearchIndex } from '../../../src/order-index/elasticsearch/index.ts';
-import type { ElasticsearchIndex, ElasticsearchIndexOptions } from '../../../src/order-index/elasticsearch/index.ts';
+import type { ElasticsearchIndexOptions } from '../../../src/order-index/elasticsearch/index.ts';
 import { indexNames } from '../../../src/order-index/elasticsearch/names.ts';
 import type { IndexNames } from '../../../src/order-index/elasticsearch/names.ts';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
 
 export const ELASTICSEARCH_URL = process.env['ELASTICSEARCH_URL'] ?? 'http://127.0.0.1:9200';
 
@@ -15,7 +16,7 @@ export interface IndexUnderTest {
   /** Elasticsearch itself, to look behind the adapter's back. */
   readonly elasticsearch: Client;
   /** One more instance, as another process would have it; not opened. */
-  instance(overrides?: Partial<ElasticsearchIndexOptions>): ElasticsearchIndex;
+  instance(overrides?: Partial<ElasticsearchIndexOptions>): OrderIndex;
   /** Closes the instances and deletes everything under the prefix. */
   remove(): Promise<void>;
 }
@@ -23,7 +24,7 @@ export interface IndexUnderTest {
 export function indexUnderTest(): IndexUnderTest {
   const prefix = `test-${randomBytes(6).toString('hex')}`;
   const elasticsearch = new Client({ node: ELASTICSEARCH_URL });
-  const instances: ElasticsearchIndex[] = [];
+  const instances: OrderIndex[] = [];
   return {
     prefix,
     names: indexNames(prefix),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ElasticsearchIndex } from '../../../src/order-index/elasticsearch/index.ts';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
 import type { ParkedEvent } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
@@ -8,7 +8,7 @@ import { unreliableElasticsearch } from './unreliable-elasticsearch.ts';
 
 describe('parked events and control records in Elasticsearch', () => {
   let under: IndexUnderTest;
-  let index: ElasticsearchIndex;
+  let index: OrderIndex;
   beforeEach(async () => {
     under = indexUnderTest();
     index = under.instance();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ElasticsearchIndex } from '../../../src/order-index/elasticsearch/index.ts';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
 import type { SearchQuery, SearchSort } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
@@ -9,7 +9,7 @@ import type { SampleOrder } from './sample-orders.ts';
 
 describe('search in Elasticsearch', () => {
   let under: IndexUnderTest;
-  let index: ElasticsearchIndex;
+  let index: OrderIndex;
   before(async () => {
     under = indexUnderTest();
     index = under.instance({ shards: 2 });

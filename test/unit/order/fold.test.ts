@@ -63,6 +63,7 @@ describe('the fold', () => {
         updatedAt: hour(1),
         version: 1,
         projectedAt: PROJECTED_AT,
+        lastEvent: 'e-1 /order-service',
       });
       assert.equal(events.length, 1);
       assert.match(search?.all ?? '', /\bangstrom\b.*\blantern\b.*\bgift\b/);
@@ -104,6 +105,7 @@ describe('the fold', () => {
         version: 3,
         updatedAt: hour(3),
         projectedAt: PROJECTED_AT,
+        lastEvent: 'e-3 /order-service',
       };
       assert.deepEqual(fields, expected);
       assert.equal(events.length, 3);
@@ -340,6 +342,7 @@ describe('erasure', () => {
       version: 5,
       updatedAt: hour(3),
       projectedAt: PROJECTED_AT,
+      lastEvent: 'e-5 /order-service',
     });
     assert.deepEqual(
       events.map(({ sequence, data }) => [sequence, data]),

@@ -1,0 +1,128 @@
+import type { Client, estypes } from '@elastic/elasticsearch';
+import type { Generation } from '../generations-port.ts';
+import { IndexUnavailableError } from '../port.ts';
+import type { Registry } from '../port.ts';
+import { READ, serverTimeout } from './client.ts';
+import { isMissing, unavailable } from './errors.ts';
+import type { IndexSizing } from './generation-mapping.ts';
+import type { GenerationMeta } from './mapping.ts';
+import type { IndexNames } from './names.ts';
+
+/** What is done to single generations, beside the registry. */
+export interface Care {
+  readonly client: Client;
+  readonly names: IndexNames;
+  readonly sizing: IndexSizing;
+  readonly requestTimeoutMs: number;
+}
+
+/**
+ * For the time of a build. The translog stays as it is, durable with every request: live writes go to the generation that is being
+ * built too, and are acknowledged to the broker.
+ */
+export const BUILD_SETTINGS: estypes.IndicesIndexSettings = { refresh_interval: '-1', number_of_replicas: 0 };
+
+/** @throws IndexUnavailableError */
+export async function listGenerations({ client, names }: Care, registry: Registry | undefined): Promise<Generation[]> {
+  const index = `${names.alias}-*`;
+  try {
+    const [indices, { indices: stats = {} }] = await Promise.all([
+      client.indices.getMapping({ index }, READ),
+      client.indices.stats({ index, metric: ['docs', 'store'] }, READ),
+    ]);
+    const targets = new Set(registry?.targets.map(({ generation }) => generation));
+    return Object.entries(indices)
+      .flatMap(([name, { mappings }]): Generation[] => {
+        const number = names.generationNumber(name);
+        if (number === undefined) return [];
+        const { mappingHash = '', foldVersion = 0, createdAt = '' } = (mappings._meta ?? {}) as Partial<GenerationMeta>;
+        const isLive = registry?.live.generation === name;
+        const isTarget = targets.has(name);
+        return [{ name, number, isLive, isTarget, ...sizesOf(stats[name]), mappingHash, foldVersion, createdAt }];
+      })
+      .sort((a, b) => a.number - b.number);
+  } catch (thrown) {
+    throw unavailable('the generations', thrown);
+  }
+}
+
+function sizesOf(stats: estypes.IndicesStatsIndicesStats | undefined) {
+  return { documents: stats?.primaries?.docs?.count ?? 0, sizeBytes: stats?.total?.store?.size_in_bytes ?? 0 };
+}
+
+/** Puts the settings of a live generation back, and says whether every shard is where it can be. @throws IndexUnavailableError */
+export async function restoreSettings(
+  { client, sizing }: Care,
+  index: string,
+): Promise<{ readonly kind: 'ready' } | { readonly kind: 'waiting'; readonly reason: string }> {
+  const settings = { refresh_interval: sizing.refreshInterval, number_of_replicas: sizing.replicas };
+  try {
+    await client.indices.putSettings({ index, settings });
+    const health = await client.cluster.health({ index, timeout: '0s' }, { ...READ, ignore: [408] });
+    const reason = waitsFor(health);
+    return reason === undefined ? { kind: 'ready' } : { kind: 'waiting', reason: `${index} is not ready: ${reason}` };
+  } catch (thrown) {
+    throw unavailable(`the settings of ${index}`, thrown);
+  }
+}
+
+/** Replicas that no node is left for are nothing to wait for: on a single node an index with replicas stays yellow. */
+function waitsFor(health: estypes.ClusterHealthHealthResponseBody): string | undefined {
+  const { initializing_shards, relocating_shards, unassigned_shards, active_primary_shards, number_of_data_nodes } =
+    health;
+  const status = health.status.toLowerCase();
+  if (status === 'green') return undefined;
+  if (status === 'red' || active_primary_shards === 0) return 'a primary shard has no node';
+  const moving = initializing_shards + relocating_shards;
+  if (moving > 0) return `${moving} shards are on their way`;
+  return number_of_data_nodes === 1 ? undefined : `${unassigned_shards} replicas have no node yet`;
+}
+
+/** @throws IndexUnavailableError also where a shard was not refreshed: what was written there is not visible */
+export async function refreshIndex(client: Client, index: string): Promise<void> {
+  let failed: number;
+  try {
+    failed = (await client.indices.refresh({ index }, READ))._shards?.failed ?? 0;
+  } catch (thrown) {
+    throw unavailable('the refresh', thrown);
+  }
+  if (failed > 0) throw new IndexUnavailableError(`the refresh failed on ${failed} shards`);
+}
+
+/** The block is added by the API that waits for the writes under way, which the setting alone does not. @throws IndexUnavailableError */
+export async function freeze({ client, requestTimeoutMs }: Care, index: string): Promise<void> {
+  const timeout = serverTimeout(requestTimeoutMs);
+  const wait = { master_timeout: timeout, timeout };
+  const isBlocked = async () => (await client.indices.addBlock({ index, block: 'write', ...wait })).shards_acknowledged;
+  try {
+    await client.indices.putSettings({ index, settings: { refresh_interval: '-1' }, ...wait });
+    if (await isBlocked()) return;
+    // Where it has the block already, as from a runner that died, nobody says whether all writes are through: set it anew.
+    await client.indices.putSettings({ index, settings: { 'index.blocks.write': null }, ...wait });
+    if (await isBlocked()) return;
+  } catch (thrown) {
+    throw unavailable(`the write block of ${index}`, thrown);
+  }
+  throw new IndexUnavailableError(`not every shard of ${index} has taken its write block`);
+}
+
+/** @throws IndexUnavailableError */
+export async function thaw({ client, sizing }: Care, index: string): Promise<void> {
+  try {
+    const settings = { 'index.blocks.write': null, 'index.refresh_interval': sizing.refreshInterval };
+    await client.indices.putSettings({ index, settings });
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw unavailable(`lifting the write block of ${index}`, thrown);
+    // Dropped meanwhile: there is no block to lift.
+  }
+}
+
+/** @throws IndexUnavailableError */
+export async function dropIndex({ client }: Care, index: string): Promise<void> {
+  try {
+    await client.indices.delete({ index });
+  } catch (thrown) {
+    if (!isMissing(thrown)) throw unavailable(`deleting ${index}`, thrown);
+    // A repeat, or another instance was first.
+  }
+}

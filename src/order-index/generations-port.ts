@@ -1,0 +1,120 @@
+import type { OrderEvent } from '../order/event.ts';
+import type { Registry } from './port.ts';
+
+/**
+ * The generations of the index of orders and the registry that says what is live and what is written to (design §2 and §3): for
+ * whoever rebuilds, swaps, rolls back and prunes. Every method is idempotent, so that it can be repeated after a crash or a lost
+ * answer. All throw {@link IndexUnavailableError} for the world's fault, also where a generation is gone that must be there.
+ */
+export interface Generations {
+  /** All that there are, by number; also those that nothing refers to. */
+  list(): Promise<readonly Generation[]>;
+  /** An empty one by the present code, with settings for a fast build: no replicas, and nothing visible before `refresh`. Nobody writes to it yet. */
+  create(number: number): Promise<'created' | 'exists'>;
+  /**
+   * Moves the registry from `expectedEpoch` to the next one, with a change, in one atomic call. A repeat after a lost answer
+   * succeeds. `lost_race` where the registry had moved on otherwise: nothing was changed.
+   */
+  renameEpoch(expectedEpoch: number, change: RegistryChange): Promise<MoveResult>;
+  /** Gives it the settings of a live one. `waiting` as long as it has not what it can have on the nodes that there are. */
+  restoreSettings(
+    generation: string,
+  ): Promise<{ readonly kind: 'ready' } | { readonly kind: 'waiting'; readonly reason: string }>;
+  /** Makes everything that was written to it visible. */
+  refresh(generation: string): Promise<void>;
+  /** What was visible in it at one moment. A document that was written after its last refresh is not in it: refresh first (design §9). */
+  openSnapshot(generation: string): Promise<Snapshot>;
+  /**
+   * Before a swap away from it: readers see nothing newer in it from now on, and writes to it are answered `moved`. Resolves when no
+   * write is under way any more.
+   */
+  freeze(generation: string): Promise<void>;
+  /** Undoes `freeze`; does nothing where it is not frozen. */
+  thaw(generation: string): Promise<void>;
+  /** Deletes it, with everything in it; nothing where it is gone. @throws Error where it is a write target still, a bug */
+  drop(generation: string): Promise<void>;
+  /** How the live generation stands to the code. */
+  drift(): Promise<MappingDrift>;
+}
+
+export interface Generation {
+  /** `orders-000002` */
+  readonly name: string;
+  readonly number: number;
+  readonly isLive: boolean;
+  /** Receives every live write. */
+  readonly isTarget: boolean;
+  /** Visible ones. */
+  readonly documents: number;
+  readonly sizeBytes: number;
+  readonly mappingHash: string;
+  readonly foldVersion: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+}
+
+/** What an operation changes in the registry; all write aliases move to the next epoch besides. */
+export interface RegistryChange {
+  /** Generations that become write targets. */
+  readonly register?: readonly string[];
+  /** Generations that are no longer. */
+  readonly unregister?: readonly string[];
+  /** Moves the read alias there. */
+  readonly live?: string;
+}
+
+export type MoveResult =
+  /** The registry is as intended, and every node knows. */
+  | { readonly kind: 'moved'; readonly registry: Registry }
+  /** Somebody else moved it: nothing of this change was carried out by this call. */
+  | { readonly kind: 'lost_race'; readonly registry: Registry };
+
+/** Lists are in the order of the order ids' UTF-8 bytes ({@link compareOrderIds}), and empty at the end. */
+export interface Snapshot {
+  /** The orders of one of `slices` parts, after the given order id. An order whose document did not change stays in its part. */
+  orders(page: SnapshotPage & { readonly slice: Slice }): Promise<readonly StoredOrder[]>;
+  /** Of every order the version and the last event, after the given order id. */
+  versions(page: SnapshotPage): Promise<readonly OrderVersion[]>;
+  close(): Promise<void>;
+}
+
+export interface SnapshotPage {
+  readonly after: string | undefined;
+  readonly size: number;
+}
+
+export interface Slice {
+  /** From 0. */
+  readonly number: number;
+  readonly slices: number;
+}
+
+export interface StoredOrder {
+  readonly orderId: string;
+  readonly version: number;
+  readonly events: readonly OrderEvent[];
+}
+
+export interface OrderVersion {
+  readonly orderId: string;
+  readonly version: number;
+  /** Of a document that code before fold version 2 wrote it is not known. */
+  readonly lastEvent: string | undefined;
+}
+
+/** How a generation's mapping stands to the code's. */
+export interface MappingDrift {
+  readonly mapping: 'current' | 'additive' | 'rebuild needed';
+  readonly reason?: string;
+}
+
+/** A snapshot is kept for minutes only between two pages: open another one, after a refresh. */
+export class SnapshotLostError extends Error {
+  readonly code = 'SNAPSHOT_LOST';
+  override readonly name = 'SnapshotLostError';
+}
+
+/** The order in which both backends list order ids: by their UTF-8 bytes, which is not JavaScript's beyond U+FFFF. */
+export function compareOrderIds(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

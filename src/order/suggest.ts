@@ -1,0 +1,120 @@
+import type { OrderView } from './document.ts';
+import { foldText, matchesTerm, parseTextQuery, withinEdits, wordsOf } from './search-text.ts';
+import type { QueryTerm, Word } from './search-text.ts';
+
+/** What a completion is the text of. */
+export const COMPLETION_KINDS = ['item', 'customer', 'sku', 'order'] as const;
+export type CompletionKind = (typeof COMPLETION_KINDS)[number];
+
+export interface Completion {
+  readonly text: string;
+  readonly kind: CompletionKind;
+}
+
+/** A completion's kinds in the order in which they are told, and of each so many. */
+export const MAX_COMPLETIONS_OF_A_KIND = 5;
+
+/** What is typed, understood: names are completed by their words, ids and SKUs from their beginning. */
+export interface Typed {
+  /** Without quotation marks, and without forgiveness for typos; the last word is a prefix while it is unfinished. */
+  readonly terms: readonly QueryTerm[];
+  /** The whole text, folded and trimmed. */
+  readonly folded: string;
+}
+
+export function understandTyped(q: string): Typed {
+  const terms = termsOf(q).map((term) => ({ ...term, edits: 0 as const }));
+  return { terms, folded: foldText(q.trim()) };
+}
+
+function termsOf(q: string): readonly QueryTerm[] {
+  return parseTextQuery(q.replaceAll('"', ' ')).terms;
+}
+
+/** Whether a text of this kind is one that the typed text begins. */
+export function completes(kind: CompletionKind, { terms, folded }: Typed, text: string): boolean {
+  if (kind === 'sku' || kind === 'order') return folded !== '' && foldText(text.trim()).startsWith(folded);
+  return terms.length > 0 && standsIn(terms, wordsOf(text));
+}
+
+/**
+ * The completions that the texts of orders give (`rows`: one list an order, the newest order first): those of the most orders first, then
+ * the newer order's, then by text.
+ */
+export function completionsOf(
+  kind: CompletionKind,
+  rows: readonly (readonly string[])[],
+  isWanted: (text: string) => boolean,
+): readonly Completion[] {
+  const orders = new Map<string, number>();
+  for (const row of rows) {
+    for (const text of [...new Set(row)].sort()) if (isWanted(text)) orders.set(text, (orders.get(text) ?? 0) + 1);
+  }
+  const ranked = [...orders].sort(([, a], [, b]) => b - a).slice(0, MAX_COMPLETIONS_OF_A_KIND);
+  return ranked.map(([text]) => ({ text, kind }));
+}
+
+/** The names in orders that a search found, which have all words of the query in them, typos forgiven. */
+export function namesNearby(q: string, orders: readonly OrderView[]): readonly Completion[] {
+  const terms = termsOf(q);
+  const isNear = (text: string) => terms.length > 0 && standsIn(terms, wordsOf(text));
+  return [
+    ...completionsOf('item', orders.map(({ itemNames = [] }) => itemNames), isNear),
+    ...completionsOf('customer', orders.map(({ customerName = '' }) => [customerName]), isNear),
+  ]; // prettier-ignore
+}
+
+/**
+ * The query with its misspelt words put right from the item names of the orders that it found (`orders`, the best first), so that it
+ * says nothing that is not in them; null where one of them has every word as it was typed, or none has a better one.
+ */
+export function correctedQuery(q: string, orders: readonly OrderView[]): string | null {
+  const typed = wordsOf(q.replaceAll('"', ' ')).map(({ start, end }) => q.slice(start, end));
+  const terms = termsOf(q);
+  const votes = new Map<string, number>();
+  for (const order of orders) {
+    const corrected = terms.map((term, at) => correctWord(term, typed[at] ?? '', order));
+    if (corrected.every(({ kind }) => kind === 'right')) return null;
+    if (!corrected.some(({ kind }) => kind === 'corrected')) continue;
+    const text = corrected.map(({ word }) => word).join(' ');
+    votes.set(text, (votes.get(text) ?? 0) + 1);
+  }
+  const [best] = [...votes].sort(([, a], [, b]) => b - a);
+  return best?.[0] ?? null;
+}
+
+interface CheckedWord {
+  /** `unknown`: only a name that is no item's is like it. */
+  readonly kind: 'right' | 'corrected' | 'unknown';
+  readonly word: string;
+}
+
+function correctWord(term: QueryTerm, typed: string, order: OrderView): CheckedWord {
+  const { orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] } = order;
+  const asTyped = { ...term, edits: 0 as const };
+  const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];
+  if (all.some((text) => standsIn([asTyped], wordsOf(text)))) return { kind: 'right', word: typed };
+  const near = itemNames.flatMap((name) =>
+    wordsOf(name).flatMap((word) => {
+      const edits = editsAway(term, word);
+      return edits === undefined ? [] : [{ edits, word: name.slice(word.start, word.end).toLowerCase() }];
+    }),
+  );
+  const [nearest] = near.sort((a, b) => a.edits - b.edits || (a.word < b.word ? -1 : 1));
+  return nearest ? { kind: 'corrected', word: nearest.word } : { kind: 'unknown', word: typed };
+}
+
+function editsAway({ forms, edits }: QueryTerm, { folded, transcribed }: Word): number | undefined {
+  const words = transcribed === undefined ? [folded] : [folded, transcribed];
+  const within = (limit: number) => forms.some((form) => words.some((word) => withinEdits(form, word, limit)));
+  return [1, 2].find((limit) => limit <= edits && within(limit));
+}
+
+function standsIn(terms: readonly QueryTerm[], words: readonly Word[]): boolean {
+  return terms.every((term) =>
+    words.some(
+      ({ folded, transcribed }) =>
+        matchesTerm(term, folded) || (transcribed !== undefined && matchesTerm(term, transcribed)),
+    ),
+  );
+}
