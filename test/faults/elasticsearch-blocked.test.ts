@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Client } from '@elastic/elasticsearch';
 import { assertExactly, drainAndStop, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
-import { startProjector, type InProcessProjector } from '../support/in-process-projector.ts';
+import { startProjector, untilWithdrawn, type InProcessProjector } from '../support/in-process-projector.ts';
 import { startService, type RunningService } from '../support/running-service.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
@@ -81,13 +81,6 @@ async function untilHeldUp(service: RunningService, why: RegExp): Promise<void> 
     const { projector } = (await service.get<Health>('/health')).body.parts;
     assert.equal(projector.state, 'degraded');
     assert.match(projector.reason ?? '', why);
-  });
-}
-
-async function untilWithdrawn(running: InProcessProjector): Promise<void> {
-  await eventually(() => {
-    assert.equal(running.projector.inHand(), 0);
-    assert.deepEqual((running.health().details?.['intake'] as { state: string }).state, 'held');
   });
 }
 

@@ -23,7 +23,7 @@ export interface BackendUrls {
   readonly elasticsearchUrl: string;
 }
 
-const SHARED_SERVICES: BackendUrls = {
+export const SHARED_SERVICES: BackendUrls = {
   amqpUrl: process.env['AMQP_URL'] ?? 'amqp://guest:guest@127.0.0.1:5672',
   elasticsearchUrl: process.env['ELASTICSEARCH_URL'] ?? 'http://127.0.0.1:9200',
 };
