@@ -18,7 +18,7 @@ function isDocument({ ndjson }: BulkItem): boolean {
 }
 
 describe('an Elasticsearch that is strained', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let backend: TestBackend;
   let proxy: HttpProxy;
   beforeEach(async () => {
@@ -31,14 +31,14 @@ describe('an Elasticsearch that is strained', function () {
   });
 
   const drain = async (seed: string, faults: BulkFaults) => {
-    const events = shuffledEvents({ seed, orders: 150 });
+    const events = shuffledEvents({ seed, orders: 300 });
     await publish(backend, events);
     const running = await startProjector(backend, {
       elasticsearchUrl: proxy.url,
       projector: { withdrawAfterMs: 5_000 },
     });
     proxy.fail(faults);
-    await running.drainAndStop(50_000);
+    await running.drainAndStop(100_000);
     await assertExactly(backend, events);
   };
 

@@ -6,11 +6,15 @@ import type { Breaker } from './breaker.ts';
 import type { BulkOperation } from './bulk-request.ts';
 import { splitByBytes } from './bulk-request.ts';
 import { serverTimeout } from './client.ts';
-import { classify, classifyThrown } from './errors.ts';
+import { asksForLess, classify, classifyThrown } from './errors.ts';
 import type { ErrorCause, Fault } from './errors.ts';
 
 /** What became of one operation. `too_large` does not come out of here: it has become `refused`. */
-export type BulkOutcome = { readonly kind: 'done' } | Exclude<Fault, { readonly kind: 'too_large' }>;
+export type BulkOutcome =
+  | { readonly kind: 'done' }
+  | Exclude<Fault, { readonly kind: 'too_large' | 'unavailable' }>
+  /** `strained`: of an answered request only this item was turned away, because there is too much to do. */
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly strained?: true };
 
 export interface BulkWriter {
   /** One outcome an operation, in the same order. Never throws for the world's or a document's fault. */
@@ -47,7 +51,11 @@ export function createBulkWriter({ breaker, concurrency, maxRequestBytes, ...sen
   };
 }
 
-/** Tells the breaker of a request of which nothing got through because of the world, whatever form that took. */
+/**
+ * Tells the breaker of a request of which nothing got through because of the world, whatever form that took; but not where single
+ * items were turned away for a strain. Then Elasticsearch answers, and smaller batches after a pause are what helps: a breaker that
+ * opened would hold back the very share that gets through.
+ */
 class NothingGotThrough extends IndexUnavailableError {
   readonly outcomes: BulkOutcome[];
   constructor(outcomes: BulkOutcome[], reason: string) {
@@ -65,9 +73,8 @@ async function guarded(
     return await breaker.run(async () => {
       const outcomes = await send();
       const [first] = outcomes;
-      if (first?.kind === 'unavailable' && outcomes.every(({ kind }) => kind === 'unavailable')) {
+      if (first?.kind === 'unavailable' && outcomes.every(isOutage))
         throw new NothingGotThrough(outcomes, first.reason);
-      }
       return outcomes;
     });
   } catch (error) {
@@ -76,6 +83,10 @@ async function guarded(
       return operations.map(() => ({ kind: 'unavailable', reason: error.message }));
     throw error;
   }
+}
+
+function isOutage(outcome: BulkOutcome): boolean {
+  return outcome.kind === 'unavailable' && outcome.strained !== true;
 }
 
 interface Sending {
@@ -171,7 +182,8 @@ async function overTheLimit(client: Client, operations: readonly BulkOperation[]
 /** A delete of what is not there is 404 without an error. */
 function outcomeOf(status: number, error: ErrorCause | undefined): BulkOutcome {
   if (status < 300 || (status === 404 && !error)) return { kind: 'done' };
-  return settled(classify(status, error));
+  const outcome = settled(classify(status, error));
+  return outcome.kind === 'unavailable' && asksForLess(status, error) ? { ...outcome, strained: true } : outcome;
 }
 
 function settled(fault: Fault): BulkOutcome {
