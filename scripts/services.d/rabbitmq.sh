@@ -98,6 +98,13 @@ rabbitmq_start() {
   return 1
 }
 
+# As the node's own user and with its cookie.
+rabbitmq_ctl() {
+  local dir=$instance_dir/rabbitmq environment
+  mapfile -t environment < <(rabbitmq_environment "$dir")
+  (cd / && ${unprivileged[@]+"${unprivileged[@]}"} env -i "${environment[@]}" "$(dirname "$(rabbitmq_server_script)")/rabbitmqctl" "$@")
+}
+
 rabbitmq_after_stop() {
   process_gone "$instance_dir/rabbitmq/pid" || return 0
   end_process "$instance_dir/rabbitmq/epmd.pid" 10

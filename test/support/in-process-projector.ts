@@ -93,10 +93,10 @@ export async function startProjector(
 }
 
 /** An outage has lasted: everything has gone back to the queue, and nothing is taken. */
-export async function untilWithdrawn({ projector, health }: InProcessProjector, timeoutMs?: number): Promise<void> {
+export async function untilWithdrawn(running: InProcessProjector, timeoutMs?: number): Promise<void> {
   await eventually(() => {
-    assert.equal(projector.inHand(), 0);
-    assert.deepEqual((health().details?.['intake'] as { state: string }).state, 'held');
+    assert.equal(running.projector.inHand(), 0);
+    assert.deepEqual((running.health().details?.['intake'] as { state: string }).state, 'held');
   }, timeoutMs);
 }
 

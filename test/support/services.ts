@@ -14,6 +14,8 @@ export interface PrivateServices {
   kill(service: ServiceName, signal?: 'SIGKILL' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): Promise<void>;
   /** Starts it again on its port and its data; resolves when it is healthy. */
   start(service: ServiceName): Promise<void>;
+  /** Runs `rabbitmqctl` on its RabbitMQ; what it prints. @throws Error with its words where it fails */
+  rabbitmqctl(...args: string[]): Promise<string>;
   /** Stops both, by pid, and removes their data. */
   stop(): Promise<void>;
 }
@@ -40,9 +42,18 @@ export interface PrivateServicesOptions {
  */
 export async function startPrivateServices(options: PrivateServicesOptions): Promise<PrivateServices> {
   const { name, amqpPort, esPort, esHeap = '512m', only } = options;
+  const instance = [
+    '--instance',
+    name,
+    '--amqp-port',
+    String(amqpPort),
+    '--es-port',
+    String(esPort),
+    '--es-heap',
+    esHeap,
+  ];
   const services = async (command: string, ...args: string[]): Promise<void> => {
-    const ports = ['--amqp-port', String(amqpPort), '--es-port', String(esPort), '--es-heap', esHeap];
-    await execute(SCRIPT, [command, ...args, '--instance', name, ...ports]);
+    await execute(SCRIPT, [command, ...args, ...instance]);
   };
   await services('down', '--purge');
   await services('up', ...(only ? ['--only', only] : []));
@@ -51,6 +62,7 @@ export async function startPrivateServices(options: PrivateServicesOptions): Pro
     elasticsearchUrl: `http://127.0.0.1:${esPort}`,
     kill: (service, signal = 'SIGKILL') => services('kill', service, '--signal', signal),
     start: (service) => services('up', service),
+    rabbitmqctl: async (...args) => (await execute(SCRIPT, ['ctl', ...instance, '--', ...args])).stdout,
     stop: () => services('down', '--purge'),
   };
 }
