@@ -1,12 +1,28 @@
 import type { OrderDocument } from '../order/document.ts';
 import type { ReadableStatus } from '../order/event.ts';
+import type { Completion } from '../order/suggest.ts';
 
 /** The part of the port that readers use: what they see is what was refreshed, through the read alias. */
 export interface OrderSearch {
-  /** @throws InvalidCursorError, IndexUnavailableError */
-  search(query: SearchQuery): Promise<SearchPage>;
+  /** `signal`, here and below: aborted once nobody waits for the answer; rejects with its reason then. @throws InvalidCursorError, IndexUnavailableError */
+  search(query: SearchQuery, signal?: AbortSignal): Promise<SearchPage>;
+  /** For a search box, at every key. @throws IndexUnavailableError */
+  suggest(query: SuggestQuery, signal?: AbortSignal): Promise<Suggestions>;
   /** A customer's orders, newest first; empty where there are none. @throws InvalidCursorError, IndexUnavailableError */
-  customerOrders(query: CustomerOrdersQuery): Promise<CustomerOrdersPage>;
+  customerOrders(query: CustomerOrdersQuery, signal?: AbortSignal): Promise<CustomerOrdersPage>;
+}
+
+export interface SuggestQuery {
+  readonly q: string;
+  /** Everything offered stands in an order within it. */
+  readonly restrictTo?: Restriction;
+}
+
+/** From the newest orders: item names, customers, SKUs, order ids, at most five each, those of the most orders first. */
+export interface Suggestions {
+  readonly completions: readonly Completion[];
+  /** Where nothing begins with the text: the text with its misspelt words put right from item names. */
+  readonly didYouMean: string | null;
 }
 
 export type SearchSort = 'relevance' | '-placedAt' | 'placedAt' | '-totalCents' | 'totalCents';

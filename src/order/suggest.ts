@@ -69,31 +69,42 @@ export function namesNearby(q: string, orders: readonly OrderView[]): readonly C
  * says nothing that is not in them; null where one of them has every word as it was typed, or none has a better one.
  */
 export function correctedQuery(q: string, orders: readonly OrderView[]): string | null {
-  const typed = wordsOf(q.replaceAll('"', ' ')).map(({ start, end }) => q.slice(start, end));
+  const typed = wordsOf(q);
   const terms = termsOf(q);
   const votes = new Map<string, number>();
   for (const order of orders) {
-    const corrected = terms.map((term, at) => correctWord(term, typed[at] ?? '', order));
-    if (corrected.every(({ kind }) => kind === 'right')) return null;
-    if (!corrected.some(({ kind }) => kind === 'corrected')) continue;
-    const text = corrected.map(({ word }) => word).join(' ');
+    const words = terms.map((term) => checkWord(term, order));
+    if (words.every(({ kind }) => kind === 'right')) return null;
+    if (!words.some(({ kind }) => kind === 'misspelt')) continue;
+    const text = replaceWords(q, typed, (at) => words[at]?.better);
     votes.set(text, (votes.get(text) ?? 0) + 1);
   }
   const [best] = [...votes].sort(([, a], [, b]) => b - a);
   return best?.[0] ?? null;
 }
 
-interface CheckedWord {
-  /** `unknown`: only a name that is no item's is like it. */
-  readonly kind: 'right' | 'corrected' | 'unknown';
-  readonly word: string;
+/** What is between the words stays as it was typed. */
+function replaceWords(q: string, typed: readonly Word[], better: (at: number) => string | undefined): string {
+  let text = '';
+  let done = 0;
+  typed.forEach(({ start, end }, at) => {
+    text += q.slice(done, start) + (better(at) ?? q.slice(start, end));
+    done = end;
+  });
+  return text + q.slice(done);
 }
 
-function correctWord(term: QueryTerm, typed: string, order: OrderView): CheckedWord {
+interface CheckedWord {
+  /** `unknown`: only a name that is no item's is like it. */
+  readonly kind: 'right' | 'misspelt' | 'unknown';
+  readonly better?: string;
+}
+
+function checkWord(term: QueryTerm, order: OrderView): CheckedWord {
   const { orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] } = order;
   const asTyped = { ...term, edits: 0 as const };
   const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];
-  if (all.some((text) => standsIn([asTyped], wordsOf(text)))) return { kind: 'right', word: typed };
+  if (all.some((text) => standsIn([asTyped], wordsOf(text)))) return { kind: 'right' };
   const near = itemNames.flatMap((name) =>
     wordsOf(name).flatMap((word) => {
       const edits = editsAway(term, word);
@@ -101,7 +112,7 @@ function correctWord(term: QueryTerm, typed: string, order: OrderView): CheckedW
     }),
   );
   const [nearest] = near.sort((a, b) => a.edits - b.edits || (a.word < b.word ? -1 : 1));
-  return nearest ? { kind: 'corrected', word: nearest.word } : { kind: 'unknown', word: typed };
+  return nearest ? { kind: 'misspelt', better: nearest.word } : { kind: 'unknown' };
 }
 
 function editsAway({ forms, edits }: QueryTerm, { folded, transcribed }: Word): number | undefined {

@@ -34,7 +34,10 @@ export function createBreaker(options: BreakerOptions): Breaker {
   const { name, onState } = options;
   let inARow = 0;
   let lastOutage = '';
-  circuit.on('success', () => (inARow = 0));
+  // opossum takes what is no outage for a success: a request that its asker gave up is neither.
+  circuit.on('success', (result: unknown) => {
+    if (!isAbandoned(result)) inARow = 0;
+  });
   circuit.on('failure', (error: Error) => {
     lastOutage = error.message;
     if (++inARow >= OUTAGES_IN_A_ROW) circuit.open();
@@ -79,6 +82,10 @@ function createCircuit({ name, isOutage, resetTimeoutMs }: BreakerOptions): Circ
     rollingPercentilesEnabled: false,
     enableSnapshots: false,
   });
+}
+
+function isAbandoned(result: unknown): boolean {
+  return result instanceof DOMException && result.name === 'AbortError';
 }
 
 /** opossum's own refusal while open or half-open, or after the shutdown. */

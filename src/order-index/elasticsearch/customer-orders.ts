@@ -1,7 +1,7 @@
 import type { estypes } from '@elastic/elasticsearch';
 import type { CurrencyTotals, CustomerOrdersPage, CustomerOrdersQuery } from '../port.ts';
 import { customerSearch } from '../customer-search.ts';
-import { pageOf, send } from './search.ts';
+import { asked, pageOf, send } from './search.ts';
 import type { Searching } from './search.ts';
 import { searchRequest } from './search-query.ts';
 
@@ -16,10 +16,14 @@ interface TotalsAggregation {
 }
 
 /** @throws InvalidCursorError, IndexUnavailableError */
-export async function customerOrders(searching: Searching, query: CustomerOrdersQuery): Promise<CustomerOrdersPage> {
+export async function customerOrders(
+  searching: Searching,
+  query: CustomerOrdersQuery,
+  signal?: AbortSignal,
+): Promise<CustomerOrdersPage> {
   const search = customerSearch(query);
   const request = { ...searchRequest(search), aggs: { totals: TOTALS } };
-  const answer = await searching.searches.run(() => send<TotalsAggregation>(searching, request));
+  const answer = await asked(searching, signal, (until) => send<TotalsAggregation>(searching, request, until));
   const { hits, nextCursor } = pageOf(answer, search);
   return { orders: hits.map(({ document }) => document), totals: totalsOf(answer.aggregations), nextCursor };
 }

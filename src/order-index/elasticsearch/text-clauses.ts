@@ -81,6 +81,11 @@ function anyVariant(term: QueryTerm, field: TextField): Query {
   return anyOf([...exact, ...beginning, ...typos]);
 }
 
+/** All terms in one field; undefined where there are none. */
+export function allWithin(terms: readonly QueryTerm[], field: TextField): Query | undefined {
+  return terms.length === 0 ? undefined : { bool: { filter: terms.map((term) => anyVariant(term, field)) } };
+}
+
 function inNameClause(term: QueryTerm): Query {
   return worth(WORTH.inName, anyOf([anyVariant(term, 'search.items'), anyVariant(term, 'search.customer')]));
 }

@@ -12,6 +12,8 @@ import type {
   WriteOutcome,
   WriteTarget,
 } from '../port.ts';
+import { suggest } from '../suggest.ts';
+import type { SuggestSource } from '../suggest.ts';
 import { prepareControl } from './control.ts';
 import type { Control } from './control.ts';
 import { customerOrders } from './customer-orders.ts';
@@ -23,6 +25,7 @@ import { prepareParking } from './parking.ts';
 import type { Parking } from './parking.ts';
 import { generationNumber, liveGeneration, prepareRegistry, readRegistry, resolveAddress } from './registry.ts';
 import { searchPage } from './search.ts';
+import { newestTexts } from './suggest.ts';
 
 export interface EmbeddedIndexOptions {
   /** Where `<prefix>-index.db` is kept; made where it is missing. */
@@ -95,7 +98,15 @@ function readers(reading: Reading): Pick<OrderIndex, 'get' | 'getAny' | keyof Or
     get: (orderId) => reading((open) => liveOf(open).get(orderId)),
     getAny: (orderId) => reading((open) => liveOf(open).load(orderId)),
     search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
+    suggest: (query) => suggest(suggestSource(reading), query),
     customerOrders: (query) => reading((open) => customerOrders(open.database, liveOf(open), query)),
+  };
+}
+
+function suggestSource(reading: Reading): SuggestSource {
+  return {
+    newest: (typed, query) => reading((open) => newestTexts(open.database, liveOf(open), typed, query)),
+    search: (query) => reading((open) => searchPage(open.database, liveOf(open), query)),
   };
 }
 

@@ -33,19 +33,33 @@ export function matchExpressions({ terms, phrases }: TextQuery, vocabulary: Voca
   };
 }
 
+/** All terms in one column, typos aside; undefined where nothing can match. */
+export function wordsWithin(terms: readonly QueryTerm[], column: 'items' | 'customer'): string | undefined {
+  const variants = terms.map((term) => {
+    const { exact, beginning } = wholeOrBegun(term);
+    return [...exact, ...beginning];
+  });
+  if (variants.length === 0 || variants.some((alternatives) => alternatives.length === 0)) return undefined;
+  return allOf(variants.map((alternatives) => inColumns(column, alternatives)));
+}
+
 interface Variants {
   readonly exact: readonly string[];
   readonly beginning: readonly string[];
   readonly all: readonly string[];
 }
 
-function variantsOf({ forms, prefix, edits }: QueryTerm, vocabulary: Vocabulary): Variants {
-  // No word of a document has white space in it; in a quoted string it would make a phrase.
-  const words = forms.filter((form) => form !== '' && !/\s/u.test(form));
-  const exact = words.map(quote);
-  const beginning = prefix ? words.map((word) => `${quote(word)} *`) : [];
+function variantsOf(term: QueryTerm, vocabulary: Vocabulary): Variants {
+  const { edits } = term;
+  const { words, exact, beginning } = wholeOrBegun(term);
   const typos = edits === 0 ? [] : words.flatMap((word) => vocabulary.near(word, edits).map(quote));
   return { exact, beginning, all: [...new Set([...exact, ...beginning, ...typos])] };
+}
+
+function wholeOrBegun({ forms, prefix }: QueryTerm) {
+  // No word of a document has white space in it; in a quoted string it would make a phrase.
+  const words = forms.filter((form) => form !== '' && !/\s/u.test(form));
+  return { words, exact: words.map(quote), beginning: prefix ? words.map((word) => `${quote(word)} *`) : [] };
 }
 
 function termBoosts({ exact, beginning, all }: Variants) {

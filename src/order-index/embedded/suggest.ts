@@ -1,0 +1,77 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { OrderView } from '../../order/document.ts';
+import { COMPLETION_KINDS } from '../../order/suggest.ts';
+import type { CompletionKind, Typed } from '../../order/suggest.ts';
+import type { SuggestQuery } from '../port.ts';
+import { NEWEST_ORDERS } from '../suggest.ts';
+import type { Rows, SuggestSource } from '../suggest.ts';
+import { restrictionConditions } from './filters.ts';
+import type { Generation } from './generation.ts';
+import { wordsWithin } from './match-expression.ts';
+import { tablesOf } from './schema.ts';
+import type { GenerationTables } from './schema.ts';
+import { allOf } from './sql.ts';
+import type { Sql } from './sql.ts';
+
+/** What {@link SuggestSource.newest} promises. */
+export function newestTexts(
+  database: DatabaseSync,
+  { number }: Generation,
+  typed: Typed,
+  { restrictTo }: SuggestQuery,
+): Awaited<ReturnType<SuggestSource['newest']>> {
+  const tables = tablesOf(number);
+  const restriction = allOf(restrictionConditions(restrictTo));
+  const rowsOf = (kind: CompletionKind): Rows => {
+    const matching = KINDS[kind](tables, typed);
+    if (!matching) return [];
+    const sql = `SELECT d.view FROM ${tables.documents} d WHERE d.visible = 1 AND ${restriction.text}
+      AND d.id IN (${matching.text}) ORDER BY d.placed_at_ms DESC, d.order_id LIMIT ${NEWEST_ORDERS}`;
+    const rows = database.prepare(sql).all(...restriction.values, ...matching.values);
+    return rows.map(({ view }) => textsOf(kind, JSON.parse(String(view)) as OrderView));
+  };
+  return Object.fromEntries(COMPLETION_KINDS.map((kind) => [kind, rowsOf(kind)])) as Record<CompletionKind, Rows>;
+}
+
+/** Of each kind, the documents that have a text which the typed one begins; undefined: none. */
+const KINDS: Readonly<Record<CompletionKind, (tables: GenerationTables, typed: Typed) => Sql | undefined>> = {
+  item: (tables, typed) => wordsIn(tables, 'items', typed),
+  customer: (tables, typed) => wordsIn(tables, 'customer', typed),
+  sku: ({ exact, terms }, { folded }) => ({
+    text: `SELECT e.id FROM ${exact} e JOIN ${terms} t ON t.id = e.id AND t.field = 'sku' AND lower(t.value) = e.folded WHERE ${BEGINS}`,
+    values: bounds(folded),
+  }),
+  order: ({ exact, documents }, { folded }) => ({
+    text: `SELECT e.id FROM ${exact} e JOIN ${documents} o ON o.id = e.id AND lower(o.order_id) = e.folded WHERE ${BEGINS}`,
+    values: bounds(folded),
+  }),
+};
+
+const BEGINS = 'e.folded >= ? AND e.folded <= ?';
+
+function bounds(folded: string): [from: string, to: string] {
+  return [folded, `${folded}\u{10ffff}`];
+}
+
+function wordsIn({ words }: GenerationTables, column: 'items' | 'customer', { terms }: Typed): Sql | undefined {
+  const match = wordsWithin(terms, column);
+  return match === undefined
+    ? undefined
+    : { text: `SELECT rowid FROM ${words} WHERE ${words} MATCH ?`, values: [match] };
+}
+
+function textsOf(
+  kind: CompletionKind,
+  { itemNames = [], customerName, skus = [], orderId }: OrderView,
+): readonly string[] {
+  switch (kind) {
+    case 'item':
+      return itemNames;
+    case 'customer':
+      return customerName === undefined ? [] : [customerName];
+    case 'sku':
+      return skus;
+    case 'order':
+      return [orderId];
+  }
+}

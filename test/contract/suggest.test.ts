@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import type { OrderIndex, Restriction } from '../../src/order-index/port.ts';
+import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
+import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
+import { describeForEachBackend } from '../support/backends.ts';
+import type { IndexPlace } from '../support/backends.ts';
+
+const ERASED = { type: 'order.erased.v1', data: {} } as const;
+const SKIPPED = { type: 'order.skipped.v1', data: {} } as const;
+const JOSE = { id: 'C-1', name: 'José García' };
+const UWE = { id: 'C-2', name: 'Uwe Müller' };
+const LAMP = ['LAMP-1', 'Desk lamp'] as const;
+const LANTERN = ['LAN-7', 'Camping lantern'] as const;
+const DECOR = ['DEC 1', 'Décor, “large” <set>'] as const;
+
+const ORDERS: readonly SampleOrder[] = [
+  { orderId: 'Web-100', customer: JOSE, sellerId: 'S-1', items: [LANTERN, LAMP], placedAt: '2026-03-01T10:00:00.000Z' },
+  { orderId: 'web-101', customer: UWE, sellerId: 'S-2', items: [['LAN-8', 'Garden lantern']], placedAt: '2026-03-02T10:00:00.000Z' },
+  { orderId: 'web-102', customer: UWE, sellerId: 'S-1', items: [LANTERN], placedAt: '2026-02-01T10:00:00.000Z' },
+  { orderId: 'tel-103', customer: UWE, sellerId: 'S-2', items: [DECOR], tags: ['lanyard'], placedAt: '2026-01-01T10:00:00.000Z' },
+  { orderId: 'web-gone', customer: { id: 'C-3', name: 'Lantos Gone' }, items: [['LAN-9', 'Lantern of the erased']], then: [SKIPPED, ERASED] },
+]; // prettier-ignore
+
+describeForEachBackend('suggestions', (backend) => {
+  let place: IndexPlace;
+  let index: OrderIndex;
+
+  before(async () => {
+    place = backend.index();
+    index = place.instance();
+    await index.open();
+    await put(...ORDERS);
+  });
+  after(() => place.remove());
+
+  async function put(...orders: readonly SampleOrder[]): Promise<void> {
+    await index.write((await index.registry()).live, orders.map(sampleWrite), 'live');
+    await index.refresh();
+  }
+
+  async function completions(q: string, restrictTo?: Restriction): Promise<string[]> {
+    const { completions } = await index.suggest({ q, ...(restrictTo && { restrictTo }) });
+    return completions.map(({ text, kind }) => `${kind}: ${text}`);
+  }
+
+  const meant = async (q: string, restrictTo?: Restriction) =>
+    (await index.suggest({ q, ...(restrictTo && { restrictTo }) })).didYouMean;
+
+  describe('when the text begins a word', () => {
+    it('name items by any of their words, SKUs and ids by their beginning; of most orders first, then of the newer one', async () => {
+      assert.deepEqual(await completions('la'), [
+        ...['item: Camping lantern', 'item: Garden lantern', 'item: Desk lamp', 'item: Décor, “large” <set>'],
+        ...['sku: LAN-7', 'sku: LAN-8', 'sku: LAMP-1'],
+      ]);
+    });
+
+    it('take all words of a text, in any order, the last one unfinished', async () => {
+      assert.deepEqual(await completions('lantern gar'), ['item: Garden lantern']);
+      assert.deepEqual(await completions('garden lantern'), ['item: Garden lantern']);
+      assert.deepEqual(await completions('gar '), []);
+    });
+
+    it('let case and diacritics not matter', async () => {
+      assert.deepEqual(await completions('jose GAR'), ['customer: José García']);
+      for (const q of ['müll', 'mull', 'muell', 'UWE'])
+        assert.deepEqual(await completions(q), ['customer: Uwe Müller']);
+      assert.deepEqual(await completions('decor'), ['item: Décor, “large” <set>']);
+    });
+
+    it('name order ids, whatever their case', async () => {
+      assert.deepEqual(await completions('WEB-10'), ['order: web-101', 'order: Web-100', 'order: web-102']);
+      assert.deepEqual(await completions('tel-103'), ['order: tel-103']);
+    });
+
+    it('name SKUs with spaces in them', async () => {
+      assert.deepEqual(await completions('dec 1'), ['sku: DEC 1']);
+    });
+
+    it('name no tags, no customer ids, and nothing of orders that are erased', async () => {
+      assert.deepEqual(await completions('lany'), []);
+      assert.deepEqual(await completions('C-'), []);
+      for (const q of ['lantos', 'erased', 'LAN-9', 'web-gone']) assert.deepEqual(await completions(q), []);
+    });
+  });
+
+  describe('when a word is misspelt', () => {
+    it('put it right from item names, and complete what was meant', async () => {
+      assert.equal(await meant('lantren'), 'lantern');
+      assert.equal(await meant('campign lantern'), 'camping lantern');
+      assert.equal(await meant('"Campnig" web-100'), '"camping" web-100');
+      assert.deepEqual(await completions('lantren'), ['item: Camping lantern', 'item: Garden lantern']);
+    });
+
+    it('keep the marks of the word in the item name', async () => {
+      assert.equal(await meant('decorr'), 'décor');
+    });
+
+    it('leave alone what is right, what is only near a name, and what is near nothing', async () => {
+      for (const q of ['lantern', 'lant', 'jose lantern', 'garcai', 'zzzzzz', '']) {
+        assert.equal(await meant(q), null, q);
+      }
+    });
+  });
+
+  describe('when the caller is restricted', () => {
+    const customer = { field: 'customerId', value: 'C-1' } as const;
+    const seller = { field: 'sellerId', value: 'S-2' } as const;
+
+    it("offer nothing of anyone else's orders", async () => {
+      assert.deepEqual(await completions('la', customer), [
+        ...['item: Camping lantern', 'item: Desk lamp', 'sku: LAMP-1', 'sku: LAN-7'],
+      ]);
+      assert.deepEqual(await completions('lantern', seller), ['item: Garden lantern']);
+      assert.deepEqual(await completions('web', customer), ['order: Web-100']);
+      assert.deepEqual(await completions('jose', seller), []);
+      assert.deepEqual(await completions('müller', customer), []);
+    });
+
+    it('put right only from what a search under the restriction finds', async () => {
+      assert.equal(await meant('gardne'), 'garden');
+      assert.equal(await meant('gardne', customer), null);
+      assert.deepEqual(await completions('gardne', customer), []);
+      assert.equal(await meant('campign', seller), null);
+    });
+
+    it('offer nothing to whom no order is', async () => {
+      const nobody = { field: 'customerId', value: 'C-1*' } as const;
+      for (const q of ['la', 'web', 'lantren']) assert.deepEqual(await completions(q, nobody), []);
+    });
+  });
+
+  describe('when anything is typed', () => {
+    const typed = [
+      '"',
+      '\\',
+      '*',
+      'a*',
+      '?',
+      '(a OR b',
+      '[1 TO',
+      'a:b',
+      '/x/',
+      '~2',
+      '-',
+      '%',
+      '_',
+      "'; --",
+      '\u0000',
+      '\u{1F380}',
+      ' ',
+    ];
+    for (const q of [...typed, 'x'.repeat(256), 'y '.repeat(128), '日本']) {
+      it(`never fail: ${JSON.stringify(q.slice(0, 12))}`, async () => {
+        const { completions: offered, didYouMean } = await index.suggest({ q });
+        assert.ok(Array.isArray(offered));
+        assert.equal(didYouMean, null);
+      });
+    }
+  });
+
+  describe('when many orders match', () => {
+    it('tell five of a kind, from the newest orders', async () => {
+      const many = Array.from({ length: 40 }, (_, n): SampleOrder => {
+        const at = new Date(Date.UTC(2026, 4, 1, 0, n)).toISOString();
+        return { orderId: `bulk-${n}`, sellerId: 'S-9', items: [[`Z-${n}`, `Zebra ${n % 8}`]], placedAt: at };
+      });
+      await put(...many);
+      const zebras = [7, 6, 5, 4, 3].map((n) => `item: Zebra ${n}`);
+      // Of the 30 newest, 10 to 39: those of four orders (2 to 7) before those of three.
+      assert.deepEqual(await completions('zebra'), zebras);
+      assert.deepEqual(
+        await completions('bulk'),
+        [39, 38, 37, 36, 35].map((n) => `order: bulk-${n}`),
+      );
+    });
+  });
+});
