@@ -33,6 +33,8 @@ export class HealingConnection {
   #model: ChannelModel | undefined;
   #upSinceMs: number | undefined;
   #reason = 'not opened yet';
+  /** What is wrong with the connection itself; its channels, which close before it, know only that they are closed. */
+  #fault: string | undefined;
   #blockedBy: string | undefined;
   #failures = 0;
   #turn = 0;
@@ -74,11 +76,12 @@ export class HealingConnection {
     this.#model = undefined;
     this.#upSinceMs = undefined;
     this.#blockedBy = undefined;
-    this.#reason = reason;
+    this.#reason = this.#fault ?? reason;
+    this.#fault = undefined;
     const discarded = discard(model);
-    this.#hooks.lost(reason);
+    this.#hooks.lost(this.#reason);
     if (!wasUp || this.#closing.signal.aborted) return;
-    this.#options.log.warn({ connection: this.#name, reason }, 'lost the connection to RabbitMQ');
+    this.#options.log.warn({ connection: this.#name, reason: this.#reason }, 'lost the connection to RabbitMQ');
     this.#healing = Promise.all([discarded, this.#heal()]).then(() => undefined);
   }
 
@@ -123,12 +126,11 @@ export class HealingConnection {
   }
 
   #watch(model: ChannelModel): void {
-    let reason = 'the connection was closed';
     model.on('error', (error: Error) => {
-      reason = error.message;
+      if (this.#model === model) this.#fault = error.message;
     });
     model.on('close', (error?: Error) => {
-      this.drop(model, error?.message ?? reason);
+      this.drop(model, error?.message ?? 'the connection was closed');
     });
     model.on('blocked', (alarm: string) => {
       this.#blockedBy = alarm;
