@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import {
+  assertExactly,
+  deadLettersOf,
+  drainAndStop,
+  messageOf,
+  publish,
+  publishMessages,
+  shuffledEvents,
+} from '../support/drain.ts';
+import { eventually } from '../support/eventually.ts';
+import { startService, type RunningService } from '../support/running-service.ts';
+import { startPrivateServices, type PrivateServices } from '../support/services.ts';
+import { SHARED_SERVICES, testBackend, type TestBackend } from '../support/test-backend.ts';
+
+interface Health {
+  readonly parts: { readonly broker: { readonly state: string; readonly reason?: string } };
+}
+
+describe('a RabbitMQ with a memory alarm', function () {
+  this.timeout(90_000);
+  let services: PrivateServices;
+  let backend: TestBackend;
+  before(async () => {
+    services = await startPrivateServices({ name: 'alarm', amqpPort: 5_711, esPort: 9_311, only: 'rabbitmq' });
+    backend = await testBackend({ ...SHARED_SERVICES, amqpUrl: services.amqpUrl });
+  });
+  after(async () => {
+    await backend.remove();
+    await services.stop();
+  });
+
+  describe('when it takes no messages while a queue with poison in it is drained', () => {
+    it('says so, goes on writing, and keeps what is to be dead-lettered until it can be', async () => {
+      const events = shuffledEvents({ seed: 'alarm', orders: 300 });
+      await publish(backend, events.slice(0, 500));
+      await publishMessages(backend, [messageOf('no event')]);
+      await publish(backend, events.slice(500));
+      await services.rabbitmqctl('set_vm_memory_high_watermark', '0.00001');
+      const service = await startService(backend.environment);
+      await untilSaid(service, { state: 'degraded', reason: /takes no messages: low on memory/ });
+      const orders = new Set(events.map(({ subject }) => subject)).size;
+      await eventually(async () => assert.equal((await backend.documents()).size, orders), 20_000);
+      assert.deepEqual(await deadLettersOf(backend), []);
+      await services.rabbitmqctl('set_vm_memory_high_watermark', '0.4');
+      await untilSaid(service, { state: 'up', reason: /^$/ });
+      await drainAndStop(backend, service);
+      await assertExactly(backend, events, ['unparseable']);
+    });
+  });
+});
+
+async function untilSaid(service: RunningService, said: { readonly state: string; readonly reason: RegExp }) {
+  await eventually(async () => {
+    const { state, reason = '' } = (await service.get<Health>('/health')).body.parts.broker;
+    assert.equal(state, said.state, reason);
+    assert.match(reason, said.reason);
+  });
+}
