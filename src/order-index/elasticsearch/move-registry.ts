@@ -3,10 +3,11 @@ import type { Client } from '@elastic/elasticsearch';
 import type { MoveResult, RegistryChange } from '../generations-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
+import { isCarriedOut } from '../registry-change.ts';
 import { serverTimeout } from './client.ts';
 import { classifyThrown, thrownType, unavailable } from './errors.ts';
 import type { IndexNames } from './names.ts';
-import { actionsOf, isCarriedOut } from './registry.ts';
+import { actionsOf } from './registry.ts';
 import type { AliasAction, RegistryAliases, RegistryReading } from './registry.ts';
 
 interface Moving {

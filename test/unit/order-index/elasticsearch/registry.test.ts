@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { indexNames } from '../../../../src/order-index/elasticsearch/names.ts';
-import { actionsOf, intended, isCarriedOut, readRegistry } from '../../../../src/order-index/elasticsearch/registry.ts';
+import { actionsOf, readRegistry } from '../../../../src/order-index/elasticsearch/registry.ts';
 import type { AliasTable } from '../../../../src/order-index/elasticsearch/registry.ts';
 
 const names = indexNames('orders');
@@ -99,33 +99,5 @@ describe('the registry in the aliases', () => {
       assert.ok(marker && 'add' in marker);
       assert.equal(marker.add.index, 'orders-000003');
     });
-
-    it('never leaves the live one without a write alias', () => {
-      assert.throws(() => intended(registry, { unregister: ['orders-000002'] }), /must stay a write target/);
-      assert.throws(() => intended(registry, { live: 'orders-000009' }), /must stay a write target/);
-      assert.deepEqual(intended(registry, { live: 'orders-000001', unregister: ['orders-000002'] }), {
-        live: 'orders-000001',
-        targets: ['orders-000001', 'orders-000003'],
-      });
-    });
-
-    it('is carried out where everything is as it says', () => {
-      assert.ok(
-        isCarriedOut(registry, { register: ['orders-000003'], unregister: ['orders-000004'], live: 'orders-000002' }),
-      );
-      assert.ok(!isCarriedOut(registry, { register: ['orders-000004'] }));
-      assert.ok(!isCarriedOut(registry, { unregister: ['orders-000003'] }));
-      assert.ok(!isCarriedOut(registry, { live: 'orders-000003' }));
-    });
   });
 });
-
-type Actions = ReturnType<typeof actionsOf>;
-
-function removed(actions: Actions): string[] {
-  return actions.flatMap((action) => ('remove' in action ? [action.remove.alias] : [])).sort();
-}
-
-function added(actions: Actions): string[] {
-  return actions.flatMap((action) => ('add' in action ? [action.add.alias] : [])).sort();
-}
