@@ -101,3 +101,13 @@ describe('the registry in the aliases', () => {
     });
   });
 });
+
+type Actions = ReturnType<typeof actionsOf>;
+
+function removed(actions: Actions): string[] {
+  return actions.flatMap((action) => ('remove' in action ? [action.remove.alias] : [])).sort();
+}
+
+function added(actions: Actions): string[] {
+  return actions.flatMap((action) => ('add' in action ? [action.add.alias] : [])).sort();
+}
