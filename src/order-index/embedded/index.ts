@@ -1,8 +1,7 @@
 import { join } from 'node:path';
-import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../../observability/logging.ts';
-import { DatabaseInUseError, inTransaction, isWorldsFault, openDatabase } from '../../sqlite/database.ts';
-import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
+import { inTransaction } from '../../sqlite/database.ts';
+import { IndexUnavailableError } from '../port.ts';
 import type {
   DocumentWrite,
   IndexHealth,
@@ -14,17 +13,11 @@ import type {
 } from '../port.ts';
 import { suggest } from '../suggest.ts';
 import type { SuggestSource } from '../suggest.ts';
-import { prepareControl } from './control.ts';
-import type { Control } from './control.ts';
 import { customerOrders } from './customer-orders.ts';
-import { prepareDeadLetters } from './dead-letters.ts';
-import type { DeadLetters } from './dead-letters.ts';
-import { openGeneration } from './generation.ts';
-import type { Generation } from './generation.ts';
-import { prepareParking } from './parking.ts';
-import type { Parking } from './parking.ts';
-import { generationNumber, liveGeneration, prepareRegistry, readRegistry, resolveAddress } from './registry.ts';
+import { generationNumber, liveGeneration, readRegistry, resolveAddress } from './registry.ts';
 import { searchPage } from './search.ts';
+import { generationOf, liveOf, openStore, unavailableWhenClosed } from './store.ts';
+import type { Store } from './store.ts';
 import { newestTexts } from './suggest.ts';
 
 export interface EmbeddedIndexOptions {
@@ -34,15 +27,6 @@ export interface EmbeddedIndexOptions {
   /** Of the code that writes; an index that newer code writes to is not opened. */
   readonly foldVersion: number;
   readonly log: Logger;
-}
-
-/** What is there between `open` and `close`. */
-interface Store {
-  readonly database: DatabaseSync;
-  readonly parking: Parking;
-  readonly control: Control;
-  readonly deadLetters: DeadLetters;
-  readonly generations: Map<number, Generation>;
 }
 
 /**
@@ -110,38 +94,6 @@ function suggestSource(reading: Reading): SuggestSource {
   };
 }
 
-function openStore(path: string, prefix: string, foldVersion: number): Store {
-  let database: DatabaseSync | undefined;
-  try {
-    database = openDatabase(path);
-    prepareRegistry(database, prefix, foldVersion);
-    return {
-      database,
-      parking: prepareParking(database),
-      control: prepareControl(database),
-      deadLetters: prepareDeadLetters(database),
-      generations: new Map(),
-    };
-  } catch (error) {
-    database?.close();
-    if (error instanceof DatabaseInUseError) throw new IndexConfigurationError(error.message, { cause: error });
-    throw isWorldsFault(error) ? unavailable(path, error) : error;
-  }
-}
-
-function unavailableWhenClosed<T>(store: Store | undefined, path: string, read: (open: Store) => T): T {
-  if (!store) throw new IndexUnavailableError(`${path} is not open`);
-  try {
-    return read(store);
-  } catch (error) {
-    throw isWorldsFault(error) ? unavailable(path, error) : error;
-  }
-}
-
-function unavailable(path: string, cause: unknown): IndexUnavailableError {
-  return new IndexUnavailableError(`${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
-}
-
 function asResult<T>(attempt: () => T): T | { readonly kind: 'unavailable'; readonly reason: string } {
   try {
     return attempt();
@@ -149,16 +101,6 @@ function asResult<T>(attempt: () => T): T | { readonly kind: 'unavailable'; read
     if (error instanceof IndexUnavailableError) return { kind: 'unavailable', reason: error.message };
     throw error;
   }
-}
-
-function generationOf({ database, generations }: Store, number: number): Generation {
-  const generation = generations.get(number) ?? openGeneration(database, number);
-  generations.set(number, generation);
-  return generation;
-}
-
-function liveOf(store: Store): Generation {
-  return generationOf(store, liveGeneration(store.database).number);
 }
 
 function loadFrom(store: Store, from: WriteTarget, orderIds: readonly string[]): LoadResult {
