@@ -69,7 +69,7 @@ export function createApp(config: Config, deps: AppDependencies): App {
   return {
     start: async () => {
       const serves = config.role === 'projector' ? 'operations' : 'all';
-      service.server = await listen(createHttpApp(http, serves), config.http);
+      service.server = await listen(createHttpApp(http, serves, config.http), config.http);
       deps.log.info({ host: config.http.host, port: service.server.port, backend: config.backend.kind }, 'listening');
       await openBackends(service);
       if (config.role !== 'api') await startProjecting(service);
@@ -202,8 +202,9 @@ function versionAwaiter({ backends, versionWaits, stopping }: Service): HttpDepe
 function httpDependencies(service: Service, freshness: HttpDependencies['freshness']): HttpDependencies {
   const { config, deps, metrics, backends } = service;
   return {
-    search: (query) => backends.index.search(query),
-    customerOrders: (query) => backends.index.customerOrders(query),
+    search: (query, signal) => backends.index.search(query, signal),
+    suggest: (query, signal) => backends.index.suggest(query, signal),
+    customerOrders: (query, signal) => backends.index.customerOrders(query, signal),
     getOrder: (orderId) => backends.index.get(orderId),
     awaitVersion: versionAwaiter(service),
     freshness,

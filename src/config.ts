@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { combinationProblems } from './config-combinations.ts';
+import type { Given } from './config-combinations.ts';
 import { credentialsOf, flag, hosts, isOrigin, isWebUrl, list, matching, oneOf, wholeNumber } from './config-values.ts';
 
 /**
@@ -11,7 +13,14 @@ export interface Config {
   readonly exchange: string;
   readonly bindingKeys: readonly string[];
   readonly role: 'all' | 'api' | 'projector';
-  readonly http: { readonly host: string; readonly port: number; readonly corsOrigins: readonly string[] };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly corsOrigins: readonly string[];
+    /** Of each caller; undefined: no limit. */
+    readonly requestsPerMinute: number | undefined;
+    readonly trustedProxies: number;
+  };
   readonly auth: AuthConfig;
   readonly projector: ProjectorConfig;
   readonly index: { readonly shards: number; readonly replicas: number; readonly refreshInterval: string };
@@ -162,12 +171,13 @@ const VARIABLES = z.object({
   CORS_ORIGINS: list(
     z.string().refine(isOrigin, 'use origins such as https://shop.example, separated by commas, without a path'),
   ).default([]),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
+  TRUSTED_PROXIES: wholeNumber(0, 16).default(0),
   LOG_LEVEL: oneOf(LOG_LEVELS).default('info'),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().refine(isWebUrl, 'use the http(s) URL of an OTLP collector').optional(),
 });
 
 type Values = z.output<typeof VARIABLES>;
-type Given = Readonly<Record<string, string>>;
 
 /**
  * Reads the configuration from environment variables. Empty values count as unset, unknown variables are ignored, and bad values
@@ -196,60 +206,6 @@ function describeIssues(error: z.ZodError, given: Given): string[] {
   return [...new Set(lines)];
 }
 
-/** What is wrong between variables, each of which may be right by itself. */
-function combinationProblems(given: Given): string[] {
-  return [...backendProblems(given), ...credentialProblems(given), ...authProblems(given)];
-}
-
-function backendProblems(given: Given): string[] {
-  const { AMQP_URL, ELASTICSEARCH_URL } = given;
-  const problems: string[] = [];
-  if (AMQP_URL && !ELASTICSEARCH_URL) {
-    problems.push('ELASTICSEARCH_URL is not set, but AMQP_URL is: set both, or neither for the embedded default');
-  }
-  if (!AMQP_URL && ELASTICSEARCH_URL) {
-    problems.push('AMQP_URL is not set, but ELASTICSEARCH_URL is: set both, or neither for the embedded default');
-  }
-  if (given['AMQP_CA'] && !/amqps:/i.test(AMQP_URL ?? '')) {
-    problems.push('AMQP_CA is set, but AMQP_URL has no amqps:// host: use amqps://, or unset AMQP_CA');
-  }
-  if (given['ELASTICSEARCH_CA'] && !/https:/i.test(ELASTICSEARCH_URL ?? '')) {
-    problems.push(
-      'ELASTICSEARCH_CA is set, but ELASTICSEARCH_URL has no https:// host: use https://, or unset ELASTICSEARCH_CA',
-    );
-  }
-  return problems;
-}
-
-function credentialProblems(given: Given): string[] {
-  const { ELASTICSEARCH_USERNAME: username, ELASTICSEARCH_PASSWORD: password, ELASTICSEARCH_API_KEY: apiKey } = given;
-  const problems: string[] = [];
-  if (username && !password)
-    problems.push('ELASTICSEARCH_PASSWORD is not set, but ELASTICSEARCH_USERNAME is: set both or neither');
-  if (!username && password)
-    problems.push('ELASTICSEARCH_USERNAME is not set, but ELASTICSEARCH_PASSWORD is: set both or neither');
-  const inUrl = (given['ELASTICSEARCH_URL'] ?? '').includes('@');
-  if ([inUrl, Boolean(apiKey), Boolean(username ?? password)].filter(Boolean).length > 1) {
-    problems.push(
-      'ELASTICSEARCH_API_KEY, ELASTICSEARCH_USERNAME/PASSWORD, credentials in ELASTICSEARCH_URL: more than one is set, keep one of them',
-    );
-  }
-  return problems;
-}
-
-function authProblems(given: Given): string[] {
-  const { AUTH, AUTH_JWT_SECRET, AUTH_JWKS_URL } = given;
-  if (AUTH_JWT_SECRET && AUTH_JWKS_URL) return ['AUTH_JWT_SECRET and AUTH_JWKS_URL are both set: keep one of them'];
-  const withToken = Boolean(AUTH_JWT_SECRET ?? AUTH_JWKS_URL);
-  if (withToken && AUTH) return ['AUTH is set together with AUTH_JWT_SECRET or AUTH_JWKS_URL: unset one of them'];
-  if (!withToken && !AUTH && given['AMQP_URL'] && given['ELASTICSEARCH_URL']) {
-    return [
-      'AUTH_JWT_SECRET and AUTH_JWKS_URL are not set: set one of them, or AUTH=off to let everyone read everything',
-    ];
-  }
-  return [];
-}
-
 function toConfig(values: Values): Config {
   const embedded = !values.AMQP_URL || !values.ELASTICSEARCH_URL;
   return {
@@ -258,7 +214,7 @@ function toConfig(values: Values): Config {
     exchange: values.EXCHANGE ?? values.PREFIX,
     bindingKeys: values.BINDING_KEYS,
     role: values.ROLE,
-    http: { host: values.HOST, port: values.PORT, corsOrigins: values.CORS_ORIGINS },
+    http: toHttp(values),
     auth: toAuth(values, embedded),
     projector: toProjector(values),
     index: { shards: values.SHARDS, replicas: values.REPLICAS, refreshInterval: values.REFRESH_INTERVAL },
@@ -271,6 +227,16 @@ function toConfig(values: Values): Config {
     rebuild: { auto: values.AUTO_REBUILD, standbyTtlHours: values.STANDBY_TTL_HOURS, importDir: values.IMPORT_DIR },
     logLevel: values.LOG_LEVEL,
     otlpEndpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+  };
+}
+
+function toHttp(values: Values): Config['http'] {
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    corsOrigins: values.CORS_ORIGINS,
+    requestsPerMinute: values.RATE_LIMIT_PER_MINUTE || undefined,
+    trustedProxies: values.TRUSTED_PROXIES,
   };
 }
 

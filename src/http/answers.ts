@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { READABLE_STATUSES } from '../order/event.ts';
+import { COMPLETION_KINDS } from '../order/suggest.ts';
 import { PART_STATES } from '../observability/health.ts';
 
 /** The schemas of answers: they document the interface, and the tests hold the answers to them. */
@@ -63,6 +64,19 @@ export const searchAnswer = z.strictObject({
   facets: z.strictObject({ status: facet, tag: facet, seller: facet, currency: facet }),
   nextCursor: z.string().nullable(),
   tookMs: z.number().nonnegative(),
+  ...freshness,
+});
+
+export const suggestAnswer = z.strictObject({
+  completions: z
+    .array(z.strictObject({ text: z.string(), kind: z.enum(COMPLETION_KINDS) }))
+    .meta({ description: 'Of the newest orders that the caller may see: at most five of each kind.' }),
+  didYouMean: z
+    .string()
+    .nullable()
+    .meta({
+      description: 'Where nothing begins with the text: it, with its misspelt words put right from item names.',
+    }),
   ...freshness,
 });
 

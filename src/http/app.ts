@@ -2,9 +2,11 @@ import { fileURLToPath } from 'node:url';
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
+import { allowOrigins } from './cors.ts';
 import type { HttpDependencies } from './dependencies.ts';
 import { parseQueryString } from './parameters.ts';
 import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from './problem-details.ts';
+import { limitRequests } from './rate-limit.ts';
 import { observeRequests } from './request-observation.ts';
 import { mountRoutes } from './route.ts';
 import { customerRoutes } from './routes/customers.ts';
@@ -17,12 +19,28 @@ import { searchRoutes } from './routes/search.ts';
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
 const MAX_BODY_BYTES = 65_536;
 
+/** Who may call how often, and from where. */
+export interface HttpPolicy {
+  /** Of pages that may use it, beside its own. */
+  readonly corsOrigins?: readonly string[];
+  /** Of each caller; undefined: no limit. Health and metrics have none. */
+  readonly requestsPerMinute?: number | undefined;
+  /** Proxies in front of it, each of which adds the address that it saw to `X-Forwarded-For`. */
+  readonly trustedProxies?: number;
+}
+
 /**
  * The HTTP interface of contract §3 as an Express app that does not listen yet (see `server.ts`): the whole of it, or health and
  * metrics alone, for a process that only projects.
  */
-export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'operations' = 'all'): Express {
+export function createHttpApp(
+  dependencies: HttpDependencies,
+  serves: 'all' | 'operations' = 'all',
+  policy: HttpPolicy = {},
+): Express {
+  const { corsOrigins = [], requestsPerMinute, trustedProxies = 0 } = policy;
   const app = express();
+  app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
@@ -30,13 +48,15 @@ export function createHttpApp(dependencies: HttpDependencies, serves: 'all' | 'o
   app.set('query parser', parseQueryString);
   app.use(observeRequests(dependencies));
   app.use(securityHeaders());
+  app.use(allowOrigins(corsOrigins));
   app.use(refuseLargeBodies);
   app.use(refuseOtherSites);
   mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
   if (serves === 'all') {
     const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
     const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
-    mountRoutes(app, [...readers, ...operators], dependencies.authenticate);
+    const limit = limitRequests(requestsPerMinute);
+    mountRoutes(app, [...readers, ...operators], dependencies.authenticate, limit);
     app.use(pages());
     app.all('/', methodNotAllowed(['GET', 'HEAD']));
   }
@@ -81,10 +101,11 @@ const refuseLargeBodies: RequestHandler = (request, _response, next) => {
  * Where authentication is off, any page that an operator visits could otherwise have the browser send a change. Browsers say where a
  * request comes from (Fetch Metadata, W3C); programs that are none do not, and need not.
  */
-const refuseOtherSites: RequestHandler = (request, _response, next) => {
+const refuseOtherSites: RequestHandler = (request, response, next) => {
   const site = request.headers['sec-fetch-site'];
   const isSafe = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS';
-  if (isSafe || site === undefined || site === 'same-origin' || site === 'none') {
+  const isOwn = site === undefined || site === 'same-origin' || site === 'none';
+  if (isSafe || isOwn || response.locals['isAllowedOrigin'] === true) {
     next();
     return;
   }

@@ -27,6 +27,15 @@ export interface Caller {
   readonly sub: string;
 }
 
+/** Who calls where authentication is off, and who calls a route that is open: whoever it is. */
+const EVERYONE: Caller = { role: 'admin', sub: 'anonymous' };
+export const ANYONE: Caller = { role: 'customer', sub: '' };
+
+/** Whether a token said who it is. */
+export function isNamed(caller: Caller): boolean {
+  return caller !== EVERYONE && caller !== ANYONE;
+}
+
 export type AuthResult =
   { readonly kind: 'caller'; readonly caller: Caller } | { readonly kind: 'refused'; readonly reason: string };
 
@@ -49,7 +58,7 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 /** Checks bearer tokens as the configuration says; with `off`, everyone is an admin. */
 export function createAuthenticator(config: AuthSettings): Authenticate {
   if (config.kind === 'off') {
-    return () => Promise.resolve({ kind: 'caller', caller: { role: 'admin', sub: 'anonymous' } });
+    return () => Promise.resolve({ kind: 'caller', caller: EVERYONE });
   }
   const verify = config.kind === 'secret' ? secretVerifier(config) : keySetVerifier(config);
   return async (authorization) => {

@@ -11,6 +11,8 @@ import type {
   CustomerOrdersQuery,
   SearchPage,
   SearchQuery,
+  SuggestQuery,
+  Suggestions,
 } from '../order-index/port.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -60,10 +62,12 @@ export type RepairOutcome =
 
 /** What the HTTP interface needs of the rest of the service. */
 export interface HttpDependencies {
+  /** `signal`, here and below: aborted once nobody waits for the answer. @throws InvalidCursorError, IndexUnavailableError */
+  search(query: SearchQuery, signal: AbortSignal): Promise<SearchPage>;
+  /** @throws IndexUnavailableError */
+  suggest(query: SuggestQuery, signal: AbortSignal): Promise<Suggestions>;
   /** @throws InvalidCursorError, IndexUnavailableError */
-  search(query: SearchQuery): Promise<SearchPage>;
-  /** @throws InvalidCursorError, IndexUnavailableError */
-  customerOrders(query: CustomerOrdersQuery): Promise<CustomerOrdersPage>;
+  customerOrders(query: CustomerOrdersQuery, signal: AbortSignal): Promise<CustomerOrdersPage>;
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
   getOrder(orderId: string): Promise<OrderDocument | undefined>;
   /** Whether an order's version has arrived in time. @throws IndexUnavailableError */

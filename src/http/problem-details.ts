@@ -55,11 +55,17 @@ function sendProblem(response: Response, problem: Problem): void {
 /** The one place where an error becomes a status. What nobody expected is logged and answered without a word of what it was. */
 export function problemHandler(log: Logger): ErrorRequestHandler {
   return (error: unknown, _request, response, next) => {
+    if (response.destroyed && isAbandoned(error)) return;
     const problem = toProblem(error);
     if (problem.status === 500) log.error({ err: error, route: response.locals['route'] as string }, 'request failed');
     if (response.headersSent) next(error);
     else sendProblem(response, problem);
   };
+}
+
+/** What was under way for a client that has hung up was given up: nobody waits for an answer, and nothing is wrong. */
+function isAbandoned(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError';
 }
 
 function toProblem(error: unknown): Problem {

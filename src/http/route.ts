@@ -1,7 +1,8 @@
 import express from 'express';
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
-import type { Authenticate, Caller } from './auth.ts';
+import { ANYONE } from './auth.ts';
+import type { Authenticate, AuthResult, Caller } from './auth.ts';
 import { ProblemError, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
 
@@ -24,6 +25,8 @@ export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B exten
   readonly body?: B;
   /** The body of each status that is no problem. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** Statuses of its own that are problems, beside those that every route of its access and method may answer. */
+  readonly problems?: readonly number[];
   handle(input: Input<z.output<P>, z.output<Q>, z.output<B>>): Promise<Answer>;
 }
 
@@ -86,16 +89,23 @@ function inputErrors(error: z.ZodError | undefined): InputError[] {
   });
 }
 
+const unlimited: RequestHandler = (_request, _response, next) => next();
+
 /**
- * Adds the routes to the app; other methods of their paths answer 405. Where two patterns match a path, the first one has it for all
+ * Adds the routes to the app; other methods of their paths answer 405. `limit` sees who calls, before anything is done for it. Where two patterns match a path, the first one has it for all
  * methods.
  */
-export function mountRoutes(app: Express, routes: readonly Route[], authenticate: Authenticate): void {
+export function mountRoutes(
+  app: Express,
+  routes: readonly Route[],
+  authenticate: Authenticate,
+  limit: RequestHandler = unlimited,
+): void {
   for (const [path, ofPath] of Map.groupBy(routes, ({ path }) => path)) {
     if (path.startsWith('/admin/') && ofPath.some(({ access }) => access !== 'admin'))
       throw new Error(`${path} must be for admins alone`);
     const mounted = app.route(path);
-    for (const route of ofPath) mounted[route.method](handlersOf(route, authenticate));
+    for (const route of ofPath) mounted[route.method](handlersOf(route, authenticate, limit));
     mounted.all(labelled(path), methodNotAllowed(ofPath.flatMap(({ method }) => ALLOWED[method])));
   }
 }
@@ -109,10 +119,16 @@ function labelled(path: string): RequestHandler {
   };
 }
 
-function handlersOf(route: Route, authenticate: Authenticate): RequestHandler[] {
-  const admission: RequestHandler = async (request, response, next) => {
+function handlersOf(route: Route, authenticate: Authenticate, limit: RequestHandler): RequestHandler[] {
+  const identification: RequestHandler = async (request, response, next) => {
     response.locals['route'] = route.path;
-    response.locals['caller'] = await admit(request, route.access, authenticate);
+    const result = await identify(request, route.access, authenticate);
+    response.locals['identified'] = result;
+    if (result.kind === 'caller') response.locals['caller'] = result.caller;
+    next();
+  };
+  const admission: RequestHandler = (request, response, next) => {
+    admit(request, route.access, response.locals['identified'] as AuthResult);
     next();
   };
   const answering: RequestHandler = async ({ params, query, body }: Request, response) => {
@@ -123,6 +139,8 @@ function handlersOf(route: Route, authenticate: Authenticate): RequestHandler[] 
     sendAnswer(response, await route.run(input));
   };
   return [
+    identification,
+    limit,
     admission,
     ...(route.method === 'post' ? [onlyJson, express.json({ limit: MAX_BODY_BYTES })] : []),
     answering,
@@ -139,19 +157,18 @@ const onlyJson: RequestHandler = (request, _response, next) => {
   next();
 };
 
-/** Open routes see nothing that depends on the caller, so theirs is whoever asks. */
-const ANYONE: Caller = { role: 'customer', sub: '' };
+/** Open routes see nothing that depends on the caller. */
+async function identify(request: Request, access: Access, authenticate: Authenticate): Promise<AuthResult> {
+  return access === 'open' ? { kind: 'caller', caller: ANYONE } : authenticate(request.headers.authorization);
+}
 
-async function admit(request: Request, access: Access, authenticate: Authenticate): Promise<Caller> {
-  if (access === 'open') return ANYONE;
-  const result = await authenticate(request.headers.authorization);
+function admit(request: Request, access: Access, result: AuthResult): void {
   if (result.kind === 'refused') {
     const challenge = request.headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
     throw new ProblemError({ status: 401, detail: result.reason, headers: { 'WWW-Authenticate': challenge } });
   }
   if (access === 'admin' && result.caller.role !== 'admin')
     throw new ProblemError({ status: 403, detail: 'This is for admins.' });
-  return result.caller;
 }
 
 function sendAnswer(response: Response, { status = 200, body, contentType }: Answer): void {

@@ -28,7 +28,13 @@ describe('readConfig', () => {
       const config = configOf({});
       assert.deepEqual(config.backend, { kind: 'embedded', dataDir: 'data' });
       assert.deepEqual(config.auth, { kind: 'off', reason: 'embedded' });
-      assert.deepEqual(config.http, { host: '127.0.0.1', port: 3000, corsOrigins: [] });
+      assert.deepEqual(config.http, {
+        ...{ host: '127.0.0.1', port: 3000, corsOrigins: [], requestsPerMinute: 6_000, trustedProxies: 0 },
+      });
+    });
+
+    it('limits no requests where the limit is 0', () => {
+      assert.equal(configOf({ RATE_LIMIT_PER_MINUTE: '0' }).http.requestsPerMinute, undefined);
     });
 
     it('has the defaults of the contract', () => {

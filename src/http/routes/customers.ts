@@ -21,10 +21,11 @@ export function customerRoutes({
       params: z.object({ id: text(256) }),
       query: z.strictObject({ size: pageSize(), cursor: cursor() }),
       answers: { 200: customerOrdersAnswer },
-      handle: async ({ params, query, caller }) => {
+      problems: [404],
+      handle: async ({ params, query, caller, signal }) => {
         if (!maySee(caller, params.id)) throw new ProblemError({ status: 404, detail: 'There is no such customer.' });
         const { asOf, lagSeconds } = await freshness();
-        const { orders, totals, nextCursor } = await customerOrders({ customerId: params.id, ...query });
+        const { orders, totals, nextCursor } = await customerOrders({ customerId: params.id, ...query }, signal);
         return { body: { items: orders.map(toItem), totals, nextCursor, asOf, lagSeconds } };
       },
     }),

@@ -40,6 +40,7 @@ function orderRoute({ getOrder, awaitVersion, freshness }: OrderDependencies): R
     params: z.object({ id: orderId }),
     query: orderQuery,
     answers: { 200: orderAnswer },
+    problems: [404, 410, 412],
     handle: async ({ params, query, caller, signal }) => {
       const { minVersion: version, waitMs = 0 } = query;
       if (version !== undefined) {
@@ -82,6 +83,7 @@ function historyRoute({ getOrder, freshness }: OrderDependencies): Route {
     params: z.object({ id: orderId }),
     query: z.strictObject({}),
     answers: { 200: historyAnswer },
+    problems: [404],
     handle: async ({ params, caller }) => {
       const { asOf, lagSeconds } = await freshness();
       const restriction = restrictionOf(caller);

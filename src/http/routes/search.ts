@@ -3,7 +3,7 @@ import { READABLE_STATUSES } from '../../order/event.ts';
 import { createHighlighter } from '../../order/highlight.ts';
 import { parseTextQuery } from '../../order/search-text.ts';
 import type { SearchQuery } from '../../order-index/port.ts';
-import { searchAnswer } from '../answers.ts';
+import { searchAnswer, suggestAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../order-view.ts';
@@ -48,30 +48,52 @@ const searchQuery = z
     error: 'must not be less than minTotalCents',
   });
 
-export function searchRoutes({ search, freshness }: Pick<HttpDependencies, 'search' | 'freshness'>): Route[] {
-  return [
-    defineRoute({
-      method: 'get',
-      path: '/search',
-      summary: 'Orders that match a text and filters',
-      access: 'reader',
-      params: z.object({}),
-      query: searchQuery,
-      answers: { 200: searchAnswer },
-      handle: async ({ query, caller }) => {
-        // Taken first: what is published while the search runs may be missing from it.
-        const { asOf, lagSeconds } = await freshness();
-        const page = await search(toSearchQuery(query, caller));
-        const highlight = createHighlighter(parseTextQuery(query.q ?? ''));
-        const hits = page.hits.map(({ document, score }) => {
-          const order = toOrderView(document);
-          return { order, score, highlights: highlight(order) };
-        });
-        const { total, facets, nextCursor, tookMs } = page;
-        return { body: { total, hits, facets, nextCursor, tookMs, asOf, lagSeconds } };
-      },
-    }),
-  ];
+type SearchDependencies = Pick<HttpDependencies, 'search' | 'suggest' | 'freshness'>;
+
+export function searchRoutes(dependencies: SearchDependencies): Route[] {
+  return [searchRoute(dependencies), suggestRoute(dependencies)];
+}
+
+function searchRoute({ search, freshness }: SearchDependencies): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/search',
+    summary: 'Orders that match a text and filters',
+    access: 'reader',
+    params: z.object({}),
+    query: searchQuery,
+    answers: { 200: searchAnswer },
+    handle: async ({ query, caller, signal }) => {
+      // Taken first: what is published while the search runs may be missing from it.
+      const { asOf, lagSeconds } = await freshness();
+      const page = await search(toSearchQuery(query, caller), signal);
+      const highlight = createHighlighter(parseTextQuery(query.q ?? ''));
+      const hits = page.hits.map(({ document, score }) => {
+        const order = toOrderView(document);
+        return { order, score, highlights: highlight(order) };
+      });
+      const { total, facets, nextCursor, tookMs } = page;
+      return { body: { total, hits, facets, nextCursor, tookMs, asOf, lagSeconds } };
+    },
+  });
+}
+
+function suggestRoute({ suggest, freshness }: SearchDependencies): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/suggest',
+    summary: 'What a text in a search box may become, and what it may have been meant to be',
+    access: 'reader',
+    params: z.object({}),
+    query: z.strictObject({ q: text(MAX_Q_CHARACTERS) }),
+    answers: { 200: suggestAnswer },
+    handle: async ({ query: { q }, caller, signal }) => {
+      const { asOf, lagSeconds } = await freshness();
+      const restrictTo = restrictionOf(caller);
+      const { completions, didYouMean } = await suggest({ q, ...(restrictTo && { restrictTo }) }, signal);
+      return { body: { completions, didYouMean, asOf, lagSeconds } };
+    },
+  });
 }
 
 /** Without a text nothing is more relevant than anything else: newest first then, whatever was asked for. */

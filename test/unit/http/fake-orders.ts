@@ -7,9 +7,12 @@ import type {
   SearchFilters,
   SearchPage,
   SearchQuery,
+  SuggestQuery,
+  Suggestions,
 } from '../../../src/order-index/port.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
 import type { OrderEvent } from '../../../src/order/event.ts';
+import { suggest } from '../../../src/order-index/suggest.ts';
 import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
 import { combineHealth } from '../../../src/observability/health.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
@@ -66,6 +69,20 @@ export class FakeOrders {
     };
   }
 
+  /** By the rule by which both backends make them of what they find. */
+  suggest(query: SuggestQuery): Promise<Suggestions> {
+    const rows = (textsOf: (document: OrderDocument) => readonly string[]) =>
+      this.documents.filter((document) => isFound(document, { ...query, q: '' })).map(textsOf);
+    const newest = () =>
+      Promise.resolve({
+        item: rows(({ itemNames = [] }) => itemNames),
+        customer: rows(({ customerName = '' }) => [customerName]),
+        sku: rows(({ skus = [] }) => skus),
+        order: rows(({ orderId }) => [orderId]),
+      });
+    return suggest({ newest, search: (search) => Promise.resolve(this.search(search)) }, query);
+  }
+
   customerOrders({ customerId, size, cursor }: CustomerOrdersQuery): CustomerOrdersPage {
     const { hits, nextCursor } = this.search({ customerId: [customerId], sort: '-placedAt', size, cursor });
     const all = this.documents.filter((document) => document.customerId === customerId);
@@ -110,7 +127,7 @@ function isWanted(document: OrderDocument, { status, tag, customerId, sellerId, 
   );
 }
 
-function isFound(document: OrderDocument, { q, restrictTo, ...filters }: SearchQuery): boolean {
+function isFound(document: OrderDocument, { q, restrictTo, ...filters }: Partial<SearchQuery>): boolean {
   if (!isWanted(document, filters)) return false;
   if (restrictTo && document[restrictTo.field] !== restrictTo.value) return false;
   const texts = [
@@ -140,6 +157,7 @@ const NO_DEAD_LETTERS: HttpDependencies['deadLetters'] = {
 export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   return {
     search: (query) => Promise.resolve().then(() => orders.search(query)),
+    suggest: (query) => orders.suggest(query),
     customerOrders: (query) => Promise.resolve().then(() => orders.customerOrders(query)),
     getOrder: (orderId) => Promise.resolve(orders.get(orderId)),
     awaitVersion: ({ orderId, version, counts }) => {
