@@ -8,7 +8,7 @@ import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
-import { projectBatch, stillSpoilt, type BatchDependencies } from './project-batch.ts';
+import { projectBatch, type BatchDependencies, type Probe } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
 import { workOf, type Job, type OrderWork } from './work.ts';
 import { WorkingSet } from './working-set.ts';
@@ -32,7 +32,7 @@ export interface BatchRunnerDependencies {
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Acknowledges to the broker. */
   readonly settle: (delivery: EventDelivery) => void;
-  /** Told of every round that the world spoilt, and with undefined once one has gone through. */
+  /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
   readonly outage: (reason: string | undefined) => void;
   /** A bug: the process must not live on as a zombie. */
   readonly failed: (error: unknown) => void;
@@ -44,13 +44,13 @@ const WORKING_SET = { maxOrders: 50_000, maxBytes: 128 * 1024 * 1024 };
 export class BatchRunner {
   readonly #deps: BatchRunnerDependencies;
   readonly #queue: PQueue;
-  readonly #batchDeps: BatchDependencies;
+  readonly #batchDeps: Omit<BatchDependencies, 'outage'>;
   readonly #early: EarlyHold;
   #interruption = new AbortController();
   #suspects: Job[] = [];
   #suspecting: Promise<void> | undefined;
-  /** What the world kept from getting through last. */
-  #spoilt: readonly OrderWork[] = [];
+  /** Of each batch or letter that the world keeps from getting through. */
+  readonly #probes = new Map<object, Probe>();
 
   constructor(options: BatchRunnerOptions, deps: BatchRunnerDependencies) {
     this.#deps = deps;
@@ -73,10 +73,6 @@ export class BatchRunner {
       reached: deps.reached,
       deadLetter: (offer, refusal) => this.deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
       settle: (job, outcome) => this.#settle(job, outcome),
-      outage: (reason, spoilt) => {
-        if (reason !== undefined) this.#spoilt = spoilt ?? this.#spoilt;
-        deps.outage(reason);
-      },
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),
     };
   }
@@ -89,7 +85,7 @@ export class BatchRunner {
     const works = workOf(jobs);
     this.run(async () => {
       const startedAt = performance.now();
-      await projectBatch(works, this.#batchDeps);
+      await this.project(works);
       const seconds = (performance.now() - startedAt) / 1_000;
       this.#deps.metrics.batchSize.observe(jobs.length);
       this.#deps.metrics.writeSeconds.observe(seconds);
@@ -109,7 +105,10 @@ export class BatchRunner {
   }
 
   async project(works: readonly OrderWork[]): Promise<void> {
-    await projectBatch(works, this.#batchDeps);
+    await projectBatch(works, {
+      ...this.#batchDeps,
+      outage: (reason, probe) => this.#noteOutage(works, reason, probe),
+    });
   }
 
   run(task: () => Promise<void>): void {
@@ -140,35 +139,56 @@ export class BatchRunner {
     this.#interruption = new AbortController();
   }
 
-  /** Whether the outage is over: dead letters can be published, and what it spoilt last goes through. */
+  /** Whether the outage is over: everything that it spoilt gets through, and the broker answers. What does is not tried again. */
   async isOutageOver(): Promise<boolean> {
-    try {
-      await this.#deps.broker.queueDepth();
-    } catch (error) {
-      if (error instanceof BrokerUnavailableError) return false;
-      throw error;
+    if (!(await this.#isBrokerThere())) return false;
+    for (const [batch, probe] of this.#probes) {
+      if (!(await probe())) return false;
+      this.#probes.delete(batch);
     }
-    if (this.#spoilt.length > 0) this.#spoilt = await stillSpoilt(this.#spoilt, this.#batchDeps);
-    return this.#spoilt.length === 0;
+    return true;
   }
 
   /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */
   async deadLetter(letter: DeadLetter): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      try {
-        await this.#deps.broker.deadLetter(letter);
-        if (attempt > 0) this.#deps.outage(undefined);
-        break;
-      } catch (error) {
-        if (!(error instanceof BrokerUnavailableError)) throw error;
-        this.#deps.outage(`a dead letter cannot be published: ${error.message}`);
-      }
+      const reason = await this.#publishingFailure(letter);
+      // What is published stays published, so the probe can but ask whether the broker is there.
+      if (reason !== undefined || attempt > 0) this.#noteOutage(letter, reason, () => this.#isBrokerThere());
+      if (reason === undefined) break;
       await backOff(attempt, BACK_OFF.outage, this.#interruption.signal);
     }
     const { refusal, orderId, sequence, eventId } = letter;
     this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: refusal.reason });
     this.#deps.log.warn({ eventId, orderId, sequence, refusal }, 'dead-lettered');
     await this.#deps.reached('dead-lettered');
+  }
+
+  async #publishingFailure(letter: DeadLetter): Promise<string | undefined> {
+    try {
+      await this.#deps.broker.deadLetter(letter);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailableError)) throw error;
+      return `a dead letter cannot be published: ${error.message}`;
+    }
+  }
+
+  async #isBrokerThere(): Promise<boolean> {
+    try {
+      await this.#deps.broker.queueDepth();
+      return true;
+    } catch (error) {
+      if (error instanceof BrokerUnavailableError) return false;
+      throw error;
+    }
+  }
+
+  /** It lasts until nothing is spoilt any more: what gets through beside it does not end it. */
+  #noteOutage(batch: object, reason: string | undefined, probe: Probe): void {
+    if (reason === undefined) this.#probes.delete(batch);
+    else this.#probes.set(batch, probe);
+    if (reason !== undefined || this.#probes.size === 0) this.#deps.outage(reason);
   }
 
   async #trySuspects(): Promise<void> {

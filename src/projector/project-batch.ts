@@ -12,14 +12,20 @@ export interface BatchDependencies extends RoundDependencies {
   readonly lines: OrderLines;
   /** Keeps early events unsettled, and offers them again later. */
   readonly hold: (jobs: readonly Job[]) => void;
-  /** Told of every round that the world spoilt, and of what did not get through; with undefined once one has gone through. */
-  readonly outage: (reason: string | undefined, spoilt?: readonly OrderWork[]) => void;
+  /** Told of every round that the world spoilt, with a probe of just that; with undefined once one has gone through. */
+  readonly outage: (reason: string | undefined, probe: Probe) => void;
   /**
    * Waits before the next round: longer with every outage in a row, briefly where rounds start over too often (a swap holds writers
    * back for some milliseconds). Rejects once the process will wait no longer: what is unsettled then goes back to the broker.
    */
   readonly pause: (attempt: number, why: 'outage' | 'restart') => Promise<void>;
 }
+
+/**
+ * Tells whether what an outage has spoilt gets through now, by doing it once more; it settles nothing. Nothing less would tell: the
+ * index may answer, and yet refuse the very step that failed.
+ */
+export type Probe = () => Promise<boolean>;
 
 export type SettledOutcome = 'applied' | 'duplicate' | 'parked' | 'skipped' | 'dead_lettered';
 
@@ -60,7 +66,7 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
     open = [...result.again, ...open.filter((work) => !ready.includes(work))];
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
-    deps.outage(outage, result.spoilt);
+    deps.outage(outage, probeOf(result.spoilt, deps));
     // What got through says that it is no time yet for long pauses.
     const gotThrough = result.again.length < ready.length;
     outages = outage === undefined ? 0 : gotThrough ? 1 : outages + 1;
@@ -70,11 +76,16 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
   }
 }
 
-/**
- * What the world still keeps from getting through, of what it has spoilt before: the same round once more, settling nothing, whatever
- * has become of its deliveries meanwhile. Nothing less would tell: the index may answer, and yet refuse the very step that failed.
- */
-export async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies): Promise<readonly OrderWork[]> {
+function probeOf(spoilt: readonly OrderWork[], deps: BatchDependencies): Probe {
+  let left = spoilt;
+  return async () => {
+    left = await stillSpoilt(left, deps);
+    return left.length === 0;
+  };
+}
+
+/** Of what the world has spoilt, what it still keeps from getting through: the same round once more, whatever has become of its deliveries. */
+async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies): Promise<readonly OrderWork[]> {
   const orderIds = works.map(({ orderId }) => orderId);
   const place = deps.lines.enter(orderIds);
   try {
@@ -203,14 +214,19 @@ async function blame({ work, fate }: RefusedPlan, deps: BatchDependencies): Prom
 }
 
 async function unparkSurely({ orderId, event: { sequence } }: Unparked, deps: BatchDependencies): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+  const failure = async () => {
     try {
       await deps.index.unpark([{ orderId, sequence }]);
-      return;
+      return undefined;
     } catch (error) {
-      if (!(error instanceof IndexUnavailableError)) throw error;
-      deps.outage(error.message);
+      if (error instanceof IndexUnavailableError) return error.message;
+      throw error;
     }
+  };
+  for (let attempt = 1; ; attempt++) {
+    const reason = await failure();
+    deps.outage(reason, async () => (await failure()) === undefined);
+    if (reason === undefined) return;
     await deps.pause(attempt, 'outage');
   }
 }

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import type { DeadLetter, EventDelivery } from '../../../src/broker/port.ts';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { DEFAULT_STORAGE_LIMITS } from '../../../src/order/fold.ts';
+import { IndexUnavailableError, type OrderIndex, type WriteOutcome } from '../../../src/order-index/port.ts';
+import { BatchRunner } from '../../../src/projector/batch-runner.ts';
+import { unparked } from '../../../src/projector/work.ts';
+import { eventually } from '../../support/eventually.ts';
+import { MemoryBroker } from '../../support/memory-broker.ts';
+import { MemoryIndex } from '../../support/memory-index.ts';
+import { eventAt, jobOf } from '../../support/protocol.ts';
+
+const LIVE = 'orders-000001';
+const REFUSED: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
+
+describe('BatchRunner', () => {
+  let index: MemoryIndex;
+  let broker: MemoryBroker;
+  let settled: EventDelivery[];
+  let outages: (string | undefined)[];
+  let failures: unknown[];
+  let runner: BatchRunner;
+  beforeEach(() => {
+    index = new MemoryIndex();
+    broker = new MemoryBroker();
+    [settled, outages, failures] = [[], [], []];
+    runner = new BatchRunner(
+      { batchSize: 100, concurrency: 3, storageLimits: DEFAULT_STORAGE_LIMITS, earlyHoldMs: 0, prefetch: 100 },
+      {
+        broker,
+        index: index as unknown as OrderIndex,
+        metrics: createMetrics(),
+        log: createLogger('silent'),
+        reached: () => Promise.resolve(),
+        settle: (delivery) => settled.push(delivery),
+        outage: (reason) => outages.push(reason),
+        failed: (error) => failures.push(error),
+      },
+    );
+  });
+  afterEach(() => assert.deepEqual(failures, []));
+
+  const placed = (orderId: string) => jobOf(orderId, eventAt(1));
+  const versionOf = (orderId: string) => index.generations.get(LIVE)?.get(orderId)?.version;
+
+  describe('when a delivery is suspected of killing the process', () => {
+    it('handles it with nothing beside it, whatever came before and after', async () => {
+      const atOnce: string[][] = [];
+      const underWay = new Set<string>();
+      const load = index.load.bind(index);
+      index.load = async (from, orderIds) => {
+        for (const orderId of orderIds) underWay.add(orderId);
+        if (orderIds[0]?.startsWith('suspect') === true) runner.add([placed(`during ${orderIds[0]}`)]);
+        atOnce.push([...underWay]);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        return load(from, orderIds);
+      };
+      index.obstacle = (_, { orderId }) => (underWay.delete(orderId), undefined);
+      runner.add([placed('before 1')]);
+      runner.add([placed('before 2'), placed('before 3')]);
+      for (const name of ['suspect 1', 'suspect 2', 'suspect 3']) runner.addSuspect(placed(name));
+      runner.add([placed('after 1')]);
+      runner.add([placed('after 2')]);
+      await runner.idle();
+      assert.equal(settled.length, 11);
+      const withSuspects = atOnce.filter((orders) => orders.some((orderId) => orderId.startsWith('suspect')));
+      assert.deepEqual(
+        withSuspects.map((orders) => orders.length),
+        [1, 1, 1],
+      );
+      assert.ok(
+        atOnce.some((orders) => orders.length > 1),
+        'the others do overlap',
+      );
+    });
+
+    it('forgets those that it has not begun with when the deliveries are void', async () => {
+      const begun = Promise.withResolvers<void>();
+      const goOn = Promise.withResolvers<void>();
+      index.before = async (step) => {
+        if (step !== 'registry') return;
+        begun.resolve();
+        await goOn.promise;
+      };
+      for (const name of ['a', 'b', 'c']) runner.addSuspect(placed(name));
+      await begun.promise;
+      runner.drop();
+      goOn.resolve();
+      await runner.idle();
+      assert.equal(settled.length, 1);
+    });
+  });
+
+  describe('when several batches are spoilt', () => {
+    it('reports the outage until none is, and not what gets through beside it', async () => {
+      let isAway = true;
+      index.obstacle = (_, { orderId }) =>
+        isAway && orderId === 'stuck' ? { kind: 'unavailable', reason: 'no primary' } : undefined;
+      runner.add([placed('stuck')]);
+      await eventually(() => assert.ok(outages.includes('no primary')));
+      runner.add([placed('beside')]);
+      await eventually(() => assert.equal(versionOf('beside'), 1));
+      assert.equal(outages.includes(undefined), false);
+      isAway = false;
+      await runner.idle();
+      assert.equal(outages.at(-1), undefined);
+    });
+
+    it('probes each of them before it says that the outage is over', async () => {
+      const away = new Set(['first', 'second']);
+      index.obstacle = (_, { orderId }) =>
+        away.has(orderId) ? { kind: 'unavailable', reason: `no ${orderId}` } : undefined;
+      runner.add([placed('first')]);
+      runner.add([placed('second')]);
+      await eventually(() => assert.deepEqual([...new Set(outages)].sort(), ['no first', 'no second']));
+      await runner.interrupt();
+      for (const healed of ['second', 'first']) {
+        assert.equal(await runner.isOutageOver(), false);
+        away.delete(healed);
+      }
+      assert.equal(await runner.isOutageOver(), true);
+      assert.deepEqual([versionOf('first'), versionOf('second'), settled], [1, 1, []]);
+    });
+
+    it('probes the dropping of a parked event that was refused', async () => {
+      const event = eventAt(1);
+      const parkedAt = '2026-01-01T00:00:00.000Z';
+      await index.park([{ orderId: 'o', event, parkedAt }]);
+      index.obstacle = () => REFUSED;
+      let isAway = true;
+      index.before = (step) => {
+        if (step === 'unpark' && isAway) throw new IndexUnavailableError('cannot be dropped');
+        return Promise.resolve();
+      };
+      const parked = unparked({ orderId: 'o', event, parkedAt });
+      const work = { orderId: 'o', jobs: [], parked: [parked], fresh: true, alone: false, applied: [] };
+      runner.run(() => runner.project([work]));
+      await eventually(() => assert.deepEqual(outages, ['cannot be dropped']));
+      await runner.interrupt();
+      assert.equal(await runner.isOutageOver(), false);
+      isAway = false;
+      assert.equal(await runner.isOutageOver(), true);
+      assert.deepEqual([index.parked.size, broker.letters.length], [0, 1]);
+    });
+  });
+
+  describe('when the broker is away', () => {
+    const letter: DeadLetter = {
+      body: new Uint8Array(),
+      refusal: { reason: 'unparseable', path: '', message: 'no JSON' },
+      attempts: 1,
+      firstFailedAt: '2026-01-01T00:00:00.000Z',
+      lastFailedAt: '2026-01-01T00:00:00.000Z',
+    };
+
+    it('publishes a dead letter once it is back, and says so', async () => {
+      broker.isThere = false;
+      runner.run(() => runner.deadLetter(letter));
+      await eventually(() => assert.match(outages[0] ?? '', /a dead letter cannot be published: no broker/));
+      broker.isThere = true;
+      await runner.idle();
+      assert.deepEqual([broker.letters.length, outages.at(-1)], [1, undefined]);
+    });
+
+    it('is not the end of the outage, though the index is well', async () => {
+      broker.isThere = false;
+      assert.equal(await runner.isOutageOver(), false);
+      runner.run(() => runner.deadLetter(letter));
+      await eventually(() => assert.ok(outages.length > 0));
+      await runner.interrupt();
+      assert.equal(await runner.isOutageOver(), false);
+      broker.isThere = true;
+      assert.deepEqual([await runner.isOutageOver(), broker.letters.length], [true, 0]);
+    });
+
+    it('does not try the index before the broker answers', async () => {
+      index.obstacle = () => ({ kind: 'unavailable', reason: 'no primary' });
+      runner.add([placed('o')]);
+      await eventually(() => assert.deepEqual(outages, ['no primary']));
+      await runner.interrupt();
+      broker.isThere = false;
+      const tried = index.writes.length;
+      assert.deepEqual([await runner.isOutageOver(), index.writes.length], [false, tried]);
+    });
+  });
+});

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { BrokerUnavailableError, type EventDelivery, type LiveDelivery } from '../../../src/broker/port.ts';
+import { Intake } from '../../../src/projector/intake.ts';
+import { eventually } from '../../support/eventually.ts';
+import { MemoryBroker } from '../../support/memory-broker.ts';
+
+const OPTIONS = { prefetch: 50, maxBytes: 1_000 };
+
+function bytes(length: number): Uint8Array {
+  return new Uint8Array(length);
+}
+
+describe('Intake', () => {
+  let broker: MemoryBroker;
+  let taken: EventDelivery[];
+  let heartbeats: LiveDelivery[];
+  let losses: string[];
+  let failures: unknown[];
+  let retries: number[];
+  let intake: Intake;
+  beforeEach(() => {
+    broker = new MemoryBroker();
+    [taken, heartbeats, losses, failures, retries] = [[], [], [], [], []];
+    intake = new Intake(broker, OPTIONS, {
+      onEvent: (delivery) => taken.push(delivery),
+      onHeartbeat: (delivery) => heartbeats.push(delivery),
+      onLost: (reason) => losses.push(reason),
+      onFailure: (error) => failures.push(error),
+      retry: (attempt, error) => {
+        retries.push(attempt);
+        if (!(error instanceof BrokerUnavailableError)) throw error;
+        return Promise.resolve();
+      },
+    });
+  });
+  afterEach(() => intake.close());
+
+  const settleTaken = () => {
+    for (const delivery of taken.splice(0)) intake.settle(delivery);
+  };
+
+  describe('when events are delivered', () => {
+    it('counts them and their bytes until they are settled, each once', async () => {
+      await intake.open();
+      const position = broker.deliver(bytes(300));
+      broker.deliver(bytes(200));
+      assert.deepEqual([intake.count(), intake.bytes()], [2, 500]);
+      const [first] = taken;
+      assert.ok(first);
+      intake.settle(first);
+      intake.settle(first);
+      assert.deepEqual([intake.count(), intake.bytes(), broker.current.settled], [1, 200, [position]]);
+    });
+
+    it('settles heartbeats at once, and holds none', async () => {
+      await intake.open();
+      const position = broker.deliverHeartbeat(1_000);
+      assert.deepEqual([intake.count(), heartbeats.length, broker.current.settled], [0, 1, [position]]);
+    });
+
+    it('keeps what comes before the subscription is known, in order', async () => {
+      broker.beforeConsumed = (subscription) => {
+        broker.deliver(bytes(1), 0, subscription);
+        broker.deliverHeartbeat(1_000, subscription);
+        broker.deliver(bytes(2), 0, subscription);
+        assert.deepEqual([taken, heartbeats], [[], []]);
+        return Promise.resolve();
+      };
+      await intake.open();
+      assert.deepEqual(
+        taken.map(({ body }) => body.byteLength),
+        [1, 2],
+      );
+      assert.deepEqual([heartbeats.length, intake.bytes()], [1, 3]);
+      settleTaken();
+      assert.deepEqual(broker.current.settled, [2, 1, 3]);
+    });
+
+    it('forgets what came early when the connection is lost before the subscription is known', async () => {
+      broker.beforeConsumed = (subscription) => {
+        broker.deliver(bytes(1), 0, subscription);
+        subscription.handlers.onLost('cut');
+        return Promise.resolve();
+      };
+      await intake.open();
+      assert.deepEqual([taken, intake.count(), losses], [[], 0, ['cut']]);
+    });
+  });
+
+  describe('when what is in hand exceeds the bytes', () => {
+    it('takes no more until half of it is settled, and then as many as fit', async () => {
+      await intake.open();
+      for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
+      const [full] = broker.subscriptions;
+      assert.equal(intake.state(), 'full');
+      await eventually(() => assert.equal(full?.cancelled, true));
+      for (const delivery of taken.splice(0, 3)) intake.settle(delivery);
+      assert.deepEqual([intake.bytes(), broker.subscriptions.length], [600, 1]);
+      for (const delivery of taken.splice(0, 1)) intake.settle(delivery);
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      assert.equal(intake.state(), 'taking');
+      assert.equal(broker.current.options.prefetch, 5);
+      settleTaken();
+      assert.deepEqual([full?.settled.length, broker.current.settled.length], [6, 0]);
+    });
+
+    it('takes a single message that is larger than all the bytes', async () => {
+      await intake.open();
+      broker.deliver(bytes(5_000));
+      assert.deepEqual([taken.length, intake.state()], [1, 'full']);
+      settleTaken();
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      assert.equal(broker.current.options.prefetch, 1);
+    });
+
+    it('takes again at once when the connection is lost meanwhile: what it held is void', async () => {
+      await intake.open();
+      for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
+      broker.current.handlers.onLost('cut');
+      assert.deepEqual([intake.count(), intake.bytes(), losses], [0, 0, ['cut']]);
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      settleTaken();
+      assert.deepEqual(
+        broker.subscriptions.map(({ settled }) => settled),
+        [[], []],
+      );
+    });
+
+    it('waits out a broker that is away when it wants to take again', async () => {
+      await intake.open();
+      for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
+      let away = 2;
+      broker.beforeConsumed = () =>
+        (away -= 1) >= 0 ? Promise.reject(new BrokerUnavailableError('away')) : Promise.resolve();
+      settleTaken();
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      assert.deepEqual([retries, failures], [[0, 1], []]);
+    });
+  });
+
+  describe('when a connection is lost', () => {
+    it('voids what that one delivered, and nothing of a later one', async () => {
+      await intake.open();
+      for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
+      const first = broker.current;
+      for (const delivery of taken.splice(0, 4)) intake.settle(delivery);
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      broker.deliver(bytes(100));
+      first.handlers.onLost('cut');
+      assert.deepEqual([intake.count(), intake.bytes(), losses], [1, 100, ['cut']]);
+    });
+  });
+
+  describe('when everything is given back', () => {
+    it('returns it where it came from, settles none of it, and takes again when told', async () => {
+      await intake.open();
+      const positions = [broker.deliver(bytes(10)), broker.deliver(bytes(20))];
+      await intake.hold();
+      assert.equal(broker.current.cancelled, true);
+      intake.giveBack();
+      assert.deepEqual([intake.count(), intake.bytes(), broker.current.returned], [0, 0, positions]);
+      settleTaken();
+      assert.deepEqual(broker.current.settled, []);
+      intake.resume();
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      assert.equal(intake.state(), 'taking');
+    });
+
+    it('does not take again because of what is settled or lost while it is held', async () => {
+      await intake.open();
+      for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
+      await intake.hold();
+      settleTaken();
+      broker.current.handlers.onLost('cut');
+      await intake.close();
+      assert.equal(broker.subscriptions.length, 1);
+    });
+  });
+
+  describe('when it fails for another reason than the broker', () => {
+    it('says so', async () => {
+      await intake.open();
+      await intake.hold();
+      const bug = new TypeError('a bug');
+      broker.beforeConsumed = () => Promise.reject(bug);
+      intake.resume();
+      await eventually(() => assert.deepEqual(failures, [bug]));
+    });
+  });
+});
