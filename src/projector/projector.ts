@@ -3,7 +3,7 @@ import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
-import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
+import type { OrderIndex } from '../order-index/port.ts';
 import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
@@ -11,7 +11,7 @@ import { letterForDelivery } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake } from './intake.ts';
 import type { ProtocolStep } from './round.ts';
-import { dueParked } from './sweeper.ts';
+import { Sweeper } from './sweeper.ts';
 import { judgeProgress, type ProjectorState } from './watchdog.ts';
 import type { Job } from './work.ts';
 
@@ -64,8 +64,10 @@ export class Projector {
   readonly #batcher: Batcher<Job>;
   readonly #runner: BatchRunner;
   readonly #stopping = new AbortController();
+  readonly #sweeper: Sweeper;
+  /** Positions of what is in hand and was in somebody's hand before. */
+  readonly #redelivered = new Set<number>();
   #timers: NodeJS.Timeout[] = [];
-  #sweepTimer: NodeJS.Timeout | undefined;
   #outage: { readonly reason: string; readonly since: number } | undefined;
   #withdrawal: Promise<void> | undefined;
   #state: ProjectorState = 'starting';
@@ -93,6 +95,13 @@ export class Projector {
       outage: (reason) => this.#noteOutage(reason),
       failed: (error) => this.#failed(error),
     });
+    this.#sweeper = new Sweeper({
+      index: deps.index,
+      intervalMs: options.sweepIntervalMs,
+      run: (sweep) => this.#runner.run(sweep),
+      project: (works) => this.#runner.project(works),
+      onCount: (parkedEvents) => deps.metrics.parkedEvents.set(parkedEvents),
+    });
     this.#batcher = new Batcher({
       maxCount: options.batchSize,
       maxBytes: MAX_BATCH_BYTES,
@@ -112,20 +121,20 @@ export class Projector {
       setInterval(() => this.#guard(), GUARD_INTERVAL_MS),
       setInterval(() => void this.#lookAtQueue(), QUEUE_INTERVAL_MS),
     ];
-    this.#scheduleSweep(0);
+    this.#sweeper.start();
   }
 
   /** Takes no more, finishes what is in hand within the limit, and leaves the rest unsettled: the broker delivers it again. */
   async stop(limitMs: number): Promise<void> {
     this.#state = 'stopping';
-    clearTimeout(this.#sweepTimer);
+    this.#sweeper.stop();
     for (const timer of this.#timers) clearInterval(timer);
     this.#stopping.abort(new Interrupted());
+    const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
     await this.#withdrawal;
     await this.#intake.close();
     this.#runner.finish();
     this.#batcher.flush();
-    const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
     await this.#runner.idle();
     clearTimeout(limit);
     await this.#heartbeat.stop(this.inHand() > 0);
@@ -162,6 +171,7 @@ export class Projector {
     this.#heartbeat.delivered(delivery);
     this.#unsettledSince ??= Date.now();
     this.#untakenSince = undefined;
+    if (delivery.redeliveries > 0) this.#redelivered.add(delivery.position);
     const parsed = parseEvent(delivery.body, this.#options);
     const receivedAt = Date.now();
     if (parsed.kind === 'event') {
@@ -183,15 +193,25 @@ export class Projector {
   #settle(delivery: EventDelivery): void {
     this.#intake.settle(delivery);
     this.#heartbeat.settled(delivery);
+    // Whoever had it before may have parked it, or have died before it dropped what is parked: now that can be seen.
+    if (this.#redelivered.delete(delivery.position) && this.#redelivered.size === 0) this.#sweeper.soon();
     this.#unsettledSince = this.inHand() > 0 ? Date.now() : undefined;
+    // While something gets through there is no point in giving back: every return counts towards the delivery limit.
+    if (this.#outage && !this.#withdrawal) this.#outage = { ...this.#outage, since: Date.now() };
   }
 
   /** The connection is gone: what was delivered will come again. What is being written goes on, harmlessly. */
   #lost(reason: string): void {
     this.#deps.log.warn({ reason }, 'deliveries lost, they will come again');
+    this.#forget();
+    this.#heartbeat.returned('to be noticed');
+  }
+
+  /** What is in hand is void, or will be. */
+  #forget(): void {
     this.#batcher.drop();
     this.#runner.drop();
-    this.#heartbeat.returned('to be noticed');
+    this.#redelivered.clear();
     this.#unsettledSince = undefined;
   }
 
@@ -249,8 +269,7 @@ export class Projector {
       'gives back what it holds until the outage is over',
     );
     await this.#intake.hold();
-    this.#batcher.drop();
-    this.#runner.drop();
+    this.#forget();
     await this.#runner.interrupt();
     this.#intake.giveBack();
     this.#heartbeat.returned('at our word');
@@ -260,27 +279,5 @@ export class Projector {
     this.#outage = undefined;
     this.#deps.log.info('the outage is over: takes again');
     this.#intake.resume();
-  }
-
-  #scheduleSweep(delayMs: number): void {
-    this.#sweepTimer = setTimeout(() => {
-      this.#runner.run(async () => {
-        try {
-          await this.#sweep();
-        } finally {
-          if (this.#state === 'running') this.#scheduleSweep(this.#options.sweepIntervalMs);
-        }
-      });
-    }, delayMs);
-  }
-
-  async #sweep(): Promise<void> {
-    try {
-      for await (const works of dueParked(this.#deps.index)) await this.#runner.project(works);
-      this.#deps.metrics.parkedEvents.set(await this.#deps.index.countParked());
-    } catch (error) {
-      // The next sweep tries again; the batches report the outage.
-      if (!(error instanceof IndexUnavailableError)) throw error;
-    }
   }
 }

@@ -1,8 +1,95 @@
-import type { OrderIndex, ParkedEvent } from '../order-index/port.ts';
+import { IndexUnavailableError, type OrderIndex, type ParkedEvent } from '../order-index/port.ts';
 import { load } from './plan.ts';
 import { sweepOf, type OrderWork } from './work.ts';
 
 const PAGE = 500;
+/** How soon after it is asked for a sweep begins. */
+const SOON_MS = 1_000;
+/** Sweeps that are asked for take up no more than this share of the time, however many events are parked. */
+const SHARE = 0.1;
+
+export interface SweeperOptions {
+  readonly index: Pick<OrderIndex, 'listParked' | 'registry' | 'load' | 'countParked'>;
+  readonly intervalMs: number;
+  /** Hands a sweep over to be run beside the batches. */
+  readonly run: (sweep: () => Promise<void>) => void;
+  /** Takes parked events through the projector's own pipeline. */
+  readonly project: (works: readonly OrderWork[]) => Promise<void>;
+  /** Told after each sweep how many events are parked. */
+  readonly onCount: (parkedEvents: number) => void;
+}
+
+/** Sweeps at the start, every interval, and soon after somebody is known to have left something. */
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #state: 'idle' | 'sweeping' | 'stopped' = 'idle';
+  #askedFor = false;
+  /** Of the monotonic clock: when the next one begins, and the earliest that one that is asked for may. */
+  #dueAtMs = Infinity;
+  #notBeforeMs = 0;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#state = 'stopped';
+    clearTimeout(this.#timer);
+  }
+
+  /** Brings the next sweep forward. */
+  soon(): void {
+    this.#askedFor = true;
+    if (this.#state !== 'idle') return;
+    const now = performance.now();
+    const inMs = Math.max(SOON_MS, this.#notBeforeMs - now);
+    if (now + inMs < this.#dueAtMs) this.#schedule(inMs);
+  }
+
+  #schedule(inMs: number): void {
+    clearTimeout(this.#timer);
+    this.#dueAtMs = performance.now() + inMs;
+    this.#timer = setTimeout(() => {
+      this.#state = 'sweeping';
+      this.#options.run(() => this.#sweepAndGoOn());
+    }, inMs);
+  }
+
+  async #sweepAndGoOn(): Promise<void> {
+    this.#askedFor = false;
+    const startedAt = performance.now();
+    try {
+      await this.#sweep();
+    } finally {
+      const now = performance.now();
+      this.#notBeforeMs = now + (now - startedAt) / SHARE;
+      this.#goOn();
+    }
+  }
+
+  #goOn(): void {
+    if (this.#state === 'stopped') return;
+    this.#state = 'idle';
+    this.#schedule(this.#options.intervalMs);
+    if (this.#askedFor) this.soon();
+  }
+
+  async #sweep(): Promise<void> {
+    const { index, project, onCount } = this.#options;
+    try {
+      for await (const works of dueParked(index)) await project(works);
+      onCount(await index.countParked());
+    } catch (error) {
+      // The next sweep tries again; the batches report the outage.
+      if (!(error instanceof IndexUnavailableError)) throw error;
+    }
+  }
+}
 
 /**
  * The parked events that are due: their order has reached the sequence before them, or has passed them. Another instance left them
