@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from '../../observability/logging.ts';
 import { inTransaction } from '../../sqlite/database.ts';
+import type { DeadLetterStore } from '../dead-letter-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type {
   DocumentWrite,
@@ -8,16 +10,18 @@ import type {
   LoadResult,
   OrderIndex,
   OrderSearch,
+  Registry,
   WriteOutcome,
   WriteTarget,
 } from '../port.ts';
 import { suggest } from '../suggest.ts';
 import type { SuggestSource } from '../suggest.ts';
 import { customerOrders } from './customer-orders.ts';
-import { generationNumber, liveGeneration, readRegistry, resolveAddress } from './registry.ts';
+import { driftOf, embeddedGenerations } from './generations.ts';
+import { generationNumber, newerTarget, readRegistry, resolveAddress } from './registry.ts';
 import { searchPage } from './search.ts';
 import { generationOf, liveOf, openStore, unavailableWhenClosed } from './store.ts';
-import type { Store } from './store.ts';
+import type { Reading, Store } from './store.ts';
 import { newestTexts } from './suggest.ts';
 
 export interface EmbeddedIndexOptions {
@@ -27,13 +31,18 @@ export interface EmbeddedIndexOptions {
   /** Of the code that writes; an index that newer code writes to is not opened. */
   readonly foldVersion: number;
   readonly log: Logger;
+  /** How long a snapshot that nobody reads or closes is kept at least; 5 min unless told. */
+  readonly snapshotKeptMs?: number;
 }
+
+const SNAPSHOT_KEPT_MS = 5 * 60_000;
 
 /**
  * The index in one SQLite file, for one process at laptop scale. Every operation is done when it returns, and a write is on the disk
  * and found at once: nothing needs a refresh.
  */
-export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: EmbeddedIndexOptions): OrderIndex {
+export function createEmbeddedIndex(options: EmbeddedIndexOptions): OrderIndex {
+  const { dataDir, prefix, foldVersion, log, snapshotKeptMs = SNAPSHOT_KEPT_MS } = options;
   const path = join(dataDir, `${prefix}-index.db`);
   let store: Store | undefined;
 
@@ -41,10 +50,10 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
 
   return {
     async open() {
-      store ??= openStore(path, prefix, foldVersion);
+      store ??= openStore({ path, prefix, foldVersion, snapshotKeptMs });
       log.debug({ path }, 'embedded index open');
     },
-    registry: () => reading(({ database }) => readRegistry(database)),
+    registry: () => reading(({ database }) => registryFor(database, foldVersion)),
     load: async (from, orderIds) =>
       asResult(() => unavailableWhenClosed(store, path, (open) => loadFrom(open, from, orderIds))),
     write: async (target, writes) => {
@@ -58,16 +67,11 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
     listParked: (page) => reading(({ parking }) => parking.list(page)),
     countParked: () => reading(({ parking }) => parking.count()),
     ...readers(reading),
-    putDeadLetter: (failed) => reading(({ deadLetters }) => deadLetters.put(failed)),
-    listDeadLetters: (query) => reading(({ deadLetters }) => deadLetters.list(query)),
-    getDeadLetter: (id) => reading(({ deadLetters }) => deadLetters.get(id)),
-    settleDeadLetter: (id, revision) => reading(({ deadLetters }) => deadLetters.settle(id, revision)),
-    countDeadLetters: () => reading(({ deadLetters }) => deadLetters.count()),
-    forgetSettledDeadLetters: (settledBefore) => reading(({ deadLetters }) => deadLetters.forgetSettled(settledBefore)),
-    forgetOrder: (orderId) => reading(({ deadLetters }) => deadLetters.forgetOrder(orderId)),
+    ...deadLetterStore(reading),
+    generations: embeddedGenerations(reading, { prefix, foldVersion }),
     readControl: (id) => reading(({ control }) => control.read(id)),
     writeControl: (id, value, expected) => reading(({ control }) => control.write(id, value, expected)),
-    health: async () => healthOf(store, path),
+    health: async () => healthOf(store, path, foldVersion),
     async close() {
       store?.database.close();
       store = undefined;
@@ -75,7 +79,17 @@ export function createEmbeddedIndex({ dataDir, prefix, foldVersion, log }: Embed
   };
 }
 
-type Reading = <T>(read: (open: Store) => T) => Promise<T>;
+function deadLetterStore(reading: Reading): DeadLetterStore {
+  return {
+    putDeadLetter: (failed) => reading(({ deadLetters }) => deadLetters.put(failed)),
+    listDeadLetters: (query) => reading(({ deadLetters }) => deadLetters.list(query)),
+    getDeadLetter: (id) => reading(({ deadLetters }) => deadLetters.get(id)),
+    settleDeadLetter: (id, revision) => reading(({ deadLetters }) => deadLetters.settle(id, revision)),
+    countDeadLetters: () => reading(({ deadLetters }) => deadLetters.count()),
+    forgetSettledDeadLetters: (settledBefore) => reading(({ deadLetters }) => deadLetters.forgetSettled(settledBefore)),
+    forgetOrder: (orderId) => reading(({ deadLetters }) => deadLetters.forgetOrder(orderId)),
+  };
+}
 
 function readers(reading: Reading): Pick<OrderIndex, 'get' | 'getAny' | keyof OrderSearch> {
   return {
@@ -103,6 +117,13 @@ function asResult<T>(attempt: () => T): T | { readonly kind: 'unavailable'; read
   }
 }
 
+/** @throws IndexUnavailableError where newer code has made a write target: this one must not write under it */
+function registryFor(database: DatabaseSync, foldVersion: number): Registry {
+  const newer = newerTarget(database, foldVersion);
+  if (newer !== undefined) throw new IndexUnavailableError(newer);
+  return readRegistry(database);
+}
+
 function loadFrom(store: Store, from: WriteTarget, orderIds: readonly string[]): LoadResult {
   const number = generationNumber(store.database, from.generation);
   if (number === undefined) return { kind: 'moved', reason: `${from.generation} is gone` };
@@ -118,21 +139,32 @@ function loadFrom(store: Store, from: WriteTarget, orderIds: readonly string[]):
 function writeTo(store: Store, target: WriteTarget, writes: readonly DocumentWrite[]): readonly WriteOutcome[] {
   return inTransaction(store.database, () => {
     const number = resolveAddress(store.database, target);
-    if (number === undefined) return writes.map(() => moved(target));
+    if (number === undefined) return writes.map(() => moved(`${target.address} is no write target any more`));
+    if (store.frozen.has(target.generation)) return writes.map(() => moved(`${target.generation} takes no writes now`));
     const generation = generationOf(store, number);
     return writes.map((write) => generation.write(write));
   });
 }
 
-function moved({ address }: WriteTarget) {
-  return { kind: 'moved', reason: `${address} is no write target any more` } as const;
+function moved(reason: string) {
+  return { kind: 'moved', reason } as const;
 }
 
-function healthOf(store: Store | undefined, path: string): IndexHealth {
+function healthOf(store: Store | undefined, path: string, foldVersion: number): IndexHealth {
   if (!store) return { state: 'down', reason: `${path} is not open` };
+  const { database, parking } = store;
   try {
-    const { name } = liveGeneration(store.database);
-    return { state: 'up', details: { backend: 'embedded', path, generation: name, parked: store.parking.count() } };
+    const { epoch, live, targets } = registryFor(database, foldVersion);
+    const details = {
+      backend: 'embedded',
+      path,
+      ...driftOf(database, foldVersion),
+      epoch,
+      generation: live.generation,
+      targets: targets.map(({ generation }) => generation),
+      parked: parking.count(),
+    };
+    return { state: 'up', details };
   } catch (error) {
     return { state: 'down', reason: error instanceof Error ? error.message : String(error) };
   }

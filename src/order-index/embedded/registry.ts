@@ -20,24 +20,44 @@ export function prepareRegistry(database: DatabaseSync, prefix: string, foldVers
         completeTerms(database, Number(number));
       return;
     }
-    const name = `${prefix}-000001`;
     createGenerationTables(database, 1);
-    database
-      .prepare('INSERT INTO generations (name, number, fold_version, is_target, created_at) VALUES (?, 1, ?, 1, ?)')
-      .run(name, foldVersion, new Date().toISOString());
+    const name = addGeneration(database, { prefix, number: 1, foldVersion, isTarget: true });
     database.prepare('INSERT INTO registry (only, epoch, live) VALUES (1, 1, ?)').run(name);
   });
-  const newest = database
+  const newer = newerTarget(database, foldVersion);
+  if (newer !== undefined) throw new IndexConfigurationError(newer);
+}
+
+/** Why code of `foldVersion` must not write: a write target was made by newer code. Undefined where none was. */
+export function newerTarget(database: DatabaseSync, foldVersion: number): string | undefined {
+  const newer = database
     .prepare(
-      'SELECT name, fold_version AS version FROM generations WHERE is_target = 1 ORDER BY fold_version DESC LIMIT 1',
+      `SELECT name, fold_version AS version FROM generations WHERE is_target = 1 AND fold_version > ?
+       ORDER BY fold_version DESC LIMIT 1`,
     )
-    .get();
-  if (newest !== undefined && Number(newest['version']) > foldVersion) {
-    throw new IndexConfigurationError(
-      `generation ${String(newest['name'])} was made by newer code (fold version ${Number(newest['version'])}, ` +
-        `this is ${foldVersion}): run that version, or a newer one`,
-    );
-  }
+    .get(foldVersion);
+  return (
+    newer &&
+    `generation ${String(newer['name'])} was made by newer code (fold version ${Number(newer['version'])}, ` +
+      `this is ${foldVersion}): run that version, or a newer one`
+  );
+}
+
+/** Its name. */
+export function addGeneration(
+  database: DatabaseSync,
+  {
+    prefix,
+    number,
+    foldVersion,
+    isTarget,
+  }: { readonly prefix: string; readonly number: number; readonly foldVersion: number; readonly isTarget: boolean },
+): string {
+  const name = `${prefix}-${String(number).padStart(6, '0')}`;
+  database
+    .prepare('INSERT INTO generations (name, number, fold_version, is_target, created_at) VALUES (?, ?, ?, ?, ?)')
+    .run(name, number, foldVersion, Number(isTarget), new Date().toISOString());
+  return name;
 }
 
 /** One statement, so one atomic look. The live target comes last. */

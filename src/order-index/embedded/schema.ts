@@ -50,6 +50,13 @@ export function tablesOf(number: number): GenerationTables {
   };
 }
 
+/** The number of the generation that a table or index belongs to, also one that SQLite has made for it; undefined for those of none. */
+export function numberInName(name: string): number | undefined {
+  const [, digits] =
+    /^(?:sqlite_autoindex_)?(?:documents|words|vocabulary|exact|terms)_(\d{6,})(?:_|$)/.exec(name) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
 export function createTechnicalTables(database: DatabaseSync): void {
   database.exec(TECHNICAL);
 }
@@ -89,4 +96,10 @@ export function createTermsTable(database: DatabaseSync, number: number): void {
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS ${terms}_by_document ON ${terms} (id, field);
   `);
+}
+
+/** With their indices. Within a transaction. */
+export function dropGenerationTables(database: DatabaseSync, number: number): void {
+  const { documents, words, vocabulary, exact, terms } = tablesOf(number);
+  for (const table of [vocabulary, words, exact, terms, documents]) database.exec(`DROP TABLE IF EXISTS ${table}`);
 }

@@ -10,6 +10,8 @@ import type { Generation } from './generation.ts';
 import { prepareParking } from './parking.ts';
 import type { Parking } from './parking.ts';
 import { liveGeneration, prepareRegistry } from './registry.ts';
+import { prepareSnapshots } from './snapshots.ts';
+import type { Snapshots } from './snapshots.ts';
 
 /** What is there between `open` and `close`. */
 export interface Store {
@@ -18,10 +20,27 @@ export interface Store {
   readonly control: Control;
   readonly deadLetters: DeadLetters;
   readonly generations: Map<number, Generation>;
+  readonly snapshots: Snapshots;
+  /**
+   * Names of generations that take no writes for the time of a swap. They are not on the disk, and so thawed by an opening: what a
+   * freeze holds off is this process's own writes between two of its steps, all other targets have every write before the live one
+   * has it, and nothing waits for a refresh; a block that outlived the runner who set it would only stop the projection.
+   */
+  readonly frozen: Set<string>;
+}
+
+/** Runs something on the store that is open. @throws IndexUnavailableError also where none is */
+export type Reading = <T>(read: (open: Store) => T) => Promise<T>;
+
+export interface StoreOptions {
+  readonly path: string;
+  readonly prefix: string;
+  readonly foldVersion: number;
+  readonly snapshotKeptMs: number;
 }
 
 /** @throws IndexConfigurationError where another process has the file, or newer code a write target. @throws IndexUnavailableError */
-export function openStore(path: string, prefix: string, foldVersion: number): Store {
+export function openStore({ path, prefix, foldVersion, snapshotKeptMs }: StoreOptions): Store {
   let database: DatabaseSync | undefined;
   try {
     database = openDatabase(path);
@@ -32,6 +51,8 @@ export function openStore(path: string, prefix: string, foldVersion: number): St
       control: prepareControl(database),
       deadLetters: prepareDeadLetters(database),
       generations: new Map(),
+      snapshots: prepareSnapshots(database, snapshotKeptMs),
+      frozen: new Set(),
     };
   } catch (error) {
     database?.close();
