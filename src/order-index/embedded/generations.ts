@@ -1,11 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/database.ts';
-import type { Generation, Generations, MappingDrift, MoveResult, RegistryChange } from '../generations-port.ts';
+import type {
+  Generation,
+  Generations,
+  MappingDrift,
+  MoveResult,
+  RegistryChange,
+  Snapshot,
+} from '../generations-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import { intended, isCarriedOut } from '../registry-change.ts';
 import { addGeneration, liveGeneration, readRegistry } from './registry.ts';
 import { createGenerationTables, dropGenerationTables, numberInName, tablesOf } from './schema.ts';
-import { snapshotOf } from './snapshots.ts';
+import type { OpenSnapshot } from './snapshots.ts';
 import type { Reading, Store } from './store.ts';
 import { compareTables, describeTables, hashTables } from './table-drift.ts';
 
@@ -40,6 +47,21 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
     thaw: (name) => reading(({ frozen }) => void frozen.delete(name)),
     drop: (name) => reading((store) => drop(store, name)),
     drift: () => reading(({ database }) => driftOf(database, foldVersion)),
+  };
+}
+
+function snapshotOf(reading: Reading, snapshot: OpenSnapshot): Snapshot {
+  return {
+    orders: (page) => reading(({ snapshots }) => snapshots.orders(snapshot, page)),
+    versions: (page) => reading(({ snapshots }) => snapshots.versions(snapshot, page)),
+    async close() {
+      try {
+        await reading(({ snapshots }) => snapshots.close(snapshot));
+      } catch (error) {
+        // It ended with the connection at the latest.
+        if (!(error instanceof IndexUnavailableError)) throw error;
+      }
+    },
   };
 }
 

@@ -3,10 +3,8 @@ import type { OrderView } from '../../order/document.ts';
 import type { OrderEvent } from '../../order/event.ts';
 import { inTransaction } from '../../sqlite/database.ts';
 import { SnapshotLostError } from '../generations-port.ts';
-import type { OrderVersion, Slice, Snapshot, SnapshotPage, StoredOrder } from '../generations-port.ts';
-import { IndexUnavailableError } from '../port.ts';
+import type { OrderVersion, Slice, SnapshotPage, StoredOrder } from '../generations-port.ts';
 import { tablesOf } from './schema.ts';
-import type { Reading } from './store.ts';
 
 /**
  * The moments at which generations are being read. The file is one connection's alone, so none of them can be a read transaction
@@ -105,20 +103,4 @@ function orderOfRow(row: Row): StoredOrder {
 function versionOfRow(row: Row): OrderVersion {
   const { lastEvent } = JSON.parse(String(row['view'])) as OrderView & { readonly lastEvent?: string };
   return { orderId: String(row['orderId']), version: Number(row['version']), lastEvent };
-}
-
-/** What the port hands out. */
-export function snapshotOf(reading: Reading, snapshot: OpenSnapshot): Snapshot {
-  return {
-    orders: (page) => reading(({ snapshots }) => snapshots.orders(snapshot, page)),
-    versions: (page) => reading(({ snapshots }) => snapshots.versions(snapshot, page)),
-    async close() {
-      try {
-        await reading(({ snapshots }) => snapshots.close(snapshot));
-      } catch (error) {
-        // It ended with the connection at the latest.
-        if (!(error instanceof IndexUnavailableError)) throw error;
-      }
-    },
-  };
 }
