@@ -1,5 +1,4 @@
 import type { OrderEvent } from '../order/event.ts';
-import type { Registry } from './port.ts';
 
 /**
  * The generations of the index of orders and the registry that says what is live and what is written to (design §2 and §3): for
@@ -51,6 +50,21 @@ export interface Generation {
   readonly foldVersion: number;
   /** RFC 3339. */
   readonly createdAt: string;
+}
+
+/** One name under which documents are written: a generation through the write alias of one registry epoch. */
+export interface WriteTarget {
+  /** The generation's index name, `orders-000001`. */
+  readonly generation: string;
+  /** What a write is addressed to, `orders-000001-w7`: refused once the registry has moved on. */
+  readonly address: string;
+}
+
+export interface Registry {
+  readonly epoch: number;
+  readonly live: WriteTarget;
+  /** Every write target, the live one last. */
+  readonly targets: readonly WriteTarget[];
 }
 
 /** What an operation changes in the registry; all write aliases move to the next epoch besides. */

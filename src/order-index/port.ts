@@ -1,7 +1,7 @@
 import type { OrderDocument } from '../order/document.ts';
 import type { OrderEvent } from '../order/event.ts';
 import type { DeadLetterStore } from './dead-letter-port.ts';
-import type { Generations } from './generations-port.ts';
+import type { Generations, Registry, WriteTarget } from './generations-port.ts';
 import type { OrderSearch } from './search-port.ts';
 
 export { FACETS, MAX_FACET_VALUES } from './search-port.ts';
@@ -58,21 +58,6 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
 
   health(): Promise<IndexHealth>;
   close(): Promise<void>;
-}
-
-/** One name under which documents are written: a generation through the write alias of one registry epoch. */
-export interface WriteTarget {
-  /** The generation's index name, `orders-000001`. */
-  readonly generation: string;
-  /** What a write is addressed to, `orders-000001-w7`: refused once the registry has moved on. */
-  readonly address: string;
-}
-
-export interface Registry {
-  readonly epoch: number;
-  readonly live: WriteTarget;
-  /** Every write target, the live one last. */
-  readonly targets: readonly WriteTarget[];
 }
 
 export interface DocumentWrite {
