@@ -16,6 +16,7 @@ export class SettledHeartbeats {
   readonly #open = new Map<number, number>();
   #heard: Heard[] = [];
   #distrustedUntil = 0;
+  #returnedAt = 0;
 
   delivered(delivery: LiveDelivery, receivedAt: number): void {
     const { position } = delivery;
@@ -34,7 +35,18 @@ export class SettledHeartbeats {
   returned(until: number): void {
     this.#open.clear();
     this.#heard = [];
+    this.distrust(until);
+  }
+
+  /** Heartbeats published up to then prove nothing, whoever receives them. */
+  distrust(until: number): void {
     this.#distrustedUntil = Math.max(this.#distrustedUntil, until);
+    this.passedOn(until);
+  }
+
+  /** Deliveries that never arrived here may have gone back to the queue up to then: heartbeats that others receive may have overtaken them. */
+  passedOn(until: number): void {
+    this.#returnedAt = Math.max(this.#returnedAt, until);
   }
 
   /** Everything received before then is settled. */
@@ -44,7 +56,7 @@ export class SettledHeartbeats {
   }
 
   returnedAt(): number {
-    return this.#distrustedUntil;
+    return this.#returnedAt;
   }
 
   /** Publish time of the newest heartbeat that proves something, as far as the other projectors leave it to be believed. */

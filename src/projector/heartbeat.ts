@@ -3,7 +3,16 @@ import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SettledHeartbeats } from './freshness.ts';
-import { readFreshness, recordProgress, trustIn, type InstanceProgress } from './shared-freshness.ts';
+import {
+  farewell,
+  hasLeft,
+  readFreshness,
+  recordProgress,
+  SKEW_MS,
+  trustIn,
+  withoutGone,
+  type InstanceProgress,
+} from './shared-freshness.ts';
 
 export interface HeartbeatOptions {
   readonly broker: Pick<Broker, 'publishHeartbeat'>;
@@ -19,6 +28,8 @@ export interface HeartbeatOptions {
 
 /** How often the last word of an instance that stops is tried when others write theirs. */
 const FAREWELL_ATTEMPTS = 5;
+/** After its last word the connection is closed within that time. */
+const CLOSING_MS = 10_000;
 
 /**
  * Has a heartbeat published every beat (the broker's adapter sees to it that they never pile up), and turns those that have come
@@ -29,6 +40,7 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #settled = new SettledHeartbeats();
   #asOf: number | undefined;
+  #lookedAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #beat: Promise<void> | undefined;
 
@@ -37,11 +49,15 @@ export class Heartbeat {
   }
 
   /**
-   * Makes itself known before anything is taken: from then on the others reckon with what it has in hand.
+   * Makes itself known before anything is taken: from then on the others reckon with what it has in hand. One that had its name and
+   * has not left in good order is dead, but the broker may not have noticed.
    * @throws IndexUnavailableError
    */
   async announce(): Promise<void> {
-    this.#settled.returned(Date.now());
+    const { index, instance, lossNoticedMs } = this.#options;
+    const former = (await readFreshness(index)).record.instances[instance];
+    const noticed = Date.now() + SKEW_MS + (former && !hasLeft(former) ? lossNoticedMs : 0);
+    this.#settled.returned(Math.max(noticed, former?.returnedAt ?? 0));
     while (!(await this.#record(this.#progress(Date.now())))) continue;
   }
 
@@ -58,10 +74,10 @@ export class Heartbeat {
     clearInterval(this.#timer);
     await this.#beat;
     const now = Date.now();
-    const left = { settledTo: now, at: now, returnedAt: now + this.#options.lossNoticedMs + 10_000 };
+    const returnedAt = leftUnsettled ? now + this.#options.lossNoticedMs + CLOSING_MS : this.#settled.returnedAt();
     try {
       for (let attempt = 0; attempt < FAREWELL_ATTEMPTS; attempt++) {
-        if (await this.#record(leftUnsettled ? left : undefined)) return;
+        if (await this.#record(farewell(now, returnedAt))) return;
       }
     } catch (error) {
       if (!(error instanceof IndexUnavailableError)) throw error;
@@ -80,7 +96,12 @@ export class Heartbeat {
 
   /** Everything in hand has gone back to the queue; `noticed` where the broker did not do it at our word, but has to find out. */
   returned(how: 'at our word' | 'to be noticed'): void {
-    this.#settled.returned(Date.now() + (how === 'to be noticed' ? this.#options.lossNoticedMs : 0));
+    this.#settled.returned(Date.now() + SKEW_MS + (how === 'to be noticed' ? this.#options.lossNoticedMs : 0));
+  }
+
+  /** Taking has ended: what was on its way then has gone back to the queue unseen, and comes to whoever takes next. */
+  stoppedTaking(): void {
+    this.#settled.passedOn(Date.now() + SKEW_MS);
   }
 
   asOf(): number | undefined {
@@ -99,24 +120,32 @@ export class Heartbeat {
 
   async #advance(): Promise<void> {
     const { index, instance, metrics } = this.#options;
-    const read = await readFreshness(index);
+    const { record, revision } = await readFreshness(index);
     const now = Date.now();
+    const newest = this.#settled.newest(trustIn(record, instance, now));
+    const kept = withoutGone(record, instance, now);
+    this.#settled.distrust(kept.distrustedUntil);
     const progress = this.#progress(now);
-    const newest = this.#settled.newest(trustIn(read.record, instance, now));
     if (newest !== undefined && newest > (this.#asOf ?? 0)) {
       await index.refresh();
       this.#asOf = newest;
       metrics.eventToSearchableSeconds.observe((Date.now() - newest) / 1_000);
     }
-    await recordProgress(index, read, instance, progress, this.#asOf ?? 0);
+    await recordProgress(index, { record: kept.record, revision }, instance, progress, this.#asOf ?? 0);
   }
 
-  /** Taken before anything is awaited: what is said of then stays true. */
+  /**
+   * Taken before anything is awaited: what is said of then stays true. What the broker had sent by the former look has surely been
+   * received; of what it has sent since then some may still wait in the socket, where the process was stopped for a while.
+   */
   #progress(now: number): InstanceProgress {
-    return { settledTo: this.#settled.settledTo(now), at: now, returnedAt: this.#settled.returnedAt() };
+    const received = this.#lookedAt ?? now;
+    this.#lookedAt = now;
+    const settledTo = Math.min(this.#settled.settledTo(now), received);
+    return { settledTo, at: now, returnedAt: this.#settled.returnedAt() };
   }
 
-  async #record(progress: InstanceProgress | undefined): Promise<boolean> {
+  async #record(progress: InstanceProgress): Promise<boolean> {
     const { index, instance } = this.#options;
     return recordProgress(index, await readFreshness(index), instance, progress, this.#asOf ?? 0);
   }

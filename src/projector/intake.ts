@@ -12,6 +12,8 @@ export interface IntakeHandlers {
   onHeartbeat(delivery: HeartbeatDelivery): void;
   /** Everything in hand is void, and will be delivered again. */
   onLost(reason: string): void;
+  /** Nothing more is taken for now. What was on its way has gone back to the queue unseen. */
+  onStopped(): void;
   /** Taking could not be taken up again; a bug unless the broker was away, which the intake waits out by `retry`. */
   onFailure(error: unknown): void;
   /** Waits before the next attempt to subscribe; rejects when there shall be none. */
@@ -139,7 +141,9 @@ export class Intake {
   async #cancel(): Promise<void> {
     const taking = this.#current;
     this.#current = undefined;
-    await taking?.subscription?.cancel();
+    if (!taking?.subscription) return;
+    await taking.subscription.cancel();
+    this.#handlers.onStopped();
   }
 
   #deliver(taking: Taking, delivery: LiveDelivery): void {

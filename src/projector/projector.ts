@@ -85,6 +85,7 @@ export class Projector {
         onEvent: (delivery) => this.#take(delivery),
         onHeartbeat: (delivery) => this.#heartbeat.delivered(delivery),
         onLost: (reason) => this.#lost(reason),
+        onStopped: () => this.#heartbeat.stoppedTaking(),
         onFailure: (error) => this.#failed(error),
         retry: (attempt, error) => this.#retrySubscribing(attempt, error),
       },

@@ -32,25 +32,55 @@ export interface Trust {
  */
 const EXPIRY_MS = 130_000;
 /** Clocks of two machines, and messages on their way. */
-const SKEW_MS = 1_000;
+export const SKEW_MS = 1_000;
+/** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
 function parseFreshness(value: Readonly<Record<string, unknown>> | undefined): FreshnessRecord {
   const { asOf, instances } = (value ?? {}) as { asOf?: string; instances?: FreshnessRecord['instances'] };
   return { asOf: asOf === undefined ? 0 : Date.parse(asOf), instances: instances ?? {} };
 }
 
+/** The last word of a projector that stops; `returnedAt`: when all that it could not settle is in the queue again. */
+export function farewell(now: number, returnedAt: number): InstanceProgress {
+  return { settledTo: FOR_EVER, at: now, returnedAt };
+}
+
+export function hasLeft({ settledTo }: InstanceProgress): boolean {
+  return settledTo === FOR_EVER;
+}
+
 /** A queue hands out its messages in order, so what stands before a heartbeat was delivered, to whomever, before it was. */
 export function trustIn(record: FreshnessRecord, own: string, now: number): Trust {
-  const others = Object.entries(record.instances).filter(([id]) => id !== own);
-  const living = others.filter(([, { at }]) => now - at <= EXPIRY_MS).map(([, progress]) => progress);
+  const { others, gone } = divided(record, own, now);
   return {
-    publishedAfter: Math.max(
-      0,
-      ...living.map(({ returnedAt }) => returnedAt),
-      ...(living.length < others.length ? [now] : []),
-    ),
-    receivedBefore: Math.min(...living.map(({ settledTo }) => settledTo)) - SKEW_MS,
+    publishedAfter: Math.max(distrustLeft(gone, now), ...others.map(({ returnedAt }) => returnedAt)),
+    receivedBefore: Math.min(...others.map(({ settledTo }) => settledTo)) - SKEW_MS,
   };
+}
+
+/**
+ * The record without those of which nothing more is to be waited for. They leave behind up to when no heartbeat may be trusted: whoever
+ * writes this record must say so in its own progress from then on, since the others may not have seen them go.
+ */
+export function withoutGone(record: FreshnessRecord, own: string, now: number) {
+  const { gone } = divided(record, own, now);
+  const ids = new Set(gone.map(({ id }) => id));
+  const instances = Object.fromEntries(Object.entries(record.instances).filter(([id]) => !ids.has(id)));
+  return { record: { ...record, instances }, distrustedUntil: distrustLeft(gone, now) };
+}
+
+type Other = InstanceProgress & { readonly id: string };
+
+function divided(record: FreshnessRecord, own: string, now: number): { others: Other[]; gone: Other[] } {
+  const all = Object.entries(record.instances).flatMap(([id, progress]) => (id === own ? [] : [{ id, ...progress }]));
+  const { others = [], gone = [] } = Object.groupBy(all, ({ at }) => (now - at <= EXPIRY_MS ? 'others' : 'gone'));
+  return { others, gone };
+}
+
+/** What a dead one held went back to the queue before now, and nobody knows when. */
+function distrustLeft(gone: readonly Other[], now: number): number {
+  return Math.max(0, ...gone.map((one) => (hasLeft(one) ? one.returnedAt : now)));
 }
 
 /** Writes this instance's progress; false when another one was faster: the next beat tries again. */
@@ -58,12 +88,10 @@ export async function recordProgress(
   index: Pick<OrderIndex, 'writeControl'>,
   read: { readonly record: FreshnessRecord; readonly revision: string | null },
   own: string,
-  progress: InstanceProgress | undefined,
+  progress: InstanceProgress,
   asOf: number,
 ): Promise<boolean> {
-  const now = progress?.at ?? Date.now();
-  const others = Object.entries(read.record.instances).filter(([id, { at }]) => id !== own && now - at <= EXPIRY_MS);
-  const instances = Object.fromEntries([...others, ...(progress ? [[own, progress] as const] : [])]);
+  const instances = { ...read.record.instances, [own]: progress };
   const newest = new Date(Math.max(asOf, read.record.asOf)).toISOString();
   return index.writeControl(FRESHNESS_RECORD, { asOf: newest, instances }, read.revision);
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { EventDelivery, HeartbeatDelivery } from '../../../src/broker/port.ts';
 import { SettledHeartbeats } from '../../../src/projector/freshness.ts';
-import { trustIn, type FreshnessRecord } from '../../../src/projector/shared-freshness.ts';
+import { farewell, trustIn, withoutGone, type FreshnessRecord } from '../../../src/projector/shared-freshness.ts';
 
 const ALONE = { publishedAfter: 0, receivedBefore: Infinity };
 
@@ -62,6 +62,22 @@ describe('SettledHeartbeats', () => {
     });
   });
 
+  describe('when heartbeats are distrusted for the sake of another projector', () => {
+    it('forgets nothing of what is in hand, and says so to the others', () => {
+      const settled = heard(event(1), heartbeat(2, 1_000), heartbeat(3, 2_000));
+      settled.distrust(1_500);
+      assert.equal(settled.newest(ALONE), undefined);
+      settled.settled(1);
+      assert.deepEqual([settled.newest(ALONE), settled.returnedAt()], [2_000, 1_500]);
+    });
+
+    it('trusts its own where only the others have to be careful', () => {
+      const settled = heard(heartbeat(2, 1_000));
+      settled.passedOn(1_500);
+      assert.deepEqual([settled.newest(ALONE), settled.returnedAt()], [1_000, 1_500]);
+    });
+  });
+
   describe('when another projector has something in hand', () => {
     it('waits with the heartbeats that were received after that, and takes them up later', () => {
       const settled = heard(heartbeat(10, 1_000), heartbeat(20, 2_000));
@@ -96,5 +112,37 @@ describe('trustIn', () => {
       const dead = { settledTo: NOW - 200_000, at: NOW - 200_000, returnedAt: 0 };
       assert.deepEqual(trustIn(record({ dead }), 'own', NOW), { publishedAfter: NOW, receivedBefore: Infinity });
     });
+  });
+
+  describe('when another one has left in good order', () => {
+    it('waits for nothing of it, and begins where its deliveries have come back', () => {
+      const left = farewell(NOW - 60_000, NOW - 59_000);
+      const { publishedAfter, receivedBefore } = trustIn(record({ left }), 'own', NOW);
+      assert.equal(publishedAfter, NOW - 59_000);
+      assert.ok(receivedBefore > NOW * 1_000);
+    });
+  });
+});
+
+describe('withoutGone', () => {
+  const NOW = 1_000_000;
+  const LONG_AGO = NOW - 200_000;
+  const record = (instances: FreshnessRecord['instances']): FreshnessRecord => ({ asOf: 7, instances });
+
+  it('keeps whoever has spoken lately, and itself', () => {
+    const speaking = { settledTo: 5, at: NOW - 129_000, returnedAt: 9 };
+    const all = record({ own: { ...speaking, at: LONG_AGO }, speaking });
+    assert.deepEqual(withoutGone(all, 'own', NOW), { record: all, distrustedUntil: 0 });
+  });
+
+  it('drops a dead one, of which nobody knows when its deliveries came back', () => {
+    const dead = { settledTo: 5, at: LONG_AGO, returnedAt: 9 };
+    assert.deepEqual(withoutGone(record({ dead }), 'own', NOW), { record: record({}), distrustedUntil: NOW });
+  });
+
+  it('drops one that left long ago with what it said', () => {
+    const left = farewell(LONG_AGO, NOW - 150_000);
+    const { distrustedUntil } = withoutGone(record({ left }), 'own', NOW);
+    assert.equal(distrustedUntil, NOW - 150_000);
   });
 });

@@ -17,14 +17,17 @@ describe('Intake', () => {
   let losses: string[];
   let failures: unknown[];
   let retries: number[];
+  let stops: number;
   let intake: Intake;
   beforeEach(() => {
     broker = new MemoryBroker();
+    stops = 0;
     [taken, heartbeats, losses, failures, retries] = [[], [], [], [], []];
     intake = new Intake(broker, OPTIONS, {
       onEvent: (delivery) => taken.push(delivery),
       onHeartbeat: (delivery) => heartbeats.push(delivery),
       onLost: (reason) => losses.push(reason),
+      onStopped: () => (stops += 1),
       onFailure: (error) => failures.push(error),
       retry: (attempt, error) => {
         retries.push(attempt);
@@ -93,7 +96,7 @@ describe('Intake', () => {
       for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
       const [full] = broker.subscriptions;
       assert.equal(intake.state(), 'full');
-      await eventually(() => assert.equal(full?.cancelled, true));
+      await eventually(() => assert.deepEqual([full?.cancelled, stops], [true, 1]));
       for (const delivery of taken.splice(0, 3)) intake.settle(delivery);
       assert.deepEqual([intake.bytes(), broker.subscriptions.length], [600, 1]);
       for (const delivery of taken.splice(0, 1)) intake.settle(delivery);
@@ -156,7 +159,7 @@ describe('Intake', () => {
       await intake.open();
       const positions = [broker.deliver(bytes(10)), broker.deliver(bytes(20))];
       await intake.hold();
-      assert.equal(broker.current.cancelled, true);
+      assert.deepEqual([broker.current.cancelled, stops], [true, 1]);
       intake.giveBack();
       assert.deepEqual([intake.count(), intake.bytes(), broker.current.returned], [0, 0, positions]);
       settleTaken();

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { Heartbeat } from '../../../src/projector/heartbeat.ts';
+import { farewell, hasLeft, type InstanceProgress } from '../../../src/projector/shared-freshness.ts';
+import { eventually } from '../../support/eventually.ts';
+import { MemoryControl } from '../../support/memory-control.ts';
+
+const LOSS_NOTICED_MS = 120_000;
+const INTERVAL_MS = 40;
+
+describe('Heartbeat', () => {
+  let control: MemoryControl;
+  let refreshes: number;
+  let isIndexThere: boolean;
+  let heartbeat: Heartbeat;
+  let others: Heartbeat[];
+  const heartbeatOf = (instance: string) =>
+    new Heartbeat({
+      broker: { publishHeartbeat: () => Promise.resolve() },
+      index: {
+        readControl: (id) =>
+          isIndexThere ? control.readControl(id) : Promise.reject(new IndexUnavailableError('no index')),
+        writeControl: (...args) => control.writeControl(...args),
+        refresh: () => Promise.resolve(void (refreshes += 1)),
+      },
+      metrics: createMetrics(),
+      log: createLogger('silent'),
+      intervalMs: INTERVAL_MS,
+      instance,
+      lossNoticedMs: LOSS_NOTICED_MS,
+    });
+  beforeEach(() => {
+    [control, refreshes, isIndexThere, others] = [new MemoryControl(), 0, true, []];
+    heartbeat = heartbeatOf('own');
+  });
+  afterEach(() => Promise.all([heartbeat, ...others].map((one) => one.stop(false))));
+
+  const instances = () => {
+    const value = control.records.get('freshness')?.value as { instances?: Record<string, InstanceProgress> };
+    return value.instances ?? {};
+  };
+  const said = async (progress: Record<string, InstanceProgress>) => {
+    await control.writeControl('freshness', { asOf: new Date(0).toISOString(), instances: progress });
+  };
+  const own = () => {
+    const progress = instances()['own'];
+    assert.ok(progress);
+    return progress;
+  };
+  /** Received from the queue just now, and published long enough after the start to be trusted. */
+  const hears = (position: number) => {
+    const publishedAt = Date.now() + 60_000;
+    heartbeat.delivered({ kind: 'heartbeat', position, redeliveries: 0, publishedAt });
+    return publishedAt;
+  };
+  const takes = (position: number) =>
+    heartbeat.delivered({ kind: 'event', position, redeliveries: 0, body: new Uint8Array() });
+
+  describe('when it begins', () => {
+    it('makes itself known before anything is taken', async () => {
+      const before = Date.now();
+      await heartbeat.announce();
+      assert.ok(own().settledTo >= before && own().returnedAt >= before);
+    });
+
+    it('reckons with the broker not having noticed that the former one of its name is dead', async () => {
+      await said({ own: { settledTo: Date.now(), at: Date.now(), returnedAt: 0 } });
+      const before = Date.now();
+      await heartbeat.announce();
+      assert.ok(own().returnedAt >= before + LOSS_NOTICED_MS);
+    });
+
+    it('goes on where the former one of its name has left in good order', async () => {
+      const before = Date.now();
+      await said({ own: farewell(before, before + 5_000) });
+      await heartbeat.announce();
+      assert.deepEqual([own().returnedAt, hasLeft(own())], [before + 5_000, false]);
+    });
+  });
+
+  describe('at every beat', () => {
+    it('promises what is settled once that is visible', async () => {
+      await heartbeat.announce();
+      heartbeat.start();
+      takes(1);
+      const publishedAt = hears(2);
+      await eventually(() => assert.ok(own().at > 0 && refreshes === 0));
+      heartbeat.settled({ kind: 'event', position: 1, redeliveries: 0, body: new Uint8Array() });
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
+      assert.equal(refreshes, 1);
+    });
+
+    it('vouches only up to its former look: of what came since then some may wait in the socket', async () => {
+      await heartbeat.announce();
+      const announcedAt = own().at;
+      heartbeat.start();
+      const first = await eventually(() => {
+        assert.ok(own().at > announcedAt);
+        return own();
+      });
+      assert.equal(first.settledTo, announcedAt);
+      const second = await eventually(() => {
+        assert.ok(own().at > first.at);
+        return own();
+      });
+      assert.equal(second.settledTo, first.at);
+    });
+
+    it('lets one go that has been silent for long, and takes over what is to be distrusted for its sake', async () => {
+      const now = Date.now();
+      await said({ gone: farewell(now - 200_000, now + 50_000) });
+      await heartbeat.announce();
+      assert.ok(instances()['gone'], 'announcing is no time to judge');
+      heartbeat.start();
+      await eventually(() => assert.equal(instances()['gone'], undefined));
+      assert.equal(own().returnedAt, now + 50_000);
+      const { at } = own();
+      await eventually(() => assert.ok(own().at > at));
+      assert.equal(own().returnedAt, now + 50_000, 'it says so for good');
+    });
+
+    it('waits for one that has something in hand, not for one that has left', async () => {
+      const now = Date.now();
+      await heartbeat.announce();
+      await said({ ...instances(), busy: { settledTo: now - 5_000, at: now, returnedAt: 0 } });
+      heartbeat.start();
+      const publishedAt = hears(1);
+      await eventually(() => assert.ok(own().at > now + INTERVAL_MS * 2));
+      assert.equal(heartbeat.asOf(), undefined);
+      await eventually(async () => {
+        await said({ ...instances(), busy: farewell(Date.now(), now) });
+        assert.equal(heartbeat.asOf(), publishedAt);
+      });
+    });
+
+    it('skips one while the index is away, and goes on', async () => {
+      await heartbeat.announce();
+      heartbeat.start();
+      isIndexThere = false;
+      const publishedAt = hears(1);
+      await assert.rejects(eventually(() => assert.notEqual(heartbeat.asOf(), undefined), INTERVAL_MS * 4));
+      isIndexThere = true;
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
+    });
+  });
+
+  describe('when it stops taking', () => {
+    it('tells the others that what was on its way has gone back, and trusts its own heartbeats', async () => {
+      await heartbeat.announce();
+      heartbeat.start();
+      const publishedAt = hears(1);
+      const before = Date.now();
+      heartbeat.stoppedTaking();
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
+      await eventually(() => assert.ok(own().returnedAt > before));
+    });
+  });
+
+  describe('when it stops', () => {
+    for (const [name, leftUnsettled, laterMs] of [
+      ['with everything settled', false, 0],
+      ['with something unsettled', true, LOSS_NOTICED_MS],
+    ] as const) {
+      it(`says until when its deliveries come back, and holds nobody up: ${name}`, async () => {
+        await heartbeat.announce();
+        const before = Date.now();
+        heartbeat.stoppedTaking();
+        await heartbeat.stop(leftUnsettled);
+        assert.equal(hasLeft(own()), true);
+        assert.ok(own().returnedAt > before + laterMs);
+        assert.ok(own().returnedAt < before + laterMs + 30_000);
+      });
+    }
+  });
+});
