@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { compareOrderIds, SnapshotLostError } from '../../src/order-index/port.ts';
-import type { OrderIndex, Registry, WriteTarget } from '../../src/order-index/port.ts';
+import type { OrderIndex, WriteTarget } from '../../src/order-index/port.ts';
 import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
 import type { IndexPlace } from '../support/backends.ts';
+import { registerGeneration } from '../support/second-generation.ts';
 
 const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
-/** The last one's first character is beyond U+FFFF: JavaScript would have it before the one before it. */
-const ORDER_IDS = ['O-1', 'O-10', 'O-2', 'o-1', 'ö', '\uff5e', '\u{1f3ee}'];
 
 describeForEachBackend('generations', (backend) => {
   let place: IndexPlace;
@@ -21,16 +19,7 @@ describeForEachBackend('generations', (backend) => {
   });
   afterEach(() => place.remove());
 
-  /** The second one, registered. */
-  async function second(): Promise<{ registry: Registry; target: WriteTarget }> {
-    await index.generations.create(2);
-    const name = (await index.generations.list())[1]?.name ?? '';
-    const moved = await index.generations.renameEpoch((await index.registry()).epoch, { register: [name] });
-    assert.equal(moved.kind, 'moved');
-    const target = moved.registry.targets.find(({ generation }) => generation === name);
-    assert.ok(target);
-    return { registry: moved.registry, target };
-  }
+  const second = () => registerGeneration(index, 2);
 
   async function write(target: WriteTarget, orderId: string, ...then: readonly (typeof PAID)[]): Promise<string> {
     const [outcome] = await index.write(target, [sampleWrite({ orderId, then })], 'live');
@@ -142,75 +131,6 @@ describeForEachBackend('generations', (backend) => {
     it('has the settings of a live one once they are restored', async () => {
       const { target } = await second();
       assert.deepEqual(await index.generations.restoreSettings(target.generation), { kind: 'ready' });
-    });
-  });
-
-  describe('when a snapshot is taken', () => {
-    const write1 = async (orderIds: readonly string[]) => {
-      for (const orderId of orderIds) assert.equal(await write(first, orderId), 'written');
-    };
-
-    it('lists every order once, in the order of their ids, page by page', async () => {
-      await write1(ORDER_IDS.toReversed());
-      await index.generations.refresh(first.generation);
-      const snapshot = await index.generations.openSnapshot(first.generation);
-      const listed = [];
-      for (let after: string | undefined; ;) {
-        const page = await snapshot.versions({ after, size: 3 });
-        if (page.length === 0) break;
-        listed.push(...page);
-        after = page.at(-1)?.orderId;
-      }
-      await snapshot.close();
-      assert.deepEqual(
-        listed.map(({ orderId }) => orderId),
-        ORDER_IDS.toSorted(compareOrderIds),
-      );
-      const expected = sampleWrite({ orderId: 'O-1' }).document;
-      assert.deepEqual(listed[0], { orderId: 'O-1', version: 1, lastEvent: expected.lastEvent });
-      assert.ok(expected.lastEvent);
-    });
-
-    it('gives each order in one of its parts, with its events', async () => {
-      const orderIds = Array.from({ length: 40 }, (_, number) => `O-${number}`);
-      await write1(orderIds);
-      await index.generations.refresh(first.generation);
-      const snapshot = await index.generations.openSnapshot(first.generation);
-      const parts = await Promise.all(
-        [0, 1, 2].map((number) =>
-          snapshot.orders({ slice: { number, slices: 3 }, after: undefined, size: orderIds.length }),
-        ),
-      );
-      const again = await snapshot.orders({ slice: { number: 1, slices: 3 }, after: undefined, size: 100 });
-      await snapshot.close();
-      assert.deepEqual(again, parts[1]);
-      const all = parts.flat();
-      assert.deepEqual(all.map(({ orderId }) => orderId).sort(), orderIds.toSorted());
-      const { version, document } = sampleWrite({ orderId: 'O-7' });
-      assert.deepEqual(
-        all.find(({ orderId }) => orderId === 'O-7'),
-        { orderId: 'O-7', version, events: document.events },
-      );
-    });
-
-    it('does not change with what is written afterwards', async () => {
-      await write1(['O-1']);
-      await index.generations.refresh(first.generation);
-      const snapshot = await index.generations.openSnapshot(first.generation);
-      await write1(['O-2']);
-      await index.generations.refresh(first.generation);
-      const listed = await snapshot.versions({ after: undefined, size: 10 });
-      await snapshot.close();
-      assert.deepEqual(
-        listed.map(({ orderId }) => orderId),
-        ['O-1'],
-      );
-    });
-
-    it('is lost once it was closed', async () => {
-      const snapshot = await index.generations.openSnapshot(first.generation);
-      await snapshot.close();
-      await assert.rejects(snapshot.versions({ after: undefined, size: 10 }), SnapshotLostError);
     });
   });
 });

@@ -12,7 +12,7 @@ import { IndexUnavailableError } from '../port.ts';
 import { intended, isCarriedOut } from '../registry-change.ts';
 import { addGeneration, liveGeneration, readRegistry } from './registry.ts';
 import { createGenerationTables, dropGenerationTables, numberInName, tablesOf } from './schema.ts';
-import type { OpenSnapshot } from './snapshots.ts';
+import type { OpenSnapshot, Snapshots } from './snapshots.ts';
 import type { Reading, Store } from './store.ts';
 import { compareTables, describeTables, hashTables } from './table-drift.ts';
 
@@ -38,7 +38,10 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
       }),
     refresh: (name) => reading(({ database }) => void expectNumber(database, name)),
     openSnapshot: (name) =>
-      reading(({ database, snapshots }) => snapshotOf(reading, snapshots.open(expectNumber(database, name)))),
+      reading(({ database, snapshots }) => {
+        const snapshot = snapshots.open(expectNumber(database, name));
+        return snapshotOf(reading, name, snapshot);
+      }),
     freeze: (name) =>
       reading(({ database, frozen }) => {
         expectNumber(database, name);
@@ -50,10 +53,15 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
   };
 }
 
-function snapshotOf(reading: Reading, snapshot: OpenSnapshot): Snapshot {
+function snapshotOf(reading: Reading, name: string, snapshot: OpenSnapshot): Snapshot {
+  const readingIt = <T>(read: (snapshots: Snapshots) => T) =>
+    reading(({ database, snapshots }) => {
+      expectNumber(database, name);
+      return read(snapshots);
+    });
   return {
-    orders: (page) => reading(({ snapshots }) => snapshots.orders(snapshot, page)),
-    versions: (page) => reading(({ snapshots }) => snapshots.versions(snapshot, page)),
+    orders: (page) => readingIt((snapshots) => snapshots.orders(snapshot, page)),
+    versions: (page) => readingIt((snapshots) => snapshots.versions(snapshot, page)),
     async close() {
       try {
         await reading(({ snapshots }) => snapshots.close(snapshot));
