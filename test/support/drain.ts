@@ -8,7 +8,7 @@ import { createLogger } from '../../src/observability/logging.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { generateEvents } from '../../src/sample/generate-events.ts';
 import { eventually, steadily } from './eventually.ts';
-import { compareDocuments, expectedOutcome } from './oracle.ts';
+import { compareDocuments, expectedOutcome, type ExpectedOutcome } from './oracle.ts';
 import { startService, type RunningService } from './running-service.ts';
 import type { TestBackend } from './test-backend.ts';
 
@@ -89,17 +89,26 @@ export async function assertExactly(
   deadLetters: readonly string[] = [],
 ): Promise<void> {
   assert.deepEqual(await eventsLeft(backend), []);
-  const { documents: expected, parked } = expectedOutcome(events.map((event) => ({ ...event })));
-  const documents = await backend.documents();
-  assert.deepEqual([...documents.keys()].sort(), [...expected.keys()].sort());
-  const wrong = [...expected.values()].flatMap((order) => compareDocuments(order, documents.get(order.orderId)));
-  assert.deepEqual(wrong, []);
+  const { parked } = await assertDocuments(backend, events);
   assert.deepEqual(await deadLettersOf(backend), [...deadLetters].sort());
   const behindHoles = [...parked.values()].reduce((sum, count) => sum + count, 0);
   if ((await backend.countParked()) === behindHoles) return;
   const sweeper = await startService(backend.environment);
   await eventually(async () => assert.equal(await backend.countParked(), behindHoles));
   await sweeper.stop();
+}
+
+/** The index holds exactly what the oracle makes of the events, wherever the messages are by now. */
+export async function assertDocuments(backend: TestBackend, events: readonly CloudEvent[]): Promise<ExpectedOutcome> {
+  const outcome = expectedOutcome(events.map((event) => ({ ...event })));
+  const documents = await backend.documents();
+  assert.deepEqual([...documents.keys()].sort(), [...outcome.documents.keys()].sort());
+  const expected = [...outcome.documents.values()];
+  assert.deepEqual(
+    expected.flatMap((order) => compareDocuments(order, documents.get(order.orderId))),
+    [],
+  );
+  return outcome;
 }
 
 /** The bodies of events that wait in the live queue; heartbeats aside. They stay there. */
