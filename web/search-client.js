@@ -29,6 +29,11 @@ export class SearchProblem extends Error {
   }
 }
 
+/** The caller's token, where there is one. */
+export function readToken() {
+  return sessionStorage.getItem(TOKEN_KEY);
+}
+
 /** Keeps the caller's token for this tab. @param {string} token */
 export function signIn(token) {
   sessionStorage.setItem(TOKEN_KEY, token);
@@ -58,7 +63,7 @@ export async function search(query, { size, cursor, signal }) {
   const parameters = toParameters(query);
   parameters.set('size', String(size));
   if (cursor) parameters.set('cursor', cursor);
-  const token = sessionStorage.getItem(TOKEN_KEY);
+  const token = readToken();
   const headers = token === null ? {} : { authorization: `Bearer ${token}` };
   const response = await fetch(`search?${parameters}`, { signal, headers }).catch((error) => {
     signal.throwIfAborted();

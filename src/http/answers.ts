@@ -71,12 +71,9 @@ export const suggestAnswer = z.strictObject({
   completions: z
     .array(z.strictObject({ text: z.string(), kind: z.enum(COMPLETION_KINDS) }))
     .meta({ description: 'Of the newest orders that the caller may see: at most five of each kind.' }),
-  didYouMean: z
-    .string()
-    .nullable()
-    .meta({
-      description: 'Where nothing begins with the text: it, with its misspelt words put right from item names.',
-    }),
+  didYouMean: z.string().nullable().meta({
+    description: 'Where nothing begins with the text: it, with its misspelt words put right from item names.',
+  }),
   ...freshness,
 });
 

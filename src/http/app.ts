@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import PACKAGE from '../../package.json' with { type: 'json' };
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
@@ -11,11 +12,13 @@ import { observeRequests } from './request-observation.ts';
 import { mountRoutes } from './route.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { withDocumentation } from './routes/documentation.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { parkedRoutes } from './routes/parked.ts';
 import { searchRoutes } from './routes/search.ts';
 
+const VERSION = PACKAGE.version;
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
 const MAX_BODY_BYTES = 65_536;
 
@@ -51,12 +54,15 @@ export function createHttpApp(
   app.use(allowOrigins(corsOrigins));
   app.use(refuseLargeBodies);
   app.use(refuseOtherSites);
-  mountRoutes(app, operationsRoutes(dependencies), dependencies.authenticate);
+  const operations = operationsRoutes(dependencies);
+  mountRoutes(app, operations, dependencies.authenticate);
   if (serves === 'all') {
     const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
     const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
     const limit = limitRequests(requestsPerMinute);
-    mountRoutes(app, [...readers, ...operators], dependencies.authenticate, limit);
+    const documented = withDocumentation([...readers, ...operators, ...operations], VERSION);
+    const others = documented.filter((route) => !operations.includes(route));
+    mountRoutes(app, others, dependencies.authenticate, limit);
     app.use(pages());
     app.all('/', methodNotAllowed(['GET', 'HEAD']));
   }
@@ -117,6 +123,7 @@ function pages(): RequestHandler {
   return express.static(WEB_DIRECTORY, {
     cacheControl: false,
     redirect: false,
+    extensions: ['html'],
     setHeaders: (response) => {
       response.locals['route'] = 'static';
       response.setHeader('Cache-Control', 'no-cache');

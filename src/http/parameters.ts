@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isDay } from '../order/day.ts';
 import { parseInstant } from '../order/instant.ts';
 
-/** Schemas of URL parameters, which arrive as a string, or as a list of strings where one is repeated. */
+/** Schemas of URL parameters, with what JSON Schema cannot be told of them by itself; they arrive as a string, or as a list of strings where one is repeated. */
 
 export function text(maxCharacters: number) {
   return z
@@ -16,7 +16,8 @@ export function wholeNumber(min: number, max: number) {
     .string({ error: 'may be given once only' })
     .regex(/^\d{1,16}$/, message)
     .transform(Number)
-    .pipe(z.number().min(min, message).max(max, message));
+    .pipe(z.number().min(min, message).max(max, message))
+    .meta({ type: 'integer', minimum: min, maximum: max });
 }
 
 /** How many of a list an answer has at most. */
@@ -37,17 +38,19 @@ export function oneOf<const T extends readonly [string, ...string[]]>(choices: T
 
 /** A UTC day of the calendar. */
 export function day() {
-  return z.string({ error: 'may be given once only' }).refine(isDay, 'must be a day such as 2026-03-01');
+  const message = 'must be a day such as 2026-03-01';
+  return z.string({ error: 'may be given once only' }).refine(isDay, message).meta({ format: 'date' });
 }
 
 /** RFC 3339, normalised to UTC milliseconds. */
 export function instant() {
   const message = 'must be an instant such as 2026-03-01T10:00:00Z, a + in it written %2B';
-  return z.string({ error: 'may be given once only' }).transform((given, context) => {
-    const parsed = parseInstant(given);
-    if (parsed === undefined) context.addIssue({ code: 'custom', message });
-    return parsed ?? z.NEVER;
+  const parsed = z.string({ error: 'may be given once only' }).transform((given, context) => {
+    const instant = parseInstant(given);
+    if (instant === undefined) context.addIssue({ code: 'custom', message });
+    return instant ?? z.NEVER;
   });
+  return parsed.meta({ format: 'date-time' });
 }
 
 /** May be repeated; the values are ORed. */

@@ -4,6 +4,8 @@ import type { HttpDependencies } from '../dependencies.ts';
 import { defineRoute } from '../route.ts';
 import type { Answer, Route } from '../route.ts';
 
+const METRICS = z.string().meta({ contentMediaType: 'text/plain' });
+
 /** Health and metrics: for orchestrators and monitoring, open to all. */
 export function operationsRoutes({ health, metricsText }: Pick<HttpDependencies, 'health' | 'metricsText'>): Route[] {
   return [
@@ -25,7 +27,7 @@ export function operationsRoutes({ health, metricsText }: Pick<HttpDependencies,
       const { status, parts } = await health();
       return { status: status === 'down' ? 503 : 200, body: { status, parts } };
     }),
-    openRoute('/metrics', 'Metrics in the text format of Prometheus', { 200: z.string() }, () => metricsText()),
+    openRoute('/metrics', 'Metrics in the text format of Prometheus', { 200: METRICS }, () => metricsText()),
   ];
 }
 

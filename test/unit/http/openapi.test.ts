@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { createHttpApp } from '../../../src/http/app.ts';
+import type { HttpDependencies } from '../../../src/http/dependencies.ts';
+import type { OpenApiDocument } from '../../../src/http/openapi.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { answerJudge } from '../../support/openapi-answers.ts';
+import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
+import { withServer } from './running-app.ts';
+
+type Get = Parameters<Parameters<typeof withServer>[1]>[0];
+
+async function withDocument(
+  test: (get: Get, document: OpenApiDocument) => Promise<void>,
+  replaced: Partial<HttpDependencies> = {},
+): Promise<void> {
+  const orders = new FakeOrders();
+  orders.add(orderDocument('A-1'), orderDocument('A-2', { status: 'paid', paidAt: '2025-03-02T00:00:00.000Z' }));
+  await withServer(createHttpApp(fakeDependencies(orders, replaced)), async (get) => {
+    await test(get, (await get('/openapi.json')).json() as OpenApiDocument);
+  });
+}
+
+/** What Express has mounted: the truth about which addresses there are. */
+function mounted(): string[] {
+  const { stack } = createHttpApp(fakeDependencies(new FakeOrders())).router;
+  return stack.flatMap(({ route }) => {
+    if (!route || route.path === '/') return [];
+    const methods = route.stack.flatMap(({ method }) => (method === undefined || method === '_all' ? [] : [method]));
+    return [...new Set(methods)].map((method) => `${method} ${route.path.replaceAll(/:(\w+)/g, '{$1}')}`);
+  });
+}
+
+describe('GET /openapi.json', () => {
+  it('is a valid OpenAPI 3.1 document', async () => {
+    await withDocument(async (_get, document) => {
+      const { valid, errors } = await new Validator().validate({ ...structuredClone(document) });
+      assert.ok(valid, JSON.stringify(errors));
+      assert.equal(document.openapi, '3.1.0');
+    });
+  });
+
+  it('has every route of the app, and no other', async () => {
+    await withDocument((_get, { paths }) => {
+      const told = Object.entries(paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method} ${path}`),
+      );
+      assert.deepEqual(told.sort(), mounted().sort());
+      assert.ok(told.length > 15);
+      return Promise.resolve();
+    });
+  });
+
+  it('names each operation once', async () => {
+    await withDocument((_get, { paths }) => {
+      const ids = Object.values(paths).flatMap((methods) =>
+        Object.values(methods).map(({ operationId }) => operationId),
+      );
+      assert.equal(new Set(ids).size, ids.length);
+      return Promise.resolve();
+    });
+  });
+
+  it('tells parameters as those who call see them', async () => {
+    await withDocument((_get, { paths }) => {
+      const parameters = paths['/search']?.['get']?.parameters ?? [];
+      const schemaOf = (name: string) => parameters.find((parameter) => parameter.name === name)?.schema;
+      assert.deepEqual(schemaOf('size'), { type: 'integer', minimum: 1, maximum: 100, default: 20 });
+      assert.deepEqual(schemaOf('placedFrom'), { type: 'string', format: 'date' });
+      assert.equal(schemaOf('status')?.['type'], 'array');
+      assert.deepEqual(
+        paths['/suggest']?.['get']?.parameters.map(({ name, required }) => [name, required]),
+        [['q', true]],
+      );
+      assert.deepEqual(
+        paths['/orders/{id}']?.['get']?.parameters.map((parameter) => [parameter.name, parameter.in, parameter.required]),
+        [['id', 'path', true], ['at', 'query', false], ['minVersion', 'query', false], ['waitMs', 'query', false]],
+      ); // prettier-ignore
+      return Promise.resolve();
+    });
+  });
+
+  it('says where no token is needed', async () => {
+    await withDocument((_get, { paths, security }) => {
+      assert.deepEqual(security, [{ bearer: [] }]);
+      assert.deepEqual(paths['/health']?.['get']?.security, []);
+      assert.equal(paths['/search']?.['get']?.security, undefined);
+      return Promise.resolve();
+    });
+  });
+
+  const examples: [string, string, number][] = [
+    ['/search', '/search?q=lantren&size=1&status=paid', 200],
+    ['/search', '/search?size=x', 400],
+    ['/suggest', '/suggest?q=lan', 200],
+    ['/suggest', '/suggest', 400],
+    ['/orders/{id}', '/orders/A-1', 200],
+    ['/orders/{id}', '/orders/none', 404],
+    ['/orders/{id}', '/orders/A-1?minVersion=9', 412],
+    ['/orders/{id}/history', '/orders/A-1/history', 200],
+    ['/customers/{id}/orders', '/customers/C-1/orders', 200],
+    ['/admin/parked', '/admin/parked', 200],
+    ['/admin/dead-letters', '/admin/dead-letters', 200],
+    ['/admin/dead-letters/{id}', '/admin/dead-letters/x', 404],
+    ['/health', '/health', 200],
+    ['/health/ready', '/health/ready', 200],
+    ['/metrics', '/metrics', 200],
+    ['/openapi.json', '/openapi.json', 200],
+  ];
+  for (const [path, address, status] of examples) {
+    it(`describes the answer ${status} to ${address}`, async () => {
+      await withDocument(async (get, document) => {
+        const answered = await get(address);
+        assert.equal(answered.status, status);
+        const answer = { ...answered, contentType: answered.headers.get('content-type') };
+        assert.equal(answerJudge(document)('get', path, answer), undefined);
+      });
+    });
+  }
+
+  it('describes an outage', async () => {
+    const search = () => Promise.reject(new IndexUnavailableError('gone'));
+    await withDocument(async (get, document) => {
+      const answered = await get('/search');
+      const answer = { ...answered, contentType: answered.headers.get('content-type') };
+      assert.equal(answerJudge(document)('get', '/search', answer), undefined);
+      assert.notEqual(answerJudge(document)('get', '/search', { ...answer, status: 204, text: 'x' }), undefined);
+      assert.notEqual(answerJudge(document)('get', '/search', { ...answer, text: '{"title":"x"}' }), undefined);
+    }, { search }); // prettier-ignore
+  });
+});
