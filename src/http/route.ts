@@ -3,6 +3,8 @@ import type { Express, Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import { ANYONE } from './auth.ts';
 import type { Authenticate, AuthResult, Caller } from './auth.ts';
+import { sendEvents } from './event-stream.ts';
+import type { ServerSentEvent } from './event-stream.ts';
 import { ProblemError, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
 
@@ -42,9 +44,12 @@ export interface Input<P, Q, B> {
 export interface Answer {
   /** 200 unless given. */
   readonly status?: number;
-  /** Sent as it is where `contentType` is given, as JSON otherwise. */
+  /** Sent as it is where `contentType` is given, as JSON otherwise; nothing where it is undefined. */
   readonly body: unknown;
   readonly contentType?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Server-sent events instead of a body. */
+  readonly events?: { readonly source: AsyncIterable<ServerSentEvent>; readonly keepAliveMs: number };
 }
 
 /** A {@link RouteSpec} of any parameters. */
@@ -135,8 +140,10 @@ function handlersOf(route: Route, authenticate: Authenticate, limit: RequestHand
     const caller = response.locals['caller'] as Caller;
     const over = new AbortController();
     response.once('close', () => over.abort());
+    // The client may have hung up during the admission already.
+    if (response.closed) over.abort();
     const input = { params, query, body: (body as unknown) ?? {}, caller, signal: over.signal };
-    sendAnswer(response, await route.run(input));
+    await sendAnswer(response, await route.run(input));
   };
   return [
     identification,
@@ -171,8 +178,12 @@ function admit(request: Request, access: Access, result: AuthResult): void {
     throw new ProblemError({ status: 403, detail: 'This is for admins.' });
 }
 
-function sendAnswer(response: Response, { status = 200, body, contentType }: Answer): void {
+async function sendAnswer(response: Response, answer: Answer): Promise<void> {
+  const { status = 200, body, contentType, headers = {}, events } = answer;
   response.status(status).setHeader('Cache-Control', 'no-store');
-  if (contentType === undefined) response.json(body);
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (events) await sendEvents(response, events.source, events.keepAliveMs);
+  else if (body === undefined) response.end();
+  else if (contentType === undefined) response.json(body);
   else response.setHeader('Content-Type', contentType).end(body);
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { Server } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
@@ -10,7 +10,8 @@ export interface HttpServer {
   /** The port it listens on, which the system chose where 0 was asked for. */
   readonly port: number;
   /**
-   * Stops accepting, lets requests in flight finish, and after `graceMs` cuts those that have not.
+   * Stops accepting, lets requests in flight finish, and after `graceMs` cuts those that have not. Streams of events end at once:
+   * who follows one comes back by itself.
    * Resolves when every connection is closed; calling it again waits for the same.
    */
   close(graceMs: number): Promise<void>;
@@ -36,6 +37,7 @@ export async function listen(app: Express, address: { host: string; port: number
   const close = async (graceMs: number): Promise<void> => {
     const ended = once(server, 'close');
     server.close();
+    connections.endStreams();
     connections.endWhenIdle();
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
     await ended;
@@ -48,8 +50,9 @@ export async function listen(app: Express, address: { host: string; port: number
  * Node's own notion of idle leaves out connections on which nothing was sent yet, as browsers open them in advance, and those
  * that become idle later: either would hold the server open.
  */
-function trackConnections(server: Server): { endWhenIdle(): void } {
+function trackConnections(server: Server): { endStreams(): void; endWhenIdle(): void } {
   const inFlight = new Map<Socket, number>();
+  const responses = new Set<ServerResponse>();
   let ending = false;
   const endIfIdle = (socket: Socket) => {
     if (ending && inFlight.get(socket) === 0) socket.end();
@@ -60,17 +63,26 @@ function trackConnections(server: Server): { endWhenIdle(): void } {
   });
   server.on('request', ({ socket }, response) => {
     inFlight.set(socket, (inFlight.get(socket) ?? 0) + 1);
+    responses.add(response);
     response.once('close', () => {
+      responses.delete(response);
       inFlight.set(socket, (inFlight.get(socket) ?? 1) - 1);
       endIfIdle(socket);
     });
   });
   return {
+    endStreams: () => {
+      for (const response of responses) if (isEventStream(response)) response.end();
+    },
     endWhenIdle: () => {
       ending = true;
       for (const socket of inFlight.keys()) endIfIdle(socket);
     },
   };
+}
+
+function isEventStream(response: ServerResponse): boolean {
+  return response.getHeader('Content-Type') === 'text/event-stream';
 }
 
 /** What Node could not parse never reaches the app. */
