@@ -75,6 +75,8 @@ export interface HttpDependencies {
   /** @throws IndexUnavailableError */
   freshness(): Promise<Freshness>;
   readonly deadLetters: DeadLetterOperations;
+  readonly rebuilds: RebuildOperations;
+  readonly generations: GenerationOperations;
   /** Must not throw for a part's fault: that is a part that is down. */
   health(): Promise<HealthReport>;
   /** By order id, after the given one. @throws IndexUnavailableError */
@@ -109,5 +111,104 @@ export interface DeadLetterOperations {
         readonly missing?: { readonly orderId: string; readonly sequence: number };
       }
     | { readonly kind: 'not_found' }
+  >;
+}
+
+/** What is asked for by `POST /admin/rebuilds`, its defaults filled in. */
+export interface RebuildRequest {
+  readonly projection: 'orders';
+  readonly source: 'index' | 'history' | 'file';
+  /** Of a `file`: relative to `IMPORT_DIR`. */
+  readonly path?: string;
+  /** Whether the read alias moves to the new generation in the end; else it stays a standby. */
+  readonly activate: boolean;
+  /** How many standbys stay. */
+  readonly keep: number;
+  /** Whether the alias may move although orders lack their beginning. */
+  readonly allowPartial: boolean;
+}
+
+/** A rebuild as the operator sees it (contract §3). */
+export interface RebuildView extends RebuildRequest {
+  readonly id: string;
+  /** `CREATE` … `DONE`, `FAILED`, `CANCELLED` */
+  readonly state: string;
+  /** The one that is being built; empty before it has a name. */
+  readonly generation: string;
+  /** Orders, or messages of the history or the file. */
+  readonly processed: number;
+  /** Null where it is not known yet; an estimate for the history. */
+  readonly total: number | null;
+  readonly ratePerSecond: number | null;
+  readonly etaSeconds: number | null;
+  /** How far what was read of the history last lies back; null for other sources. */
+  readonly lagSeconds: number | null;
+  readonly paused: boolean;
+  /** RFC 3339. */
+  readonly startedAt: string;
+  readonly finishedAt: string | null;
+  readonly error: string | null;
+  /** Why nothing moves, while that is so. */
+  readonly stalled: string | null;
+  /** Orders whose first events are nowhere, and messages that are no events of an order: both left out. */
+  readonly withoutBeginning: number;
+  readonly unparseable: number;
+}
+
+/** All reject with IndexUnavailableError while the index is away. */
+export interface RebuildOperations {
+  start(
+    request: RebuildRequest,
+  ): Promise<
+    | { readonly kind: 'started'; readonly rebuild: RebuildView }
+    | { readonly kind: 'busy'; readonly by: RebuildView }
+    | { readonly kind: 'invalid'; readonly path: string; readonly message: string }
+  >;
+  /** The newest first; those that are over are kept for a while. */
+  list(): Promise<readonly RebuildView[]>;
+  get(id: string): Promise<RebuildView | undefined>;
+  /** Idempotent. `over`: it has ended, or is past the point where this can be done. */
+  change(
+    id: string,
+    wish: 'pause' | 'resume' | 'cancel',
+  ): Promise<
+    | { readonly kind: 'accepted'; readonly rebuild: RebuildView }
+    | { readonly kind: 'not_found' }
+    | { readonly kind: 'over'; readonly rebuild: RebuildView }
+  >;
+}
+
+export interface GenerationView {
+  readonly name: string;
+  readonly number: number;
+  readonly state: 'building' | 'live' | 'standby' | 'diverged';
+  readonly documents: number;
+  readonly sizeBytes: number;
+  readonly mappingHash: string;
+  readonly foldVersion: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** Why it is no longer written to; null where it is, or where nobody knows. */
+  readonly reason: string | null;
+}
+
+/** All reject with IndexUnavailableError while the index is away. */
+export interface GenerationOperations {
+  list(): Promise<readonly GenerationView[]>;
+  /** Moves the read alias to it, and resolves when it has moved. To activate the live one is success. */
+  activate(
+    name: string,
+  ): Promise<
+    | { readonly kind: 'activated'; readonly generation: GenerationView }
+    | { readonly kind: 'not_found' }
+    | { readonly kind: 'refused'; readonly reason: string }
+  >;
+  /** Unregisters it and deletes it. */
+  remove(
+    name: string,
+  ): Promise<
+    | { readonly kind: 'deleted' }
+    | { readonly kind: 'not_found' }
+    | { readonly kind: 'refused'; readonly reason: string }
   >;
 }

@@ -153,6 +153,19 @@ const NO_DEAD_LETTERS: HttpDependencies['deadLetters'] = {
   discard: () => Promise.resolve({ kind: 'not_found' }),
 };
 
+const NO_REBUILDS: HttpDependencies['rebuilds'] = {
+  start: () => Promise.resolve({ kind: 'invalid', path: 'source', message: 'there is nothing to rebuild' }),
+  list: () => Promise.resolve([]),
+  get: () => Promise.resolve(undefined),
+  change: () => Promise.resolve({ kind: 'not_found' }),
+};
+
+const NO_GENERATIONS: HttpDependencies['generations'] = {
+  list: () => Promise.resolve([]),
+  activate: () => Promise.resolve({ kind: 'not_found' }),
+  remove: () => Promise.resolve({ kind: 'not_found' }),
+};
+
 /** Dependencies over the given orders, open to everyone, of which a test may replace any. */
 export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   return {
@@ -166,6 +179,8 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
     },
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
     deadLetters: NO_DEAD_LETTERS,
+    rebuilds: NO_REBUILDS,
+    generations: NO_GENERATIONS,
     health: () =>
       Promise.resolve(combineHealth({ broker: { state: 'up' }, index: { state: 'up' }, projector: { state: 'up' } })),
     parkedOrders: () => Promise.resolve({ gaps: [], next: undefined }),

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import type { HttpDependencies } from '../dependencies.ts';
+import { text } from '../parameters.ts';
+import { ProblemError } from '../problem-details.ts';
+import { generationAnswer, generationsAnswer } from '../rebuild-answers.ts';
+import { defineRoute } from '../route.ts';
+import type { Route } from '../route.ts';
+
+type Dependencies = Pick<HttpDependencies, 'generations'>;
+
+/** As long as Elasticsearch allows the name of an index to be. */
+const MAX_NAME_CHARACTERS = 255;
+const NO_QUERY = z.strictObject({});
+const ONE = z.object({ name: text(MAX_NAME_CHARACTERS) });
+
+/** The index's generations: which there are, moving readers back or forward, and deleting one. */
+export function generationRoutes(dependencies: Dependencies): Route[] {
+  return [listRoute(dependencies), activateRoute(dependencies), deleteRoute(dependencies)];
+}
+
+function listRoute({ generations }: Dependencies): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/admin/generations',
+    summary: 'The generations of the index of orders',
+    access: 'admin',
+    params: z.object({}),
+    query: NO_QUERY,
+    answers: { 200: generationsAnswer },
+    handle: async () => ({ body: { items: await generations.list(), nextCursor: null } }),
+  });
+}
+
+function activateRoute({ generations }: Dependencies): Route {
+  return defineRoute({
+    method: 'post',
+    path: '/admin/generations/:name/activate',
+    summary: 'Moves all readers to it, back or forward; refused where it is not caught up or has diverged',
+    access: 'admin',
+    params: ONE,
+    query: NO_QUERY,
+    answers: { 200: generationAnswer },
+    problems: [409],
+    handle: async ({ params: { name } }) => {
+      const outcome = await generations.activate(name);
+      switch (outcome.kind) {
+        case 'activated':
+          return { body: outcome.generation };
+        case 'not_found':
+          throw notFound();
+        case 'refused':
+          throw new ProblemError({ status: 409, detail: outcome.reason });
+      }
+    },
+  });
+}
+
+function deleteRoute({ generations }: Dependencies): Route {
+  return defineRoute({
+    method: 'delete',
+    path: '/admin/generations/:name',
+    summary: 'Deletes it, with everything in it; refused for the live one',
+    access: 'admin',
+    params: ONE,
+    query: NO_QUERY,
+    answers: { 204: z.undefined() },
+    problems: [409],
+    handle: async ({ params: { name } }) => {
+      const outcome = await generations.remove(name);
+      switch (outcome.kind) {
+        case 'deleted':
+          return { status: 204, body: undefined };
+        case 'not_found':
+          throw notFound();
+        case 'refused':
+          throw new ProblemError({ status: 409, detail: outcome.reason });
+      }
+    },
+  });
+}
+
+function notFound(): ProblemError {
+  return new ProblemError({ status: 404, detail: 'There is no such generation, or not any more.' });
+}

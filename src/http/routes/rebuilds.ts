@@ -1,0 +1,188 @@
+import { z } from 'zod';
+import type { HttpDependencies, RebuildView } from '../dependencies.ts';
+import { oneOf, text } from '../parameters.ts';
+import { ProblemError } from '../problem-details.ts';
+import { PROGRESS_PACE, progressStreams } from '../rebuild-progress.ts';
+import type { ProgressPace } from '../rebuild-progress.ts';
+import { REBUILD_SOURCES, isOver, rebuildAnswer, rebuildsAnswer } from '../rebuild-answers.ts';
+import { defineRoute } from '../route.ts';
+import type { Answer, Route } from '../route.ts';
+
+type Dependencies = Pick<HttpDependencies, 'rebuilds'>;
+
+const MAX_PATH_CHARACTERS = 1_024;
+const MAX_STANDBYS = 100;
+const NO_QUERY = z.strictObject({});
+const ONE = z.object({ id: text(64) });
+
+const EVENTS = z
+  .string()
+  .meta({ contentMediaType: 'text/event-stream', description: 'The data of each event is a Rebuild.' });
+
+const startBody = z
+  .strictObject({
+    projection: oneOf(['orders']).default('orders'),
+    source: oneOf(REBUILD_SOURCES).default('index'),
+    path: z
+      .string('must be text')
+      .min(1, 'must not be empty')
+      .max(MAX_PATH_CHARACTERS, `may have at most ${MAX_PATH_CHARACTERS} characters`)
+      .optional()
+      .meta({ description: 'With the source `file` only, and always with it: relative to IMPORT_DIR.' }),
+    activate: yesOrNo().default(true),
+    keep: standbys().default(1),
+    allowPartial: yesOrNo().default(false),
+  })
+  .superRefine(({ source, path }, context) => {
+    if ((source === 'file') === (path !== undefined)) return;
+    const message = source === 'file' ? 'is needed with the source file' : `does not go with the source ${source}`;
+    context.addIssue({ code: 'custom', path: ['path'], message });
+  });
+
+function yesOrNo() {
+  return z.boolean('must be true or false');
+}
+
+function standbys() {
+  const message = `must be a whole number from 0 to ${MAX_STANDBYS}`;
+  return z.int(message).min(0, message).max(MAX_STANDBYS, message);
+}
+
+/** Rebuilds of the index: start one, watch it, pause it, cancel it. */
+export function rebuildRoutes(dependencies: Dependencies, pace: ProgressPace = PROGRESS_PACE): Route[] {
+  return [
+    startRoute(dependencies),
+    listRoute(dependencies),
+    showRoute(dependencies),
+    progressRoute(dependencies, pace),
+    changeRoute(dependencies, 'pause', 'Stops its copying until it is resumed; live writes go on'),
+    changeRoute(dependencies, 'resume', 'Lets it go on after a pause'),
+    changeRoute(dependencies, 'cancel', 'Ends it and drops what it has built; the live generation is not touched'),
+  ];
+}
+
+function startRoute({ rebuilds }: Dependencies): Route {
+  return defineRoute({
+    method: 'post',
+    path: '/admin/rebuilds',
+    summary: 'Starts to build a new generation beside the live one',
+    access: 'admin',
+    params: z.object({}),
+    query: NO_QUERY,
+    body: startBody,
+    answers: { 202: rebuildAnswer },
+    problems: [409],
+    handle: async ({ body: { path, ...request } }) => {
+      const outcome = await rebuilds.start({ ...request, ...(path !== undefined && { path }) });
+      switch (outcome.kind) {
+        case 'started':
+          return { status: 202, headers: { Location: pathOf(outcome.rebuild) }, body: outcome.rebuild };
+        case 'busy':
+          throw new ProblemError({ status: 409, detail: busy(outcome.by) });
+        case 'invalid': {
+          const { path, message } = outcome;
+          throw new ProblemError({ status: 400, detail: `${path}: ${message}`, errors: [{ path, message }] });
+        }
+      }
+    },
+  });
+}
+
+function busy(by: RebuildView): string {
+  const { id, state, source, startedAt, paused } = by;
+  const standing = paused ? `is paused in ${state}` : `is in ${state}`;
+  return `Rebuild ${id}, started at ${startedAt} from ${source}, ${standing}: wait for it, or POST ${pathOf(by)}/cancel.`;
+}
+
+function pathOf({ id }: RebuildView): string {
+  return `/admin/rebuilds/${encodeURIComponent(id)}`;
+}
+
+function listRoute({ rebuilds }: Dependencies): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/admin/rebuilds',
+    summary: 'Rebuilds, the newest first; those that are over are kept for a while',
+    access: 'admin',
+    params: z.object({}),
+    query: NO_QUERY,
+    answers: { 200: rebuildsAnswer },
+    handle: async () => ({ body: { items: await rebuilds.list(), nextCursor: null } }),
+  });
+}
+
+function showRoute({ rebuilds }: Dependencies): Route {
+  return defineRoute({
+    method: 'get',
+    path: '/admin/rebuilds/:id',
+    summary: 'One rebuild: where it is, how fast, how long still',
+    access: 'admin',
+    params: ONE,
+    query: NO_QUERY,
+    answers: { 200: rebuildAnswer },
+    handle: async ({ params: { id } }) => {
+      const rebuild = await rebuilds.get(id);
+      if (!rebuild) throw notFound();
+      return { body: rebuild };
+    },
+  });
+}
+
+function progressRoute({ rebuilds }: Dependencies, pace: ProgressPace): Route {
+  const streams = progressStreams(pace);
+  return defineRoute({
+    method: 'get',
+    path: '/admin/rebuilds/:id/progress',
+    summary: 'Server-sent events: `progress` with the rebuild at once and on each change, `end` after its last',
+    access: 'admin',
+    params: ONE,
+    query: NO_QUERY,
+    answers: { 200: EVENTS },
+    handle: async ({ params: { id }, signal }) => {
+      const rebuild = await rebuilds.get(id);
+      if (!rebuild) throw notFound();
+      const events = streams.open(rebuild, () => rebuilds.get(id), signal);
+      if (events) return { body: undefined, events: { source: events, keepAliveMs: pace.keepAliveMs } };
+      const detail = `${pace.maxStreams} clients are following rebuilds already: ask for GET ${pathOf(rebuild)} instead.`;
+      throw new ProblemError({ status: 503, detail, headers: { 'Retry-After': '10' } });
+    },
+  });
+}
+
+function changeRoute({ rebuilds }: Dependencies, wish: 'pause' | 'resume' | 'cancel', summary: string): Route {
+  return defineRoute({
+    method: 'post',
+    path: `/admin/rebuilds/:id/${wish}`,
+    summary,
+    access: 'admin',
+    params: ONE,
+    query: NO_QUERY,
+    problems: [409],
+    answers: wish === 'cancel' ? { 200: rebuildAnswer, 202: rebuildAnswer } : { 200: rebuildAnswer },
+    handle: async ({ params: { id } }) => {
+      const outcome = await rebuilds.change(id, wish);
+      switch (outcome.kind) {
+        case 'accepted':
+          return answerOf(wish, outcome.rebuild);
+        case 'not_found':
+          throw notFound();
+        case 'over':
+          throw new ProblemError({ status: 409, detail: tooLate(wish, outcome.rebuild) });
+      }
+    },
+  });
+}
+
+/** What a cancelled rebuild has built is dropped later. */
+function answerOf(wish: 'pause' | 'resume' | 'cancel', rebuild: RebuildView): Answer {
+  return { status: wish === 'cancel' && !isOver(rebuild) ? 202 : 200, body: rebuild };
+}
+
+function tooLate(wish: 'pause' | 'resume' | 'cancel', { id, state, finishedAt }: RebuildView): string {
+  const ended = finishedAt === null ? '' : ` since ${finishedAt}`;
+  return `Rebuild ${id} is ${state}${ended}: it is too late to ${wish} it.`;
+}
+
+function notFound(): ProblemError {
+  return new ProblemError({ status: 404, detail: 'There is no such rebuild, or not any more.' });
+}
