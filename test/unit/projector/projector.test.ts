@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import type { Broker } from '../../../src/broker/port.ts';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { DEFAULT_STORAGE_LIMITS } from '../../../src/order/fold.ts';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
+import { Projector } from '../../../src/projector/projector.ts';
+import { eventually } from '../../support/eventually.ts';
+import { MemoryBroker } from '../../support/memory-broker.ts';
+import { MemoryControl } from '../../support/memory-control.ts';
+import { MemoryIndex } from '../../support/memory-index.ts';
+import { eventAt } from '../../support/protocol.ts';
+
+const LIVE = 'orders-000001';
+const WITHDRAW_AFTER_MS = 1_500;
+const PARKED_AT = '2026-01-01T00:00:00.000Z';
+
+function message(orderId: string, sequence: number): Buffer {
+  return Buffer.from(JSON.stringify({ specversion: '1.0', subject: orderId, ...eventAt(sequence) }));
+}
+
+describe('Projector', function () {
+  this.timeout(15_000);
+  let index: MemoryIndex;
+  let broker: MemoryBroker;
+  let projector: Projector;
+  let loads: (readonly string[])[];
+  beforeEach(async () => {
+    [index, broker, loads] = [new MemoryIndex(), new MemoryBroker(), []];
+    const load = index.load.bind(index);
+    index.load = (from, orderIds) => {
+      loads.push(orderIds);
+      return load(from, orderIds);
+    };
+    const control = new MemoryControl();
+    const extended = Object.assign(index, {
+      refresh: () => Promise.resolve(),
+      countParked: () => Promise.resolve(index.parked.size),
+      readControl: control.readControl.bind(control),
+      writeControl: control.writeControl.bind(control),
+    });
+    projector = new Projector(
+      {
+        prefetch: 100,
+        batchSize: 50,
+        batchDelayMs: 5,
+        concurrency: 2,
+        maxMessageBytes: 1_000_000,
+        storageLimits: DEFAULT_STORAGE_LIMITS,
+        freshnessIntervalMs: 50,
+        sweepIntervalMs: 60_000,
+        instance: 'own',
+        lossNoticedMs: 0,
+        earlyHoldMs: 0,
+        withdrawAfterMs: WITHDRAW_AFTER_MS,
+      },
+      {
+        broker: broker as unknown as Broker,
+        index: extended as unknown as OrderIndex,
+        metrics: createMetrics(),
+        log: createLogger('silent'),
+        reached: () => Promise.resolve(),
+      },
+    );
+    await projector.start();
+  });
+  afterEach(() => projector.stop(100));
+
+  const versionOf = (orderId: string) => index.generations.get(LIVE)?.get(orderId)?.version;
+  const unavailable = (isMeant: (orderId: string) => boolean) => {
+    index.obstacle = (_, { orderId }) => (isMeant(orderId) ? { kind: 'unavailable', reason: 'no primary' } : undefined);
+  };
+
+  describe('when a delivery comes the third time', () => {
+    it('handles it alone, and the others together', async () => {
+      broker.deliver(message('a', 1), 1);
+      broker.deliver(message('suspect', 1), 2);
+      broker.deliver(message('b', 1), 0);
+      await eventually(() => assert.equal(broker.current.settled.length, 3));
+      assert.deepEqual(loads.map((orderIds) => [...orderIds].sort()).sort(), [['a', 'b'], ['suspect']]);
+    });
+  });
+
+  describe('when what was in other hands has come again', () => {
+    it('sweeps up the copies that these have left parked, long before the next sweep is due', async () => {
+      await eventually(() => assert.ok(loads.length === 0 && projector.inHand() === 0));
+      await index.park([{ orderId: 'o', event: eventAt(2), parkedAt: PARKED_AT }]);
+      broker.deliver(message('o', 2), 1);
+      broker.deliver(message('o', 1), 1);
+      await eventually(() => assert.deepEqual([versionOf('o'), index.parked.size], [2, 0]), 3_000);
+    });
+  });
+
+  describe('when an outage lasts', () => {
+    it('gives everything back once, takes no more, and takes again when what was spoilt gets through', async () => {
+      unavailable(() => true);
+      const positions = [broker.deliver(message('a', 1)), broker.deliver(message('b', 1))];
+      const first = broker.current;
+      await eventually(() => assert.deepEqual(first.returned, positions));
+      assert.deepEqual([first.cancelled, first.settled, projector.inHand()], [true, [], 0]);
+      assert.match(projector.health(Date.now()).reason ?? '', /held up for .* no primary/);
+      unavailable((orderId) => orderId === 'b');
+      await assert.rejects(eventually(() => assert.equal(broker.subscriptions.length, 2), 2_500));
+      unavailable(() => false);
+      await eventually(() => assert.equal(broker.subscriptions.length, 2));
+      assert.equal(projector.health(Date.now()).state, 'up');
+    });
+
+    it('gives nothing back while something else gets through', async () => {
+      unavailable((orderId) => orderId === 'stuck');
+      broker.deliver(message('stuck', 1));
+      const until = Date.now() + WITHDRAW_AFTER_MS * 2;
+      await eventually(() => {
+        broker.deliver(message(`other ${Date.now()}`, 1));
+        assert.ok(Date.now() > until);
+      });
+      assert.deepEqual([broker.current.returned, broker.current.cancelled], [[], false]);
+      assert.equal(projector.health(Date.now()).state, 'degraded');
+    });
+
+    it('stops within its limit though it has withdrawn', async () => {
+      unavailable(() => true);
+      broker.deliver(message('a', 1));
+      const { current } = broker;
+      await eventually(() => assert.equal(current.returned.length, 1));
+      const startedAt = performance.now();
+      await projector.stop(200);
+      assert.ok(performance.now() - startedAt < 1_000);
+    });
+  });
+
+  describe('when a message is no event', () => {
+    it('dead-letters it before it acknowledges it, also when the broker takes no letters for a while', async () => {
+      broker.isThere = false;
+      const position = broker.deliver(Buffer.from('no JSON'));
+      await eventually(() =>
+        assert.match(projector.health(Date.now()).reason ?? '', /a dead letter cannot be published/),
+      );
+      assert.deepEqual(broker.current.settled, []);
+      broker.isThere = true;
+      await eventually(() => assert.deepEqual(broker.current.settled, [position]));
+      assert.deepEqual(
+        broker.letters.map(({ refusal }) => refusal.reason),
+        ['unparseable'],
+      );
+    });
+  });
+
+  describe('when the connection is lost', () => {
+    it('settles nothing of what came over it, and writes it all the same', async () => {
+      broker.deliver(message('a', 1));
+      broker.current.handlers.onLost('cut');
+      assert.equal(projector.inHand(), 0);
+      broker.deliver(message('a', 1), 1);
+      await eventually(() => assert.equal(versionOf('a'), 1));
+      await eventually(() => assert.equal(broker.current.settled.length, 1));
+    });
+  });
+});
