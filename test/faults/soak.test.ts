@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { outgoingOf } from '../../src/sample/cloud-event.ts';
+import { createRandom } from '../../src/sample/random.ts';
+import { assertExactly, drainAndStop, messageOf, publishMessages, shuffledEvents } from '../support/drain.ts';
+import { eventually } from '../support/eventually.ts';
+import { startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
+import { median, MIB, residentBytes } from '../support/memory-samples.ts';
+import { startService, untilReady, type Environment, type RunningService } from '../support/running-service.ts';
+import { startPrivateServices, type PrivateServices } from '../support/services.ts';
+import { endlessFaults, SOAK_FAULTS, type SoakTargets } from '../support/soak-faults.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { testBackend, type TestBackend } from '../support/test-backend.ts';
+
+/** By hand: `SOAK_EVENTS=200000 SOAK_SEED=… npx mocha test/faults/soak.test.ts`. */
+const EVENTS = Number(process.env['SOAK_EVENTS'] ?? 15_000);
+const SEED = process.env['SOAK_SEED'] ?? 'soak';
+/** A long soak has faults of all lengths. */
+const IS_LONG = EVENTS >= 100_000;
+const MAX_FAULT_MS = IS_LONG ? 6_000 : 1_500;
+const EVENTS_A_FAULT = IS_LONG ? 2_500 : Math.ceil(EVENTS / Object.keys(SOAK_FAULTS).length);
+const EVENTS_AN_ORDER = 4.9;
+const SMALL_BATCHES: Environment = { PREFETCH: '500', BATCH_SIZE: '200', BATCH_DELAY_MS: '20' };
+const SAMPLE_EVERY_MS = 500;
+/** The working set of 50,000 orders fills as the soak goes on, so that much more is no leak. */
+const MAX_GROWTH_BYTES = 160 * MIB;
+
+describe(`a soak of ${EVENTS} events with random faults (SOAK_SEED=${SEED})`, function () {
+  this.timeout(60_000 + EVENTS * 20);
+  let services: PrivateServices;
+  let backend: TestBackend;
+  let toRabbitMq: TcpProxy;
+  let toElasticsearch: TcpProxy;
+  let bulks: HttpProxy;
+
+  before(async () => {
+    services = await startPrivateServices({
+      name: 'soak',
+      amqpPort: 5_731,
+      esPort: 9_331,
+      esHeap: IS_LONG ? '1g' : '512m',
+    });
+    backend = sharing(await testBackend(services));
+    bulks = await startHttpProxy(services.elasticsearchUrl);
+    toElasticsearch = await startTcpProxy(addressOf(bulks.url));
+    toRabbitMq = await startTcpProxy(addressOf(services.amqpUrl));
+  });
+  after(async () => {
+    await toRabbitMq.close();
+    await toElasticsearch.close();
+    await bulks.close();
+    await services.stop();
+  });
+
+  it('ends with exactly the right documents, only poison in the dead letters, and no more memory', async () => {
+    const random = createRandom(SEED, 'faults');
+    const environment = {
+      ...backend.environment,
+      ...SMALL_BATCHES,
+      AMQP_URL: `amqp://guest:guest@127.0.0.1:${toRabbitMq.port}?heartbeat=2`,
+      ELASTICSEARCH_URL: `http://127.0.0.1:${toElasticsearch.port}`,
+    };
+    const steady = await startService(environment);
+    const victim = { service: await startService(environment), environment };
+    await untilReady(steady);
+    const targets = { services, backend, toRabbitMq, toElasticsearch, bulks, victim, random, maxMs: MAX_FAULT_MS };
+    const memory = new MemoryWatch(steady);
+    const published = await soak(targets, memory);
+    await drainAndStop(backend, victim.service, 300_000);
+    await drainAndStop(backend, steady, 60_000);
+    memory.stop();
+    await assertExactly(backend, published, ['unparseable']);
+    memory.assertFlat();
+  });
+});
+
+/** Publishes portion by portion and lets a fault strike while each is worked on. */
+async function soak(targets: SoakTargets, memory: MemoryWatch) {
+  const { backend, random } = targets;
+  const events = shuffledEvents({ seed: SEED, orders: Math.ceil(EVENTS / EVENTS_AN_ORDER) });
+  const faults = endlessFaults(random);
+  const startedAt = performance.now();
+  for (let from = 0; from < events.length; from += EVENTS_A_FAULT) {
+    const portion = events.slice(from, from + EVENTS_A_FAULT);
+    await publishMessages(backend, [...portion.map(outgoingOf), messageOf(`no event ${from}`)]);
+    const left = random.integer(EVENTS_A_FAULT / 4, EVENTS_A_FAULT);
+    await eventually(async () => assert.ok((await backend.queues()).live <= left), 120_000);
+    const [name, fault] = faults.next().value;
+    await fault(targets);
+    if (IS_LONG) report(startedAt, from + portion.length, name, memory);
+  }
+  return events;
+}
+
+function report(startedAt: number, published: number, fault: string, memory: MemoryWatch): void {
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
+  console.log(`${seconds} s, ${published} published, ${(memory.latest() / MIB).toFixed(0)} MiB resident: ${fault}`);
+}
+
+/** Samples the resident memory of a service that lives through the whole soak. */
+class MemoryWatch {
+  readonly #samples: number[] = [];
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(service: RunningService) {
+    this.#timer = setInterval(() => {
+      residentBytes(service).then(
+        (bytes) => this.#samples.push(bytes),
+        (error: unknown) => this.#samples.push(Number.NaN) && console.error(error),
+      );
+    }, SAMPLE_EVERY_MS);
+  }
+
+  latest(): number {
+    return this.#samples.at(-1) ?? 0;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The last third against the one before it; the first is the warm-up. */
+  assertFlat(): void {
+    const third = Math.floor(this.#samples.length / 3);
+    assert.ok(third >= 5, `only ${this.#samples.length} samples`);
+    const earlier = median(this.#samples.slice(third, 2 * third));
+    const later = median(this.#samples.slice(2 * third));
+    const most = Math.max(...this.#samples);
+    const told = [earlier, later, most].map((bytes) => (bytes / MIB).toFixed(0));
+    console.log(`resident: ${told[0]} MiB in the second third, ${told[1]} MiB in the last, ${told[2]} MiB at most`);
+    assert.ok(later - earlier < MAX_GROWTH_BYTES, `grown from ${told[0]} MiB to ${told[1]} MiB`);
+  }
+}
+
+function sharing(backend: TestBackend): TestBackend {
+  return { ...backend, environment: { ...backend.environment, SINGLE_ACTIVE_CONSUMER: 'false' } };
+}
+
+function addressOf(url: string): { readonly host: string; readonly port: number } {
+  const { hostname: host, port } = new URL(url);
+  return { host, port: Number(port) };
+}
