@@ -13,9 +13,11 @@ import { mountRoutes } from './route.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { withDocumentation } from './routes/documentation.ts';
+import { generationRoutes } from './routes/generations.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { parkedRoutes } from './routes/parked.ts';
+import { rebuildRoutes } from './routes/rebuilds.ts';
 import { searchRoutes } from './routes/search.ts';
 
 const VERSION = PACKAGE.version;
@@ -59,8 +61,9 @@ export function createHttpApp(
   if (serves === 'all') {
     const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
     const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
+    const rebuilders = [...rebuildRoutes(dependencies), ...generationRoutes(dependencies)];
     const limit = limitRequests(requestsPerMinute);
-    const documented = withDocumentation([...readers, ...operators, ...operations], VERSION);
+    const documented = withDocumentation([...readers, ...operators, ...rebuilders, ...operations], VERSION);
     const others = documented.filter((route) => !operations.includes(route));
     mountRoutes(app, others, dependencies.authenticate, limit);
     app.use(pages());
