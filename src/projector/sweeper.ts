@@ -2,7 +2,10 @@ import { IndexUnavailableError, type OrderIndex, type ParkedEvent } from '../ord
 import { load } from './plan.ts';
 import { sweepOf, type OrderWork } from './work.ts';
 
-const PAGE = 500;
+/** Parked events are read in pages of about so many bytes, of so many events at first and at most: each may be megabytes long. */
+const PAGE_BYTES = 8 * 1024 * 1024;
+const FIRST_PAGE = 20;
+const MAX_PAGE = 500;
 /** How soon after it is asked for a sweep begins. */
 const SOON_MS = 1_000;
 /** Sweeps that are asked for take up no more than this share of the time, however many events are parked. */
@@ -100,16 +103,22 @@ export async function* dueParked(
   index: Pick<OrderIndex, 'listParked' | 'registry' | 'load'>,
 ): AsyncGenerator<OrderWork[]> {
   let after: ParkedEvent | undefined;
-  for (;;) {
+  for (let size = FIRST_PAGE; ;) {
     const page = await index.listParked({
-      size: PAGE,
+      size,
       ...(after && { after: { orderId: after.orderId, sequence: after.event.sequence } }),
     });
     if (page.length === 0) return;
     after = page.at(-1);
+    size = nextSize(page);
     const due = await dueOf(page, index);
     if (due.length > 0) yield due;
   }
+}
+
+function nextSize(page: readonly ParkedEvent[]): number {
+  const bytes = page.reduce((sum, { event }) => sum + JSON.stringify(event).length, 0);
+  return Math.max(1, Math.min(MAX_PAGE, Math.floor((PAGE_BYTES / bytes) * page.length)));
 }
 
 async function dueOf(page: readonly ParkedEvent[], index: Pick<OrderIndex, 'registry' | 'load'>) {

@@ -81,12 +81,12 @@ export class MemoryIndex implements ProjectedIndex {
     for (const place of places) this.parked.delete(keyOf(place));
   }
 
-  listParked({ after }: { after?: ParkedPlace }): Promise<ParkedEvent[]> {
+  listParked({ after, size }: { after?: ParkedPlace; size: number }): Promise<ParkedEvent[]> {
     const isAfter = ({ orderId, event: { sequence } }: ParkedEvent) =>
       !after || orderId > after.orderId || (orderId === after.orderId && sequence > after.sequence);
     const byPlace = (a: ParkedEvent, b: ParkedEvent) =>
       a.orderId < b.orderId ? -1 : a.orderId > b.orderId ? 1 : a.event.sequence - b.event.sequence;
-    return Promise.resolve([...this.parked.values()].filter(isAfter).sort(byPlace));
+    return Promise.resolve([...this.parked.values()].filter(isAfter).sort(byPlace).slice(0, size));
   }
 
   forgetOrder(orderId: string): Promise<void> {
@@ -98,6 +98,12 @@ export class MemoryIndex implements ProjectedIndex {
   register(name: string): void {
     this.generations.set(name, new Map());
     this.targets.push(name);
+    this.epoch += 1;
+  }
+
+  /** Takes a write target out, as one that has diverged. */
+  unregister(name: string): void {
+    this.targets = this.targets.filter((target) => target !== name);
     this.epoch += 1;
   }
 

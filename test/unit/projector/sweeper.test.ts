@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { projectBatch } from '../../../src/projector/project-batch.ts';
-import { Sweeper } from '../../../src/projector/sweeper.ts';
+import { dueParked, Sweeper } from '../../../src/projector/sweeper.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { eventAt, protocolInstance, worksOf } from '../../support/protocol.ts';
@@ -94,5 +94,35 @@ describe('Sweeper', () => {
     sweeper.stop();
     sweeper.soon();
     await assert.rejects(eventually(() => assert.equal(sweeps.length, 2), 1_300));
+  });
+});
+
+describe('dueParked', () => {
+  const parkedAt = '2026-01-01T00:00:00.000Z';
+  /** Sizes of the pages that were asked for, and how many events came. */
+  const pagesOf = async (events: number, tagLength: number) => {
+    const index = new MemoryIndex();
+    const tag = 'x'.repeat(tagLength);
+    for (let n = 0; n < events; n++) {
+      const event = { ...eventAt(2), data: { add: [tag], remove: [] } };
+      await index.park([{ orderId: `o-${String(n).padStart(4, '0')}`, event, parkedAt }]);
+    }
+    const sizes: number[] = [];
+    const listParked = index.listParked.bind(index);
+    index.listParked = (page) => {
+      sizes.push(page.size);
+      return listParked(page);
+    };
+    for await (const works of dueParked(index)) assert.deepEqual(works, [], 'nothing is due');
+    return sizes;
+  };
+
+  it('reads many small events at once', async () => {
+    assert.deepEqual(await pagesOf(600, 10), [20, 500, 500, 500]);
+  });
+
+  it('reads few of those that are megabytes long, a single one at least', async () => {
+    assert.deepEqual(await pagesOf(24, 3_000_000), [20, 2, 2, 2]);
+    assert.deepEqual(await pagesOf(22, 9_000_000), [20, 1, 1, 1]);
   });
 });
