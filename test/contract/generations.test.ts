@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { IndexConfigurationError, IndexUnavailableError } from '../../src/order-index/port.ts';
 import type { OrderIndex, WriteTarget } from '../../src/order-index/port.ts';
 import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
@@ -128,9 +129,149 @@ describeForEachBackend('generations', (backend) => {
       assert.equal((await index.load(target, ['O-1'])).kind, 'moved');
     });
 
+    it('answers reads while frozen, and takes writes under the same epoch once thawed', async () => {
+      await write(first, 'O-1');
+      await index.refresh();
+      const { registry, target } = await second();
+      await index.generations.freeze(first.generation);
+      assert.equal((await index.get('O-1'))?.version, 1);
+      const loaded = await index.load(registry.live, ['O-1']);
+      assert.equal(loaded.kind === 'loaded' && loaded.documents.size, 1);
+      assert.equal(await write(target, 'O-2'), 'written');
+      await index.generations.thaw(first.generation);
+      assert.deepEqual(await index.registry(), registry);
+      assert.equal(await write(registry.live, 'O-2'), 'written');
+    });
+
+    it('leaves the old one to itself where it is unregistered in the same move', async () => {
+      const { registry, target } = await second();
+      const { registry: after } = await index.generations.renameEpoch(registry.epoch, {
+        live: target.generation,
+        unregister: [first.generation],
+      });
+      assert.deepEqual(
+        after.targets.map(({ generation }) => generation),
+        [target.generation],
+      );
+      assert.equal(await write(registry.live, 'O-1'), 'moved');
+      assert.deepEqual(
+        (await index.generations.list()).map(({ number, isLive, isTarget }) => [number, isLive, isTarget]),
+        [
+          [1, false, false],
+          [2, true, true],
+        ],
+      );
+    });
+
+    it('keeps the live one a write target, and takes none that is not there', async () => {
+      const before = await index.registry();
+      const { epoch } = before;
+      await assert.rejects(
+        index.generations.renameEpoch(epoch, { unregister: [first.generation] }),
+        /must stay a write target/,
+      );
+      const absent = first.generation.replace(/1$/, '7');
+      await assert.rejects(index.generations.renameEpoch(epoch, { register: [absent] }));
+      await assert.rejects(index.generations.renameEpoch(epoch, { register: [absent], live: absent }));
+      assert.deepEqual(await index.registry(), before);
+      assert.equal(await write(first, 'O-1'), 'written');
+    });
+
+    it('is made anew, empty, where one of its number was dropped', async () => {
+      const { registry, target } = await second();
+      assert.equal(await write(target, 'O-1'), 'written');
+      const { registry: after } = await index.generations.renameEpoch(registry.epoch, {
+        unregister: [target.generation],
+      });
+      await index.generations.drop(target.generation);
+      const again = await second();
+      assert.equal(again.registry.epoch, after.epoch + 1);
+      await index.generations.refresh(target.generation);
+      assert.equal((await index.generations.list())[1]?.documents, 0);
+      const loaded = await index.load(again.target, ['O-1']);
+      assert.equal(loaded.kind === 'loaded' && loaded.documents.size, 0);
+      assert.equal(await write(again.target, 'O-1'), 'written');
+    });
+
     it('has the settings of a live one once they are restored', async () => {
       const { target } = await second();
       assert.deepEqual(await index.generations.restoreSettings(target.generation), { kind: 'ready' });
+    });
+  });
+
+  describe('when they are listed', () => {
+    it('tells of each its documents, hidden ones too, its size, and the code that made it', async () => {
+      const startedMs = Date.now();
+      const { registry, target } = await second();
+      const erased = sampleWrite({ orderId: 'O-3', then: [{ type: 'order.erased.v1', data: {} }] });
+      for (const orderId of ['O-1', 'O-2']) await write(registry.live, orderId);
+      await index.write(registry.live, [erased], 'live');
+      await write(target, 'O-1');
+      for (const { generation } of registry.targets) await index.generations.refresh(generation);
+      const [one, two] = await index.generations.list();
+      assert.ok(one && two);
+      assert.deepEqual([one.documents, two.documents], [3, 1]);
+      assert.deepEqual([one.name, two.name], [first.generation, target.generation]);
+      assert.equal(one.mappingHash, two.mappingHash);
+      assert.equal(one.foldVersion, two.foldVersion);
+      assert.ok(one.sizeBytes > 0 && two.sizeBytes > 0);
+      assert.match(two.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      assert.ok(one.createdAt <= two.createdAt);
+      assert.ok(Date.parse(two.createdAt) >= startedMs - 1_000 && Date.parse(two.createdAt) <= Date.now());
+    });
+  });
+
+  describe('when one that must be there is gone', () => {
+    it('is unavailable, and freeing it does nothing', async () => {
+      const absent = first.generation.replace(/1$/, '7');
+      const { generations } = index;
+      await assert.rejects(generations.refresh(absent), IndexUnavailableError);
+      await assert.rejects(generations.restoreSettings(absent), IndexUnavailableError);
+      await assert.rejects(generations.openSnapshot(absent), IndexUnavailableError);
+      await assert.rejects(generations.freeze(absent), IndexUnavailableError);
+      await generations.thaw(absent);
+      await generations.drop(absent);
+      assert.equal((await generations.list()).length, 1);
+    });
+  });
+
+  describe('when newer code opens it', () => {
+    const NEWER = 1_000;
+
+    it('says that a rebuild is needed until what it has made itself is live', async () => {
+      await index.close();
+      index = place.instance({ foldVersion: NEWER });
+      await index.open();
+      const { mapping, reason = '' } = await index.generations.drift();
+      assert.equal(mapping, 'rebuild needed');
+      assert.match(reason, /^it was folded by version \d+, the code's is 1000$/);
+      const { state, details } = await index.health();
+      assert.deepEqual([state, details?.['mapping'], details?.['reason']], ['up', mapping, reason]);
+      const { registry, target } = await second();
+      const [one, two] = await index.generations.list();
+      assert.notEqual(one?.foldVersion, NEWER);
+      assert.equal(two?.foldVersion, NEWER);
+      await index.generations.renameEpoch(registry.epoch, { live: target.generation });
+      assert.deepEqual(await index.generations.drift(), { mapping: 'current' });
+      const after = await index.health();
+      assert.equal(after.details?.['mapping'], 'current');
+      assert.ok(!('reason' in after.details));
+    });
+
+    it('keeps older code out as soon as it has registered one', async () => {
+      await index.close();
+      const newer = place.instance({ foldVersion: NEWER });
+      await newer.open();
+      await newer.generations.create(2);
+      await newer.close();
+      index = place.instance();
+      await index.open();
+      assert.equal((await index.registry()).targets.length, 1);
+      await registerGeneration(index, 2);
+      await assert.rejects(index.registry(), IndexUnavailableError);
+      assert.equal((await index.health()).state, 'down');
+      await index.close();
+      await assert.rejects(place.instance().open(), IndexConfigurationError);
     });
   });
 });
