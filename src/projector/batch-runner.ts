@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import { BrokerUnavailableError, type Broker, type DeadLetter, type EventDelivery } from '../broker/port.ts';
+import { diverge } from '../order-index/diverge.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
@@ -10,6 +11,7 @@ import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
 import { projectBatch, type BatchDependencies, type Probe } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
+import { createStandbyPatience } from './standby-patience.ts';
 import { workOf, type Job, type OrderWork } from './work.ts';
 import { WorkingSet } from './working-set.ts';
 import { WriteSize } from './write-size.ts';
@@ -30,6 +32,8 @@ export interface BatchRunnerDependencies {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly reached: (step: ProtocolStep) => Promise<void>;
+  /** Told of every version that the live generation has just taken. */
+  readonly wrote: (orderId: string, version: number) => void;
   /** Acknowledges to the broker. */
   readonly settle: (delivery: EventDelivery) => void;
   /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
@@ -71,10 +75,21 @@ export class BatchRunner {
       writeSize: new WriteSize(options.batchSize),
       now: () => new Date(),
       reached: deps.reached,
+      wrote: deps.wrote,
+      diverge: (generation, reason) => this.#diverge(generation, reason),
+      standbyPatience: createStandbyPatience(() => performance.now()),
       deadLetter: (offer, refusal) => this.deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
       settle: (job, outcome) => this.#settle(job, outcome),
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),
     };
+  }
+
+  async #diverge(generation: string, reason: string): Promise<void> {
+    this.#deps.log.error(
+      { generation, reason },
+      'a generation that is written to lacks a write from now on, and is written to no more',
+    );
+    await diverge(this.#deps.index, generation, reason);
   }
 
   batches(): { readonly waiting: number; readonly running: number } {

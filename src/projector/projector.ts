@@ -42,6 +42,8 @@ export interface ProjectorDependencies {
   readonly log: Logger;
   /** Called at each step of the protocol; a test's fault point. */
   readonly reached: (step: ProtocolStep) => Promise<void>;
+  /** Told of every version that the live generation has just taken. */
+  readonly wrote: (orderId: string, version: number) => void;
 }
 
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */

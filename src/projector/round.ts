@@ -10,6 +10,7 @@ import type {
 } from '../order-index/port.ts';
 import { load, needsWrite, planAll, type Plan } from './plan.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
+import type { StandbyPatience } from './standby-patience.ts';
 import { unparked, type Job, type Offer, type OrderWork, type Unparked } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
 import type { WriteSize } from './write-size.ts';
@@ -37,6 +38,11 @@ export interface RoundDependencies {
   readonly writeSize: WriteSize;
   /** Whether an early event may wait in memory for a moment instead of being parked. */
   readonly mayHold: (job: Job) => boolean;
+  /** Takes a generation that lacks a write from now on out of the write targets; durable when it resolves. */
+  readonly diverge: (generation: string, reason: string) => Promise<void>;
+  readonly standbyPatience: StandbyPatience;
+  /** Told of every version that the live generation has just taken. */
+  readonly wrote: (orderId: string, version: number) => void;
   /** Durable when it resolves. */
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
@@ -77,54 +83,89 @@ async function writeTargets(plans: readonly Plan[], view: Registry, written: Set
     if (todo.length === 0) continue;
     for (let left = todo; left.length > 0;) {
       const size = deps.writeSize.current();
-      await writeSome(left.slice(0, size), target, isLive, deps);
+      if (isLive) await writeLive(left.slice(0, size), target, deps);
+      else await writeStandby(left.slice(0, size), target, view.live, deps);
       left = left.slice(size);
     }
     await deps.reached(isLive ? 'written' : 'written to a standby');
   }
 }
 
-async function writeSome(plans: readonly Plan[], target: WriteTarget, isLive: boolean, deps: RoundDependencies) {
+async function writeLive(plans: readonly Plan[], target: WriteTarget, deps: RoundDependencies): Promise<void> {
+  const outcomes = await writeSome(plans, target, deps);
+  plans.forEach((plan, index) => {
+    const outcome = outcomes[index];
+    if (outcome?.kind === 'written') deps.wrote(plan.state.orderId, plan.state.version);
+    // Another instance wrote this version or a newer one: a fresh load tells what stands there.
+    else if (outcome?.kind === 'present') plan.fate = plan.changed ? startedOver() : plan.fate;
+    else if (outcome?.kind === 'refused') plan.fate = { kind: 'refused', reason: outcome.reason, path: outcome.path };
+    else plan.fate = unwritten(outcome);
+    if (plan.fate.kind !== 'open') deps.workingSet.drop(plan.state.orderId);
+  });
+}
+
+/**
+ * Who refused matters (design §2): a generation that readers do not see is no reason to blame a document, nor to stop taking. What it
+ * refuses it will lack, and so it leaves the write targets; and so it does once it alone was unavailable for too long.
+ */
+async function writeStandby(plans: readonly Plan[], target: WriteTarget, live: WriteTarget, deps: RoundDependencies) {
+  const outcomes = await writeSome(plans, target, deps);
+  let reason: string | undefined;
+  plans.forEach((plan, index) => {
+    const outcome = outcomes[index];
+    if (outcome?.kind === 'written' || outcome?.kind === 'present') return;
+    if (outcome?.kind === 'refused') reason ??= refusalBy(target, plan, outcome);
+    plan.fate = outcome?.kind === 'refused' ? startedOver() : unwritten(outcome);
+    deps.workingSet.drop(plan.state.orderId);
+  });
+  const outage = plans.flatMap(({ fate }) => (fate.kind === 'outage' ? [fate.reason] : []))[0];
+  if (outage === undefined) deps.standbyPatience.worked(target.generation);
+  else if (await isAloneAndExhausted(plans, target, live, deps))
+    reason ??= `it was unavailable, and the live one was not: ${outage}`;
+  if (reason !== undefined) await deps.diverge(target.generation, reason);
+}
+
+async function isAloneAndExhausted(
+  plans: readonly Plan[],
+  { generation }: WriteTarget,
+  live: WriteTarget,
+  deps: RoundDependencies,
+): Promise<boolean> {
+  const answer = await deps.index.load(
+    live,
+    plans.slice(0, 1).map(({ state }) => state.orderId),
+  );
+  return answer.kind === 'loaded' && deps.standbyPatience.isExhausted(generation, live.generation);
+}
+
+function refusalBy(
+  { generation }: WriteTarget,
+  { state }: Plan,
+  { path, reason }: { path: string; reason: string },
+): string {
+  const what = path === '' ? reason : `${path}: ${reason}`;
+  return `${generation} refuses order ${state.orderId} at version ${state.version} (${what})`;
+}
+
+async function writeSome(plans: readonly Plan[], target: WriteTarget, deps: RoundDependencies) {
   const writes = plans.map(({ state }) => writeOf(state, deps.now()));
   const outcomes = await deps.index.write(target, writes, 'live');
-  plans.forEach((plan, index) => judge(plan, outcomes[index], isLive, target, deps));
   if (outcomes.some(({ kind }) => kind === 'unavailable')) deps.writeSize.strained();
   else deps.writeSize.eased();
+  return outcomes;
+}
+
+function startedOver(moved?: string): Plan['fate'] {
+  return { kind: 'again', parked: [], written: false, ...(moved !== undefined && { moved }) };
+}
+
+function unwritten(outcome: WriteOutcome | undefined): Plan['fate'] {
+  if (outcome?.kind === 'moved') return startedOver(outcome.reason);
+  return { kind: 'outage', reason: outcome && 'reason' in outcome ? outcome.reason : 'the write has no outcome' };
 }
 
 function writeOf(state: Plan['state'], now: Date): DocumentWrite {
   return { orderId: state.orderId, version: state.version, document: documentOf(state, now.toISOString()) };
-}
-
-function judge(
-  plan: Plan,
-  outcome: WriteOutcome | undefined,
-  isLive: boolean,
-  target: WriteTarget,
-  deps: RoundDependencies,
-) {
-  switch (outcome?.kind) {
-    case 'written':
-      return;
-    case 'present':
-      // This version or a newer one is there. In the live generation another instance wrote it: a fresh load tells what stands there.
-      if (!isLive || !plan.changed) return;
-      plan.fate = { kind: 'again', parked: [], written: false };
-      break;
-    case 'moved':
-      plan.fate = { kind: 'again', parked: [], written: false, moved: outcome.reason };
-      break;
-    case 'refused':
-      plan.fate = isLive
-        ? { kind: 'refused', reason: outcome.reason, path: outcome.path }
-        : { kind: 'outage', reason: `${target.generation} refuses order ${plan.state.orderId}: ${outcome.reason}` };
-      break;
-    case 'unavailable':
-    case undefined:
-      plan.fate = { kind: 'outage', reason: outcome?.reason ?? 'the write has no outcome' };
-      break;
-  }
-  deps.workingSet.drop(plan.state.orderId);
 }
 
 function open(plans: readonly Plan[]): Plan[] {

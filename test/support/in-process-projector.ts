@@ -67,7 +67,7 @@ export async function startProjector(
   await broker.open();
   const projector = new Projector(
     { ...OPTIONS, ...options.projector },
-    { index, broker, metrics: createMetrics(), log, reached: () => Promise.resolve() },
+    { index, broker, metrics: createMetrics(), log, reached: () => Promise.resolve(), wrote: () => undefined },
   );
   await projector.start();
   const stop = async () => {

@@ -4,6 +4,7 @@ import { DEFAULT_STORAGE_LIMITS } from '../../src/order/fold.ts';
 import type { BatchDependencies, SettledOutcome } from '../../src/projector/project-batch.ts';
 import { workOf, type Job, type Offer } from '../../src/projector/work.ts';
 import { OrderLines } from '../../src/projector/order-lines.ts';
+import { createStandbyPatience } from '../../src/projector/standby-patience.ts';
 import { WriteSize } from '../../src/projector/write-size.ts';
 import { WorkingSet } from '../../src/projector/working-set.ts';
 import type { MemoryIndex } from './memory-index.ts';
@@ -26,6 +27,12 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
     now: () => new Date(),
     reached: () => Promise.resolve(),
     writeSize: new WriteSize(500),
+    wrote: () => undefined,
+    diverge: (generation) => {
+      index.unregister(generation);
+      return Promise.resolve();
+    },
+    standbyPatience: createStandbyPatience(() => performance.now()),
     mayHold: () => false,
     hold: () => undefined,
     deadLetter: (offer, refusal) => {

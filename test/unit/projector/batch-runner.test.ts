@@ -33,6 +33,7 @@ describe('BatchRunner', () => {
         metrics: createMetrics(),
         log: createLogger('silent'),
         reached: () => Promise.resolve(),
+        wrote: () => undefined,
         settle: (delivery) => settled.push(delivery),
         outage: (reason) => outages.push(reason),
         failed: (error) => failures.push(error),

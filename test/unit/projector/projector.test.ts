@@ -60,6 +60,7 @@ describe('Projector', function () {
         metrics: createMetrics(),
         log: createLogger('silent'),
         reached: () => Promise.resolve(),
+        wrote: () => undefined,
       },
     );
     await projector.start();

@@ -1,0 +1,25 @@
+export interface StandbyPatience {
+  /** A standby could not be written to although the live generation can. Whether that has lasted for too long. */
+  isExhausted(target: string, live: string): boolean;
+  /** It could be written to. */
+  worked(target: string): void;
+}
+
+/** Live writes wait for a standby, so it is not waited for as long as for the live generation. */
+const STANDBY_MS = 10_000;
+/** For the one that is being built, which takes longer to make anew. */
+const BUILT_MS = 50_000;
+
+/** How long live writes wait for a generation that readers do not see. `now`: milliseconds of a clock that only goes forward. */
+export function createStandbyPatience(now: () => number): StandbyPatience {
+  const since = new Map<string, number>();
+  return {
+    isExhausted(target, live) {
+      const first = since.get(target) ?? now();
+      since.set(target, first);
+      // Names end with the generation's number, padded: what is built is newer than what is live.
+      return now() - first >= (target > live ? BUILT_MS : STANDBY_MS);
+    },
+    worked: (target) => void since.delete(target),
+  };
+}
