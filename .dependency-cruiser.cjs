@@ -39,10 +39,10 @@ module.exports = {
     packageOnlyIn('express', 'http'),
     {
       name: 'areas-know-the-ports-not-the-backends',
-      comment: 'Which backend it is, app and cli decide.',
+      comment: 'Which backend it is, app and cli decide. What is written over the port alone is the same for both.',
       severity: 'error',
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(broker|order-index)/` },
-      to: { path: '^src/(broker|order-index)/', pathNot: '^src/(broker|order-index)/[^/]*port[.]ts$' },
+      to: { path: '^src/(broker|order-index)/', pathNot: '^src/(broker|order-index)/([^/]*port|diverge)[.]ts$' },
     },
     {
       name: 'the-domain-is-pure',

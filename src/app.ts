@@ -23,13 +23,15 @@ import { createDeadLetterOperations } from './projector/dead-letter-operations.t
 import { Projector } from './projector/projector.ts';
 import { createRepair } from './projector/repair.ts';
 import type { ProtocolStep } from './projector/round.ts';
+import { createRebuilding, type Rebuilding } from './rebuilding.ts';
+import type { RebuildStep } from './rebuild/run-rebuild.ts';
 import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
 
 export interface AppDependencies {
   readonly log: Logger;
   readonly certificateAuthorities: CertificateAuthorities;
-  /** Called at each step of the projector's protocol: a test's fault point. */
-  readonly reached?: (step: ProtocolStep) => Promise<void>;
+  /** Called at each step of the projector's protocol and of a rebuild: a test's fault point. */
+  readonly reached?: (step: ProtocolStep | RebuildStep) => Promise<void>;
 }
 
 export interface App {
@@ -60,9 +62,14 @@ export function createApp(config: Config, deps: AppDependencies): App {
     ...deps,
     onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
   });
+  const stopping = new AbortController();
   const service: Service = {
-    ...{ config, deps, metrics, backends, stopping: new AbortController(), waitingFor: undefined },
+    ...{ config, deps, metrics, backends, stopping, waitingFor: undefined },
     versionWaits: createVersionWaits(),
+    rebuilding: createRebuilding({
+      ...{ config, backends, metrics, log: deps.log, stopping: stopping.signal, instance: rebuilderOf(config) },
+      reached: deps.reached ?? (() => Promise.resolve()),
+    }),
   };
   const freshness = createFreshnessReader(backends.index, () => service.projector?.asOf());
   const http = httpDependencies(service, freshness);
@@ -89,6 +96,7 @@ interface Service {
   waitingFor: string | undefined;
   /** Readers who wait for a write; the projector wakes them. */
   readonly versionWaits: VersionWaits;
+  readonly rebuilding: Rebuilding;
   server?: HttpServer;
   projector?: Projector;
   gaps?: GapMonitor;
@@ -134,7 +142,13 @@ async function startProjecting(service: Service): Promise<void> {
       withdrawAfterMs: WITHDRAW_AFTER_MS,
       earlyHoldMs: options.singleActiveConsumer ? 0 : EARLY_HOLD_MS,
     },
-    { ...backends, metrics, log: deps.log, reached: deps.reached ?? (() => Promise.resolve()) },
+    {
+      ...backends,
+      metrics,
+      log: deps.log,
+      reached: deps.reached ?? (() => Promise.resolve()),
+      wrote: (orderId, version) => service.versionWaits.wrote(orderId, version),
+    },
   );
   await untilAvailable(service, 'the broker', () => projector.start());
   service.projector = projector;
@@ -142,6 +156,7 @@ async function startProjecting(service: Service): Promise<void> {
     service.drainer = await startDeadLetterDrainer({ ...backends, log: deps.log });
   });
   service.gaps = startGapMonitor(service);
+  service.rebuilding.start();
   if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends);
 }
 
@@ -149,6 +164,11 @@ async function startProjecting(service: Service): Promise<void> {
 function instanceOf({ config, server }: Service): string {
   if (config.backend.kind === 'embedded') return 'embedded';
   return `${hostname()}:${config.http.port === 0 ? `${server?.port ?? 0}/${process.pid}` : config.http.port}`;
+}
+
+/** Of this process alone: one that comes after it waits until its lease expires, in case it lives on. */
+function rebuilderOf(config: Config): string {
+  return `${hostname()}:${config.http.port}/${process.pid}`;
 }
 
 /** Where the projector runs, so that an operator is told by the part that is held up. */
@@ -181,10 +201,11 @@ function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrd
 }
 
 async function closeAll(
-  { stopping, samples, projector, drainer, gaps, server, backends }: Service,
+  { stopping, samples, projector, drainer, gaps, rebuilding, server, backends }: Service,
   limitMs: number,
 ): Promise<void> {
   stopping.abort();
+  await rebuilding.stop();
   await samples?.stop();
   await gaps?.stop();
   await Promise.all([projector?.stop(limitMs), drainer?.stop()]);
@@ -210,6 +231,8 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     freshness,
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),
+    rebuilds: service.rebuilding.rebuilds,
+    generations: service.rebuilding.generations,
     health: () => serviceHealth(service, freshness),
     metricsText: async () => {
       await refreshGauges(service, freshness);

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createApp, type App } from './app.ts';
+import { createApp, type App, type AppDependencies } from './app.ts';
 import type { CertificateAuthorities } from './backends.ts';
 import { readConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './observability/logging.ts';
-import type { ProtocolStep } from './projector/round.ts';
 
 /** What is in hand may take this long to finish after the first signal. */
 const STOP_LIMIT_MS = 10_000;
@@ -109,11 +108,11 @@ function stopOnSignals(app: App, log: Logger): void {
 }
 
 /**
- * For the fault tests: `STEP[#N]:kill` ends the process with SIGKILL when the projector reaches that step (the Nth time), and
+ * For the fault tests: `STEP[#N]:kill` ends the process with SIGKILL when the projector or a rebuild reaches that step (the Nth time), and
  * `STEP[#N]:stall=MS` holds it there.
  */
-function faultPoint(text: string | undefined): (step: ProtocolStep) => Promise<void> {
-  const match = /^([a-z -]+?)(?:#(\d+))?:(?:(kill)|stall=(\d+))$/.exec(text ?? '');
+function faultPoint(text: string | undefined): NonNullable<AppDependencies['reached']> {
+  const match = /^([a-zA-Z_ -]+?)(?:#(\d+))?:(?:(kill)|stall=(\d+))$/.exec(text ?? '');
   if (!match) return () => Promise.resolve();
   const [, step, nth = '1', kill, stallMs] = match;
   let left = Number(nth);

@@ -6,6 +6,7 @@ import type { Freshness } from './http/dependencies.ts';
 import { combineHealth, type HealthReport } from './observability/health.ts';
 import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
 import { withGaps, type GapMonitor } from './projector/gap-monitor.ts';
+import type { Rebuilding } from './rebuilding.ts';
 import type { Projector } from './projector/projector.ts';
 
 /** What of the service its health is made of. */
@@ -15,6 +16,7 @@ export interface HealthSources {
   readonly waitingFor: string | undefined;
   readonly projector?: Projector;
   readonly gaps?: GapMonitor;
+  readonly rebuilding: Rebuilding;
 }
 
 /** Shorter than any probe waits: a probe that times out tells nobody why. */
@@ -25,18 +27,20 @@ export async function serviceHealth(
   sources: HealthSources,
   freshness: () => Promise<Freshness>,
 ): Promise<HealthReport> {
-  const { config, backends, waitingFor, projector, gaps } = sources;
+  const { config, backends, waitingFor, projector, gaps, rebuilding } = sources;
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
-  const [asOf, index] = await Promise.all([
+  const [asOf, index, rebuild] = await Promise.all([
     inTime(knownFreshness(freshness), undefined),
     inTime(indexHealth(backends.index), {
       state: 'down',
       reason: `the index has not answered within ${ANSWER_WITHIN_MS} ms`,
     }),
+    inTime<PartHealth>(rebuilding.health(), { state: 'degraded', reason: 'nothing is known of rebuilds' }),
   ]);
   return combineHealth({
     broker: backends.broker.health(),
     index,
+    rebuild,
     ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
   });
 }

@@ -33,6 +33,8 @@ export interface Broker {
   consumeDeadLetters(handler: (letter: DeadLetter) => Promise<void>): Promise<DeadLetterSubscription>;
   /** Messages waiting in the live queue, ready ones only. */
   queueDepth(): Promise<number>;
+  /** About how many messages the history holds: for progress, not for correctness. @throws BrokerUnavailableError */
+  historySize(): Promise<number>;
   health(): PartHealth;
   close(): Promise<void>;
 }

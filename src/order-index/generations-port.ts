@@ -43,6 +43,8 @@ export interface Generation {
   readonly isLive: boolean;
   /** Receives every live write. */
   readonly isTarget: boolean;
+  /** By `freeze`, and not thawed since. */
+  readonly isFrozen: boolean;
   /** Visible ones. */
   readonly documents: number;
   readonly sizeBytes: number;

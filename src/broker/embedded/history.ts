@@ -18,6 +18,7 @@ export interface History {
   offsetAt(publishedAtMs: number): number | undefined;
   /** The newest event's offset; 0 where there is none. */
   newest(): number;
+  size(): number;
   /** Forgets what is too old, at most once an hour. */
   trim(nowMs: number): void;
 }
@@ -33,6 +34,7 @@ export function prepareHistory(database: DatabaseSync, maxAgeMs: number): Histor
   const firstAt = database.prepare('SELECT min(position) AS position FROM history WHERE published_at_ms >= ?');
   const last = database.prepare('SELECT max(position) AS position FROM history');
   const forget = database.prepare('DELETE FROM history WHERE published_at_ms < ?');
+  const count = database.prepare('SELECT count(*) AS size FROM history');
   let trimmedAtMs = -Infinity;
   return {
     append(body, publishedAtMs) {
@@ -40,6 +42,7 @@ export function prepareHistory(database: DatabaseSync, maxAgeMs: number): Histor
     },
     offsetAt: (publishedAtMs) => optional(firstAt.get(publishedAtMs)?.['position']),
     newest: () => Number(last.get()?.['position'] ?? 0),
+    size: () => Number(count.get()?.['size'] ?? 0),
     read: ({ from, size }) =>
       page.all(from, size).map(({ position, publishedAtMs, body }) => ({
         offset: Number(position),

@@ -72,6 +72,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBr
         return consumer;
       }),
     queueDepth: () => using(({ queue }) => queue.ready),
+    historySize: () => using(({ history }) => history.size()),
     readHistory: (options) => readHistoryPages((use) => using(({ history }) => use(history)), options),
     listDeadLetters: (page) => using(({ deadLetters }) => deadLetters.list(page)),
     health: () => healthOf(store, path),

@@ -157,13 +157,21 @@ class RabbitMqBroker implements Broker {
     };
   }
 
-  async queueDepth(): Promise<number> {
+  queueDepth(): Promise<number> {
+    return this.#count(this.#queues.live);
+  }
+
+  historySize(): Promise<number> {
+    return this.#count(this.#queues.history);
+  }
+
+  async #count(queue: string): Promise<number> {
     // RabbitMQ does not read the question either.
     this.#refuseWhileBlocked();
     const model = this.#publishing.get();
-    const look = onOwnChannel(model, (channel) => channel.checkQueue(this.#queues.live));
+    const look = onOwnChannel(model, (channel) => channel.checkQueue(queue));
     try {
-      return (await within(look, QUEUE_DEPTH_TIMEOUT_MS, 'counting the live queue')).messageCount;
+      return (await within(look, QUEUE_DEPTH_TIMEOUT_MS, `counting ${queue}`)).messageCount;
     } catch (error) {
       throw asBrokerError(error);
     }

@@ -26,8 +26,9 @@ export const BUILD_SETTINGS: estypes.IndicesIndexSettings = { refresh_interval: 
 export async function listGenerations({ client, names }: Care, registry: Registry | undefined): Promise<Generation[]> {
   const index = `${names.alias}-*`;
   try {
-    const [indices, { indices: stats = {} }] = await Promise.all([
+    const [indices, settings, { indices: stats = {} }] = await Promise.all([
       client.indices.getMapping({ index }, READ),
+      client.indices.getSettings({ index, flat_settings: true }, READ),
       client.indices.stats({ index, metric: ['docs', 'store'] }, READ),
     ]);
     const targets = new Set(registry?.targets.map(({ generation }) => generation));
@@ -38,12 +39,21 @@ export async function listGenerations({ client, names }: Care, registry: Registr
         const { mappingHash = '', foldVersion = 0, createdAt = '' } = (mappings._meta ?? {}) as Partial<GenerationMeta>;
         const isLive = registry?.live.generation === name;
         const isTarget = targets.has(name);
-        return [{ name, number, isLive, isTarget, ...sizesOf(stats[name]), mappingHash, foldVersion, createdAt }];
+        const isFrozen = isFrozenBy(settings[name]?.settings);
+        return [
+          { name, number, isLive, isTarget, isFrozen, ...sizesOf(stats[name]), mappingHash, foldVersion, createdAt },
+        ];
       })
       .sort((a, b) => a.number - b.number);
   } catch (thrown) {
     throw unavailable('the generations', thrown);
   }
+}
+
+/** An operator's own write block leaves the refreshes as they are. */
+function isFrozenBy(settings: object = {}): boolean {
+  const flat = settings as Readonly<Record<string, unknown>>;
+  return flat['index.blocks.write'] === 'true' && flat['index.refresh_interval'] === '-1';
 }
 
 function sizesOf(stats: estypes.IndicesStatsIndicesStats | undefined) {

@@ -28,7 +28,7 @@ export interface GenerationCode {
  */
 export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: GenerationCode): Generations {
   return {
-    list: () => reading(({ database }) => listGenerations(database)),
+    list: () => reading(listGenerations),
     create: (number) => reading(({ database }) => create(database, { prefix, number, foldVersion })),
     renameEpoch: (expectedEpoch, change) => reading(({ database }) => moveRegistry(database, expectedEpoch, change)),
     restoreSettings: (name) =>
@@ -126,7 +126,7 @@ function drop({ database, generations, frozen, snapshots }: Store, name: string)
   frozen.delete(name);
 }
 
-function listGenerations(database: DatabaseSync): readonly Generation[] {
+function listGenerations({ database, frozen }: Store): readonly Generation[] {
   const sizes = sizesByNumber(database);
   const rows = database
     .prepare(
@@ -137,11 +137,13 @@ function listGenerations(database: DatabaseSync): readonly Generation[] {
     .all();
   return rows.map((row): Generation => {
     const number = Number(row['number']);
+    const name = String(row['name']);
     return {
-      name: String(row['name']),
+      name,
       number,
       isLive: row['isLive'] === 1,
       isTarget: row['isTarget'] === 1,
+      isFrozen: frozen.has(name),
       documents: countDocuments(database, number),
       sizeBytes: sizes.get(number) ?? 0,
       mappingHash: hashTables(describeTables(database, number)),

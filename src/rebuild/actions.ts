@@ -1,0 +1,162 @@
+import type { StorageLimits } from '../order/fold.ts';
+import { BrokerUnavailableError } from '../broker/port.ts';
+import { IndexUnavailableError, SnapshotLostError } from '../order-index/port.ts';
+import { compareWithLive } from './compare.ts';
+import { copyLive } from './copy.ts';
+import { EventSourceError, type EventSource } from './event-source.ts';
+import type { Response } from './model.ts';
+import type { Action } from './next.ts';
+import { replay } from './replay.ts';
+import type { CopyProgress, RebuildIndex, RebuildRequest, ReplayProgress, RunState } from './state.ts';
+import { chooseSurplus, discard, prune, swap } from './swap.ts';
+import { LostTargetError, MAX_NAMED, RefusedError } from './write-surely.ts';
+
+/** Places inside of actions at which tests stop or kill the process. */
+export type RebuildPoint = 'rebuild page' | 'rebuild frozen' | 'rebuild moved';
+
+export interface ActionDependencies {
+  readonly index: RebuildIndex;
+  /** @throws EventSourceError */
+  readonly openSource: (request: RebuildRequest) => Promise<EventSource>;
+  readonly storageLimits: StorageLimits;
+  readonly maxMessageBytes: number;
+  readonly now: () => Date;
+  /** Aborted to pause, cancel or stop: the action ends `interrupted`. */
+  readonly signal: AbortSignal;
+  readonly holdsLease: () => Promise<boolean>;
+  readonly onCopying: (progress: CopyProgress) => void;
+  readonly onReplaying: (progress: ReplayProgress) => void;
+  readonly reached: (point: RebuildPoint) => Promise<void>;
+}
+
+/** Does what a state asks for. Whatever can be expected of the world is an answer; a bug throws. */
+export async function perform(action: Action, run: RunState, deps: ActionDependencies): Promise<Response> {
+  try {
+    return await attempt(action, run, deps);
+  } catch (error) {
+    if (deps.signal.aborted && error === deps.signal.reason) return { kind: 'interrupted' };
+    if (error instanceof RefusedError) return { kind: 'refused', orders: error.orders, total: error.total };
+    if (error instanceof LostTargetError) return { kind: 'lost target', reason: error.message };
+    if (error instanceof EventSourceError) return { kind: 'failed', reason: error.message };
+    if (isOutage(error)) return { kind: 'held', reason: error.message };
+    throw error;
+  }
+}
+
+function isOutage(error: unknown): error is Error {
+  return (
+    error instanceof IndexUnavailableError ||
+    error instanceof BrokerUnavailableError ||
+    error instanceof SnapshotLostError
+  );
+}
+
+async function attempt(action: Action, run: RunState, deps: ActionDependencies): Promise<Response> {
+  const { index } = deps;
+  switch (action.kind) {
+    case 'choose':
+      return await choose(index);
+    case 'register':
+      return await register(index, action);
+    case 'swap':
+      return await swap(action, deps);
+    case 'choose surplus':
+      return await chooseSurplus(index, action);
+    case 'prune':
+      return await prune(index, action);
+    case 'discard':
+      return await discard(index, action);
+    case 'nothing to discard':
+      return { kind: 'done' };
+    default:
+      return await build(action, run, deps);
+  }
+}
+
+type Registering = 'choose' | 'register' | 'swap' | 'choose surplus' | 'prune' | 'discard' | 'nothing to discard';
+type Building = Exclude<Action, { readonly kind: Registering }>;
+
+/** What has to do with the content and the settings of generations, and not with the registry. */
+async function build(action: Building, run: RunState, deps: ActionDependencies): Promise<Response> {
+  const { generations } = deps.index;
+  switch (action.kind) {
+    case 'create':
+      await generations.create(action.number);
+      return { kind: 'done' };
+    case 'refresh live':
+      return await refreshLive(run, deps.index);
+    case 'copy':
+      return await copied(action.generation, action.progress, deps);
+    case 'replay':
+      return await replayed(run, deps);
+    case 'compare':
+      await compareWithLive(action.generation, deps);
+      return { kind: 'done' };
+    case 'restore settings':
+      return await restoreSettings(deps.index, action.generation);
+    case 'refresh':
+      await generations.refresh(action.generation);
+      return { kind: 'done' };
+    case 'validate':
+      return await validate(action.generation, deps);
+    case 'thaw':
+      await generations.thaw(action.generation);
+      return { kind: 'done' };
+  }
+}
+
+/** A number beyond all that there are: nobody else has it, since only who holds the lease chooses. */
+async function choose(index: RebuildIndex): Promise<Response> {
+  const [{ epoch, live }, generations] = await Promise.all([index.registry(), index.generations.list()]);
+  const number = Math.max(0, ...generations.map((generation) => generation.number)) + 1;
+  const generation = nameLike(live.generation, number);
+  return { kind: 'learned', patch: { generation, number, from: live.generation, epoch } };
+}
+
+/** Generations are called alike but for their number, of six digits or more (contract §4). */
+function nameLike(generation: string, number: number): string {
+  return generation.replace(/\d+$/, String(number).padStart(6, '0'));
+}
+
+async function register(
+  index: RebuildIndex,
+  { generation, epoch }: { readonly generation: string; readonly epoch: number },
+): Promise<Response> {
+  const { kind, registry } = await index.generations.renameEpoch(epoch, { register: [generation] });
+  return kind === 'moved'
+    ? { kind: 'done', patch: { epoch: registry.epoch } }
+    : { kind: 'registry moved', epoch: registry.epoch };
+}
+
+async function refreshLive(run: RunState, index: RebuildIndex): Promise<Response> {
+  const { live } = await index.registry();
+  await index.generations.refresh(live.generation);
+  const generations = await index.generations.list();
+  const total = generations.find(({ isLive }) => isLive)?.documents ?? 0;
+  return { kind: 'done', patch: { copy: { ...run.copy, total } } };
+}
+
+async function copied(generation: string, progress: CopyProgress, deps: ActionDependencies): Promise<Response> {
+  const copy = await copyLive(generation, progress, { ...deps, onProgress: deps.onCopying });
+  return { kind: 'done', patch: { copy } };
+}
+
+async function replayed(run: RunState, deps: ActionDependencies): Promise<Response> {
+  const source = await deps.openSource(run.request);
+  return { kind: 'done', patch: { replay: await replay(run, { ...deps, source, onProgress: deps.onReplaying }) } };
+}
+
+async function restoreSettings(index: RebuildIndex, generation: string): Promise<Response> {
+  const readiness = await index.generations.restoreSettings(generation);
+  return readiness.kind === 'ready' ? { kind: 'done' } : { kind: 'held', reason: readiness.reason };
+}
+
+/** The registry must be the same before and after: who is live and who is written to has not changed while it was looked at. */
+async function validate(generation: string, deps: ActionDependencies): Promise<Response> {
+  const before = await deps.index.registry();
+  const { different } = await compareWithLive(generation, deps);
+  const { epoch } = await deps.index.registry();
+  if (epoch !== before.epoch) return { kind: 'registry moved', epoch };
+  if (different.length === 0) return { kind: 'done', patch: { epoch, from: before.live.generation } };
+  return { kind: 'refused', orders: different.slice(0, MAX_NAMED), total: different.length };
+}

@@ -1,0 +1,144 @@
+import { documentOf } from '../order/flatten.ts';
+import { foldStored } from '../order/fold.ts';
+import { SnapshotLostError } from '../order-index/port.ts';
+import type { DocumentWrite, Snapshot, StoredOrder } from '../order-index/port.ts';
+import type { CopyProgress, RebuildIndex } from './state.ts';
+import { RefusedError, writeSurely } from './write-surely.ts';
+
+export interface CopyDependencies {
+  readonly index: RebuildIndex;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  /** Told after each page that is written. */
+  readonly onProgress: (progress: CopyProgress) => void;
+  readonly reached: (point: 'rebuild page') => Promise<void>;
+}
+
+const FIRST_PAGE = 50;
+const MAX_PAGE = 1_000;
+/** About as much JSON of stored events a page; an order has a megabyte of them at most. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Folds every document of the live generation's own events with the present code, into another generation: in slices side by side,
+ * each from where it was. What was written before the generation became a write target must be visible in the live one (design §2:
+ * register, refresh, snapshot), so it is refreshed before each snapshot.
+ * @throws RefusedError, LostTargetError, IndexUnavailableError, the signal's reason
+ */
+export async function copyLive(
+  generation: string,
+  progress: CopyProgress,
+  deps: CopyDependencies,
+): Promise<CopyProgress> {
+  let current = progress;
+  const report = (change: (before: CopyProgress) => CopyProgress): void => {
+    current = change(current);
+    deps.onProgress(current);
+  };
+  while (current.slices.some(({ done }) => !done)) {
+    const { live } = await deps.index.registry();
+    await deps.index.generations.refresh(live.generation);
+    const snapshot = await deps.index.generations.openSnapshot(live.generation);
+    try {
+      await allOrFirstFailure(
+        current.slices.map(({ done, after }, number) => async (signal: AbortSignal) => {
+          const slice = { number, slices: current.slices.length };
+          if (!done) await copySlice({ snapshot, slice, after, generation, report, ...deps, signal });
+        }),
+        deps.signal,
+      );
+    } catch (error) {
+      if (!(error instanceof SnapshotLostError)) throw error;
+      // After a pause: another one goes on where this one was.
+    } finally {
+      await snapshot.close();
+    }
+  }
+  return current;
+}
+
+/** The others are told to stop when one fails, and waited for: nothing of them runs on afterwards. */
+async function allOrFirstFailure(
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+  outer: AbortSignal,
+): Promise<void> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([outer, failed.signal]);
+  const results = await Promise.allSettled(
+    tasks.map((task) =>
+      task(signal).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+    ),
+  );
+  if (results.every(({ status }) => status === 'fulfilled')) return;
+  outer.throwIfAborted();
+  throw failed.signal.reason;
+}
+
+interface SliceCopy extends CopyDependencies {
+  readonly snapshot: Snapshot;
+  readonly slice: { readonly number: number; readonly slices: number };
+  readonly after: string | undefined;
+  readonly generation: string;
+  readonly report: (change: (before: CopyProgress) => CopyProgress) => void;
+}
+
+async function copySlice(copy: SliceCopy): Promise<void> {
+  const { snapshot, slice, report, signal } = copy;
+  let { after } = copy;
+  let size = FIRST_PAGE;
+  for (;;) {
+    signal.throwIfAborted();
+    const orders = await snapshot.orders({ slice, after, size });
+    if (orders.length === 0) break;
+    const { writes, bytes } = fold(orders, copy.now());
+    await writeSurely(copy.index, copy.generation, writes, signal);
+    await copy.reached('rebuild page');
+    const last = orders.at(-1)?.orderId;
+    after = last;
+    report((before) =>
+      withSlice(before, slice.number, { ...(last !== undefined && { after: last }), done: false }, orders.length),
+    );
+    size = nextSize(size, orders.length, bytes);
+  }
+  report((before) => withSlice(before, slice.number, { ...(after !== undefined && { after }), done: true }, 0));
+}
+
+function withSlice(
+  progress: CopyProgress,
+  number: number,
+  slice: CopyProgress['slices'][number],
+  copied: number,
+): CopyProgress {
+  return { ...progress, copied: progress.copied + copied, slices: progress.slices.with(number, slice) };
+}
+
+/** @throws RefusedError where events that are stored do not fold by the present code */
+export function fold(
+  orders: readonly StoredOrder[],
+  now: Date,
+): { readonly writes: DocumentWrite[]; readonly bytes: number } {
+  const projectedAt = now.toISOString();
+  const writes: DocumentWrite[] = [];
+  const failed: { orderId: string; reason: string }[] = [];
+  let bytes = 0;
+  for (const { orderId, events } of orders) {
+    try {
+      const state = foldStored(orderId, events);
+      bytes += state.eventBytes;
+      writes.push({ orderId, version: state.version, document: documentOf(state, projectedAt) });
+    } catch (error) {
+      failed.push({ orderId, reason: error instanceof Error ? error.message : String(error) });
+    }
+  }
+  if (failed.length > 0) throw new RefusedError(failed);
+  return { writes, bytes };
+}
+
+/** As many orders as hold {@link PAGE_BYTES}, by those of the last page; at most twice as many as then. */
+function nextSize(size: number, orders: number, bytes: number): number {
+  const fitting = Math.floor((orders * PAGE_BYTES) / Math.max(bytes, 1));
+  return Math.max(1, Math.min(fitting, 2 * size, MAX_PAGE));
+}

@@ -1,0 +1,131 @@
+import { createReadStream, type ReadStream } from 'node:fs';
+import { realpath, stat } from 'node:fs/promises';
+import { isAbsolute, relative, resolve } from 'node:path';
+import { createGunzip, type Gunzip } from 'node:zlib';
+import type { Broker } from '../broker/port.ts';
+
+/** One message of a history or one line of a file. */
+export interface SourceEvent {
+  /** Grows from message to message; reading can begin at any. */
+  readonly position: number;
+  readonly body: Uint8Array;
+  /** When the broker took it, where that is known. */
+  readonly publishedAt?: Date;
+}
+
+/** Events that are kept in the order of their publishing, to be folded again. */
+export interface EventSource {
+  /** From a position to what is the end when it begins. @throws EventSourceError, BrokerUnavailableError, the signal's reason */
+  read(from: number, signal: AbortSignal): AsyncIterable<SourceEvent>;
+  /** About how many there are in all, where that can be told; better the further it was read. */
+  total(): Promise<number | undefined>;
+}
+
+/** The file is not there, not allowed, or cannot be read: a rebuild from it fails. */
+export class EventSourceError extends Error {
+  override readonly name = 'EventSourceError';
+}
+
+/** The broker's history. A rebuild's end of it is a barrier that it publishes itself, after its generation was registered. */
+export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'>): EventSource {
+  return {
+    async *read(from, signal) {
+      const start = from === 0 ? ({ kind: 'first' } as const) : ({ kind: 'offset', offset: from } as const);
+      for await (const { offset, body, publishedAt } of broker.readHistory({ from: start, signal })) {
+        yield { position: offset, body, ...(publishedAt && { publishedAt }) };
+      }
+    },
+    total: () => broker.historySize(),
+  };
+}
+
+const NEWLINE = 0x0a;
+/** A line that is longer is no event: what can be published is shorter. */
+const LINE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * A file of NDJSON events, one a line, plain or gzip (by its name, `.gz`), under the import directory. The position is the number of
+ * the line, from 0; empty lines count and are left out.
+ */
+export async function fileSource(importDir: string | undefined, path: string): Promise<EventSource> {
+  const file = await allowedFile(importDir, path);
+  const { size } = await stat(file);
+  const read = { bytes: 0, lines: 0 };
+  return {
+    async *read(from, signal) {
+      let position = 0;
+      for await (const { line, bytesRead } of linesOf(file, signal)) {
+        read.bytes = bytesRead;
+        read.lines = position + 1;
+        if (position >= from && line.length > 0) yield { position, body: line };
+        position += 1;
+      }
+    },
+    total: () => Promise.resolve(read.bytes === 0 ? undefined : Math.round((read.lines * size) / read.bytes)),
+  };
+}
+
+/** @throws EventSourceError where it is not a file under the import directory, links followed */
+async function allowedFile(importDir: string | undefined, path: string): Promise<string> {
+  if (importDir === undefined) throw new EventSourceError('IMPORT_DIR is not set: files are read from there only');
+  let folder: string;
+  let file: string;
+  try {
+    folder = await realpath(importDir);
+    file = await realpath(resolve(folder, path));
+  } catch (error) {
+    throw new EventSourceError(`${path} cannot be read in IMPORT_DIR: ${(error as Error).message}`, { cause: error });
+  }
+  const inside = relative(folder, file);
+  if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) {
+    throw new EventSourceError(`${path} is outside of IMPORT_DIR`);
+  }
+  if (!(await stat(file)).isFile()) throw new EventSourceError(`${path} is no file`);
+  return file;
+}
+
+interface Line {
+  readonly line: Uint8Array;
+  /** Of the file, so far: of a compressed one the compressed ones. */
+  readonly bytesRead: number;
+}
+
+async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Line> {
+  const input = createReadStream(file, { signal });
+  const chunks = (file.endsWith('.gz') ? unzipped(input) : input) as AsyncIterable<Uint8Array>;
+  let rest: Uint8Array = Buffer.alloc(0);
+  try {
+    for await (const chunk of chunks) {
+      const block = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+      let start = 0;
+      for (let end = block.indexOf(NEWLINE); end >= 0; end = block.indexOf(NEWLINE, start)) {
+        yield { line: trimmed(block.subarray(start, end)), bytesRead: input.bytesRead };
+        start = end + 1;
+      }
+      rest = block.subarray(start);
+      if (rest.length > LINE_BYTES)
+        throw new EventSourceError(`a line is longer than ${LINE_BYTES} bytes: one event a line`);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof EventSourceError) throw error;
+    throw new EventSourceError(`the file cannot be read: ${(error as Error).message}`, { cause: error });
+  } finally {
+    input.destroy();
+  }
+  if (rest.length > 0) yield { line: trimmed(rest), bytesRead: input.bytesRead };
+}
+
+function unzipped(input: ReadStream): Gunzip {
+  const unzip = createGunzip();
+  input.once('error', (error) => unzip.destroy(error)).once('close', () => unzip.destroy());
+  return input.pipe(unzip);
+}
+
+const CARRIAGE_RETURN = 0x0d;
+
+/** Without a carriage return at its end; a copy, since blocks are reused. */
+function trimmed(line: Uint8Array): Uint8Array {
+  const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
+  return Uint8Array.prototype.slice.call(line, 0, end);
+}

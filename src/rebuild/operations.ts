@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { divergenceOf } from '../order-index/diverge.ts';
+import type { Generation } from '../order-index/port.ts';
+import { viewOf, type RunView } from './view.ts';
+import type { Kept, RunRecords, Wish } from './records.ts';
+import {
+  canBeCancelled,
+  isOver,
+  newRun,
+  type NewRun,
+  type RebuildIndex,
+  type RebuildRequest,
+  type RunState,
+} from './state.ts';
+
+export interface OperationsDependencies {
+  readonly index: RebuildIndex & { open(): Promise<void> };
+  readonly records: RunRecords;
+  /** Undefined: files cannot be rebuilt from. */
+  readonly importDir: string | undefined;
+  /** Epoch milliseconds. */
+  readonly now: () => number;
+  /** Lets this instance's runner look at once. */
+  readonly wake: () => void;
+  readonly signal: AbortSignal;
+}
+
+export interface GenerationState {
+  readonly name: string;
+  readonly number: number;
+  readonly state: 'building' | 'live' | 'standby' | 'diverged';
+  readonly documents: number;
+  readonly sizeBytes: number;
+  readonly mappingHash: string;
+  readonly foldVersion: number;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly reason: string | null;
+}
+
+/** An activation is over in a second or two where nothing is in its way. */
+const ACTIVATION_LIMIT_MS = 120_000;
+const LOOK_MS = 100;
+
+/** What operators do about rebuilds; every instance can, whichever runs them. All reject with IndexUnavailableError. */
+export function createRebuildOperations(deps: OperationsDependencies) {
+  const { records, now } = deps;
+  const view = async (id: string): Promise<RunView | undefined> => {
+    const kept = await records.read(id);
+    return kept && viewOf(kept, await records.wishes(id), now());
+  };
+  return {
+    async start(request: RebuildRequest) {
+      if (request.source === 'file' && deps.importDir === undefined) {
+        const message = 'IMPORT_DIR is not set: set it to the folder that the file is in';
+        return { kind: 'invalid' as const, path: 'source', message };
+      }
+      // Where every index is gone, there is something to rebuild into again.
+      await deps.index.open();
+      const begun = await begin({ id: randomUUID(), kind: 'rebuild', request, startedAt: now() }, deps);
+      if (begun.kind === 'begun') return { kind: 'started' as const, rebuild: viewOf(begun.kept, NO_WISHES, now()) };
+      return { kind: 'busy' as const, by: viewOf(begun.by, await records.wishes(begun.by.state.id), now()) };
+    },
+    async list(): Promise<readonly RunView[]> {
+      const views = await Promise.all((await records.ids()).map(view));
+      return views.filter((one) => one !== undefined && one.kind === 'rebuild') as RunView[];
+    },
+    async get(id: string) {
+      const found = await view(id);
+      return found?.kind === 'rebuild' ? found : undefined;
+    },
+    async change(id: string, wish: Wish) {
+      const kept = await records.read(id);
+      if (kept?.state.kind !== 'rebuild') return { kind: 'not_found' as const };
+      if (!canBeCancelled(kept.state)) {
+        return { kind: 'over' as const, rebuild: viewOf(kept, await records.wishes(id), now()) };
+      }
+      await records.wish(id, wish);
+      deps.wake();
+      return { kind: 'accepted' as const, rebuild: viewOf(kept, await records.wishes(id), now()) };
+    },
+  };
+}
+
+/** The run that is not over, an activation too. @throws IndexUnavailableError */
+export async function runUnderWay(records: RunRecords, now: number): Promise<RunView | undefined> {
+  const id = await records.active();
+  const kept = id === undefined ? undefined : await records.read(id);
+  return kept && !isOver(kept.state) ? viewOf(kept, await records.wishes(kept.state.id), now) : undefined;
+}
+
+const NO_WISHES = { paused: false, cancelled: false };
+
+async function begin(
+  run: NewRun,
+  { records, wake }: OperationsDependencies,
+): Promise<{ readonly kind: 'begun'; readonly kept: Kept } | { readonly kind: 'busy'; readonly by: Kept }> {
+  for (;;) {
+    const state = newRun(run);
+    const begun = await records.begin(state);
+    const kept = await records.read(begun.kind === 'begun' ? state.id : begun.id);
+    if (!kept) continue;
+    if (begun.kind === 'begun') wake();
+    return begun.kind === 'begun' ? { kind: 'begun', kept } : { kind: 'busy', by: kept };
+  }
+}
+
+/** What operators do about generations. All reject with IndexUnavailableError. */
+export function createGenerationOperations(deps: OperationsDependencies) {
+  const { index } = deps;
+  const list = async (): Promise<GenerationState[]> => {
+    const building = await generationBeingBuilt(deps.records);
+    const generations = await index.generations.list();
+    return await Promise.all(generations.map((generation) => stateOf(generation, building, index)));
+  };
+  const find = async (name: string) => (await list()).find((generation) => generation.name === name);
+  return {
+    list,
+    async activate(name: string) {
+      const found = await find(name);
+      if (!found) return { kind: 'not_found' as const };
+      if (found.state === 'live') return { kind: 'activated' as const, generation: found };
+      if (found.state !== 'standby') return { kind: 'refused' as const, reason: whyNotActivated(found) };
+      const failure = await activate(found, deps);
+      if (failure !== undefined) return { kind: 'refused' as const, reason: failure };
+      return { kind: 'activated' as const, generation: (await find(name)) ?? found };
+    },
+    async remove(name: string) {
+      const found = await find(name);
+      if (!found) return { kind: 'not_found' as const };
+      if (found.state === 'live')
+        return { kind: 'refused' as const, reason: `${name} is live: activate another one first` };
+      const busy = await activeRun(deps.records);
+      if (busy) return { kind: 'refused' as const, reason: busyReason(busy) };
+      const { epoch, targets } = await index.registry();
+      if (targets.some(({ generation }) => generation === name)) {
+        const { kind } = await index.generations.renameEpoch(epoch, { unregister: [name] });
+        if (kind !== 'moved')
+          return { kind: 'refused' as const, reason: 'the registry has just been changed: try again' };
+      }
+      await index.generations.drop(name);
+      return { kind: 'deleted' as const };
+    },
+  };
+}
+
+async function activeRun(records: RunRecords): Promise<RunState | undefined> {
+  const id = await records.active();
+  const kept = id === undefined ? undefined : await records.read(id);
+  return kept && !isOver(kept.state) ? kept.state : undefined;
+}
+
+async function generationBeingBuilt(records: RunRecords): Promise<string | undefined> {
+  const run = await activeRun(records);
+  return run?.kind === 'rebuild' ? run.generation : undefined;
+}
+
+async function stateOf(
+  generation: Generation,
+  building: string | undefined,
+  index: RebuildIndex,
+): Promise<GenerationState> {
+  const { isLive, isTarget, isFrozen: _, ...rest } = generation;
+  const state = isLive ? 'live' : generation.name === building ? 'building' : isTarget ? 'standby' : 'diverged';
+  const reason = state === 'diverged' ? await divergenceOf(index, generation.name) : undefined;
+  return { ...rest, state, reason: reason ?? null };
+}
+
+function whyNotActivated({ name, state, reason }: GenerationState): string {
+  if (state === 'building') return `${name} is being built`;
+  return `${name} is not written to and lacks events${reason === null ? '' : ` (${reason})`}: rebuild instead`;
+}
+
+function busyReason({ id, kind, step, generation }: RunState): string {
+  return kind === 'rebuild' ? `the rebuild ${id} of ${generation} is in ${step}` : `${generation} is being activated`;
+}
+
+/** By the same machine, so that an instance that dies in the middle of the swap leaves it to another one. Why it failed, or undefined. */
+async function activate(target: GenerationState, deps: OperationsDependencies): Promise<string | undefined> {
+  const { index, records, now, signal } = deps;
+  const { live, epoch } = await index.registry();
+  const { name, number } = target;
+  const request: RebuildRequest = {
+    projection: 'orders',
+    source: 'index',
+    activate: true,
+    keep: 0,
+    allowPartial: false,
+  };
+  const begun = await begin(
+    {
+      ...{ id: randomUUID(), kind: 'activation', request, startedAt: now() },
+      target: { generation: name, number, from: live.generation, epoch },
+    },
+    deps,
+  );
+  if (begun.kind === 'busy') return busyReason(begun.by.state);
+  const untilMs = performance.now() + ACTIVATION_LIMIT_MS;
+  for (;;) {
+    const kept = await records.read(begun.kept.state.id);
+    if (kept && isOver(kept.state))
+      return kept.state.step === 'DONE' ? undefined : (kept.state.error ?? kept.state.step);
+    if (performance.now() > untilMs) return 'it takes longer than two minutes, and goes on: look at /health';
+    await delay(LOOK_MS, undefined, { signal });
+  }
+}

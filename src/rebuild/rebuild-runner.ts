@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { IndexUnavailableError } from '../order-index/port.ts';
+import { runRebuild, type RunDependencies } from './run-rebuild.ts';
+
+export interface RunnerOptions extends RunDependencies {
+  /** Done about once a minute by the instance that holds the lease, while no run is under way. */
+  readonly housekeeping: () => Promise<void>;
+}
+
+const POLL_MS = 1_000;
+const HOUSEKEEPING_MS = 60_000;
+
+/** Runs whatever run is not over, whoever began it; one instance at a time does, and another goes on where it stops. */
+export class RebuildRunner {
+  readonly #options: RunnerOptions;
+  readonly #stopping = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #ended: Promise<void> = Promise.resolve();
+  #keptHouseAt = -Infinity;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ended = this.#loop();
+  }
+
+  /** There is something to run. */
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** Resolves when nothing is done any more; a run under way is kept where it is. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#ended;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        await this.#look();
+      } catch (error) {
+        if (!(error instanceof IndexUnavailableError)) throw error;
+        this.#options.log.warn({ reason: error.message }, 'the rebuild cannot go on for now');
+      }
+      await this.#untilNext();
+    }
+    await this.#giveBack();
+  }
+
+  async #look(): Promise<void> {
+    const { records, lease, housekeeping } = this.#options;
+    const id = await records.active();
+    const isRunning = id !== undefined && (await this.#isUnderWay(id));
+    const isDue = performance.now() - this.#keptHouseAt >= HOUSEKEEPING_MS;
+    if ((!isRunning && !isDue) || !(await lease.hold())) return;
+    if (isRunning) await runRebuild(id, this.#options, this.#stopping.signal);
+    else {
+      await housekeeping();
+      this.#keptHouseAt = performance.now();
+    }
+  }
+
+  async #isUnderWay(id: string): Promise<boolean> {
+    const kept = await this.#options.records.read(id);
+    return kept !== undefined && kept.state.finishedAt === undefined;
+  }
+
+  async #untilNext(): Promise<void> {
+    const enough = new AbortController();
+    const late = delay(POLL_MS, undefined, { signal: enough.signal }).catch(() => undefined); // Woken.
+    await Promise.race([late, this.#wake.promise]);
+    enough.abort();
+    this.#wake = Promise.withResolvers();
+  }
+
+  async #giveBack(): Promise<void> {
+    try {
+      await this.#options.lease.release();
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError)) throw error;
+      // It expires by itself.
+    }
+  }
+}

@@ -1,0 +1,186 @@
+import { documentOf } from '../order/flatten.ts';
+import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
+import { parseEvent } from '../order/parse-event.ts';
+import { sequence } from '../order/sequencing.ts';
+import type { DocumentWrite } from '../order-index/port.ts';
+import { load } from './compare.ts';
+import { collectSkips, type Skips } from './declared-missing.ts';
+import type { EventSource, SourceEvent } from './event-source.ts';
+import { EarlyEvents, type Replayed } from './early-events.ts';
+import type { RebuildIndex, ReplayProgress, RunState } from './state.ts';
+import { targetOf, writeSurely } from './write-surely.ts';
+
+export interface ReplayDependencies {
+  readonly index: RebuildIndex;
+  readonly source: EventSource;
+  readonly maxMessageBytes: number;
+  readonly storageLimits: StorageLimits;
+  readonly now: () => Date;
+  readonly signal: AbortSignal;
+  readonly onProgress: (progress: ReplayProgress) => void;
+  readonly reached: (point: 'rebuild page') => Promise<void>;
+}
+
+const PAGE_EVENTS = 2_000;
+const PAGE_BYTES = 4 * 1024 * 1024;
+const MAX_STATES = 10_000;
+const MAX_STATE_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Folds a source's events onto what the generation has already, which is all that the live one had (design §3: of two events at one
+ * sequence the live document's stands). Order by order it is the fold of the projector; what comes early is held in memory until its
+ * hole fills, and the position does not pass it until it is written or parked.
+ * @throws RefusedError, LostTargetError, IndexUnavailableError, BrokerUnavailableError, EventSourceError, the signal's reason
+ */
+export async function replay(run: RunState, deps: ReplayDependencies): Promise<ReplayProgress> {
+  const skips = await collectSkips(deps.source.read(0, deps.signal), deps);
+  const folding = new Replay(run, skips, deps);
+  let page: SourceEvent[] = [];
+  let bytes = 0;
+  for await (const message of deps.source.read(run.replay.position, deps.signal)) {
+    page.push(message);
+    bytes += message.body.byteLength;
+    if (page.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
+    await folding.add(page);
+    page = [];
+    bytes = 0;
+  }
+  await folding.add(page);
+  return await folding.end();
+}
+
+class Replay {
+  readonly #generation: string;
+  readonly #allowPartial: boolean;
+  readonly #skips: Skips;
+  readonly #deps: ReplayDependencies;
+  readonly #early = new EarlyEvents();
+  readonly #states = new Map<string, OrderState>();
+  #stateBytes = 0;
+  #progress: ReplayProgress;
+  /** Orders of which events were parked: whether they have a beginning shows in the end. */
+  readonly #parkedOrders = new Set<string>();
+
+  constructor({ generation, request, replay: progress }: RunState, skips: Skips, deps: ReplayDependencies) {
+    this.#generation = generation;
+    this.#allowPartial = request.allowPartial;
+    this.#skips = skips;
+    this.#deps = deps;
+    this.#progress = progress;
+  }
+
+  async add(page: readonly SourceEvent[]): Promise<void> {
+    const last = page.at(-1);
+    if (last === undefined) return;
+    const events = page.flatMap((message) => this.#parse(message));
+    await this.#fold(Map.groupBy(events, ({ orderId }) => orderId));
+    if (this.#early.isFull()) await this.#park(this.#early.takeAll());
+    const position = Math.min(this.#early.oldest(), last.position + 1);
+    const total = await this.#deps.source.total();
+    this.#progress = {
+      ...this.#progress,
+      ...(total !== undefined && { total: Math.max(total, this.#progress.processed + page.length) }),
+      processed: this.#progress.processed + page.length,
+      unparseable: this.#progress.unparseable + page.length - events.length,
+      position,
+      ...(last.publishedAt && { readTo: last.publishedAt.getTime() }),
+    };
+    await this.#deps.reached('rebuild page');
+    this.#deps.onProgress(this.#progress);
+  }
+
+  /** What is left waits for events that are nowhere: it is parked, like what comes early from the queue. */
+  async end(): Promise<ReplayProgress> {
+    const left = this.#early.takeAll();
+    const withoutBeginning = await this.#countWithoutBeginning(left);
+    if (withoutBeginning === 0 || this.#allowPartial) await this.#park(left);
+    const { processed } = this.#progress;
+    this.#progress = { ...this.#progress, total: processed, withoutBeginning, done: true };
+    return this.#progress;
+  }
+
+  #parse({ body, position }: SourceEvent): Replayed[] {
+    const parsed = parseEvent(body, this.#deps);
+    if (parsed.kind === 'refused') return [];
+    const { orderId, event } = parsed;
+    return [{ orderId, event, position, bytes: body.byteLength }];
+  }
+
+  async #fold(byOrder: ReadonlyMap<string, readonly Replayed[]>): Promise<void> {
+    const known = await this.#load([...byOrder.keys()]);
+    const writes: DocumentWrite[] = [];
+    for (const [orderId, events] of byOrder) {
+      const before = known.get(orderId) ?? newOrder(orderId);
+      const offered = [...this.#early.take(orderId), ...events.filter((one) => !this.#isDeclaredMissing(one))];
+      const { state, placements } = sequence(before, offered, this.#deps.storageLimits);
+      this.#early.hold(offered.filter((one) => placements.get(one)?.kind === 'early'));
+      this.#keep(state);
+      if (state.version > before.version) writes.push(this.#writeOf(state));
+    }
+    await writeSurely(this.#deps.index, this.#generation, writes, this.#deps.signal);
+  }
+
+  #writeOf(state: OrderState): DocumentWrite {
+    return {
+      orderId: state.orderId,
+      version: state.version,
+      document: documentOf(state, this.#deps.now().toISOString()),
+    };
+  }
+
+  /** A skip is published after the event that it stands for may have reached the history, and not the queue. */
+  #isDeclaredMissing({ orderId, event }: Replayed): boolean {
+    return event.type !== 'order.skipped.v1' && this.#skips.get(orderId)?.has(event.sequence) === true;
+  }
+
+  /** What the generation has of these orders; new ones are not in it. */
+  async #load(orderIds: readonly string[]): Promise<ReadonlyMap<string, OrderState>> {
+    const known = new Map<string, OrderState>();
+    const unknown: string[] = [];
+    for (const orderId of orderIds) {
+      const state = this.#states.get(orderId);
+      if (state) known.set(orderId, state);
+      else unknown.push(orderId);
+    }
+    if (unknown.length === 0) return known;
+    const target = await targetOf(this.#deps.index, this.#generation);
+    const documents = await load(this.#deps.index, target, unknown);
+    for (const [orderId, { events }] of documents) known.set(orderId, foldStored(orderId, events));
+    return known;
+  }
+
+  /** The states used last stay, within bounds; one that is dropped is loaded again. */
+  #keep(state: OrderState): void {
+    this.#forget(state.orderId);
+    this.#states.set(state.orderId, state);
+    this.#stateBytes += state.eventBytes;
+    for (const orderId of this.#states.keys()) {
+      if (this.#states.size <= MAX_STATES && this.#stateBytes <= MAX_STATE_BYTES) break;
+      if (orderId !== state.orderId) this.#forget(orderId);
+    }
+  }
+
+  #forget(orderId: string): void {
+    this.#stateBytes -= this.#states.get(orderId)?.eventBytes ?? 0;
+    this.#states.delete(orderId);
+  }
+
+  async #park(events: readonly Replayed[]): Promise<void> {
+    if (events.length === 0) return;
+    const parkedAt = this.#deps.now().toISOString();
+    for (const { orderId } of events) this.#parkedOrders.add(orderId);
+    await this.#deps.index.park(events.map(({ orderId, event }) => ({ orderId, event, parkedAt })));
+  }
+
+  async #countWithoutBeginning(left: readonly Replayed[]): Promise<number> {
+    const orderIds = [...new Set([...left.map(({ orderId }) => orderId), ...this.#parkedOrders])];
+    let count = 0;
+    for (let from = 0; from < orderIds.length; from += PAGE_EVENTS) {
+      const some = orderIds.slice(from, from + PAGE_EVENTS);
+      const target = await targetOf(this.#deps.index, this.#generation);
+      const documents = await load(this.#deps.index, target, some);
+      count += some.length - documents.size;
+    }
+    return count;
+  }
+}

@@ -1,0 +1,141 @@
+import type { OrderIndex } from '../order-index/port.ts';
+
+/** The steps of design §3, in their order; an activation has only those from REFRESH to SWAP. */
+export const STEPS = [
+  'CREATE',
+  'REGISTER',
+  'SNAPSHOT',
+  'COPY',
+  'CATCH_UP',
+  'RESTORE_SETTINGS',
+  'REFRESH',
+  'VALIDATE',
+  'SWAP',
+  'PRUNE',
+] as const;
+export type Step = (typeof STEPS)[number];
+export type End = 'DONE' | 'FAILED' | 'CANCELLED';
+
+export interface RebuildRequest {
+  readonly projection: 'orders';
+  readonly source: 'index' | 'history' | 'file';
+  /** Of a `file`: relative to `IMPORT_DIR`. */
+  readonly path?: string;
+  readonly activate: boolean;
+  /** How many standbys stay. */
+  readonly keep: number;
+  readonly allowPartial: boolean;
+}
+
+/**
+ * A run of the machine, as it is kept in `orders-control` after every transition: whatever instance reads it can go on with it. Only
+ * what is here is known after a crash.
+ */
+export interface RunState {
+  readonly id: string;
+  /** `activate`: an operator swaps to a generation that is there already. */
+  readonly kind: 'rebuild' | 'activation';
+  readonly request: RebuildRequest;
+  readonly step: Step | End;
+  /** What is built, or swapped to; empty before it is chosen. */
+  readonly generation: string;
+  readonly number: number;
+  /** What was live when that was chosen, or when the generation was validated. */
+  readonly from: string;
+  /**
+   * The registry's epoch that the next change is to be built upon. A runner that has lost its lease has an older one, and changes
+   * nothing (design §2, "fenced").
+   */
+  readonly epoch: number;
+  readonly copy: CopyProgress;
+  readonly replay: ReplayProgress;
+  /** Standbys that are to go; undefined before it is known which. */
+  readonly surplus?: readonly string[];
+  /** Epoch milliseconds. */
+  readonly startedAt: number;
+  readonly finishedAt?: number;
+  readonly error?: string;
+  /** Why it does not get on at the moment, and since when (epoch milliseconds). */
+  readonly held?: { readonly reason: string; readonly since: number };
+  /** The rate of late, a second. */
+  readonly rate?: number;
+}
+
+/** What was copied of the live generation's own events. */
+export interface CopyProgress {
+  /** Orders, by the last count; undefined before it. */
+  readonly total?: number;
+  readonly copied: number;
+  /** Of each slice the order id up to which it is copied. */
+  readonly slices: readonly { readonly after?: string; readonly done: boolean }[];
+}
+
+/** What was folded of a history or a file. */
+export interface ReplayProgress {
+  readonly total?: number;
+  readonly processed: number;
+  /** Everything before this position is in the generation, or parked; never beyond an event that only memory holds. */
+  readonly position: number;
+  readonly done: boolean;
+  readonly unparseable: number;
+  /** Orders whose first events are nowhere. */
+  readonly withoutBeginning: number;
+  /** Epoch milliseconds: when the last event that was read was published. */
+  readonly readTo?: number;
+}
+
+export const SLICES = 3;
+
+export interface NewRun {
+  readonly id: string;
+  readonly kind: RunState['kind'];
+  readonly request: RebuildRequest;
+  readonly startedAt: number;
+  /** Of an activation. */
+  readonly target?: Target;
+}
+
+/** A generation, and what stood in the registry when it was looked up. */
+export interface Target {
+  readonly generation: string;
+  readonly number: number;
+  readonly from: string;
+  readonly epoch: number;
+}
+
+const NO_TARGET: Target = { generation: '', number: 0, from: '', epoch: 0 };
+
+export function newRun({ target = NO_TARGET, ...run }: NewRun): RunState {
+  return {
+    ...run,
+    ...target,
+    step: run.kind === 'rebuild' ? 'CREATE' : 'REFRESH',
+    copy: { copied: 0, slices: Array.from({ length: SLICES }, () => ({ done: false })) },
+    replay: { processed: 0, position: 0, done: run.request.source === 'index', unparseable: 0, withoutBeginning: 0 },
+  };
+}
+
+/** Ended, and nothing left to clean up. */
+export function isOver({ finishedAt }: RunState): boolean {
+  return finishedAt !== undefined;
+}
+
+/** Until the alias moves; what comes after it is done to the end. */
+export function canBeCancelled({ step }: RunState): boolean {
+  return step !== 'SWAP' && step !== 'PRUNE' && !isEnd(step);
+}
+
+export function isEnd(step: Step | End): step is End {
+  return step === 'DONE' || step === 'FAILED' || step === 'CANCELLED';
+}
+
+/** Everything that the live generation had is there. It comes first whatever the source: what is live is not to be lost by any. */
+export function isCopied({ copy }: RunState): boolean {
+  return copy.slices.every(({ done }) => done);
+}
+
+/** What of the index the rebuild uses. */
+export type RebuildIndex = Pick<
+  OrderIndex,
+  'registry' | 'load' | 'write' | 'park' | 'generations' | 'readControl' | 'writeControl'
+>;

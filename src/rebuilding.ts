@@ -1,0 +1,119 @@
+import type { Backends } from './backends.ts';
+import type { PartHealth } from './broker/port.ts';
+import type { Config } from './config.ts';
+import type { HttpDependencies } from './http/dependencies.ts';
+import type { Logger } from './observability/logging.ts';
+import type { Metrics } from './observability/metrics.ts';
+import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
+import { IndexUnavailableError } from './order-index/port.ts';
+import { fileSource, historySource } from './rebuild/event-source.ts';
+import { keepHouse } from './rebuild/housekeeping.ts';
+import { createLease } from './rebuild/lease.ts';
+import { createGenerationOperations, createRebuildOperations, runUnderWay } from './rebuild/operations.ts';
+import { createRunRecords } from './rebuild/records.ts';
+import { RebuildRunner, type RunnerOptions } from './rebuild/rebuild-runner.ts';
+import type { RebuildStep } from './rebuild/run-rebuild.ts';
+import type { RebuildRequest, RunState } from './rebuild/state.ts';
+
+export interface RebuildingDependencies {
+  readonly config: Config;
+  readonly backends: Backends;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly instance: string;
+  readonly reached: (step: RebuildStep) => Promise<void>;
+  /** Aborted when the service stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** Everything about rebuilds that the rest of the service deals with. */
+export interface Rebuilding {
+  readonly rebuilds: HttpDependencies['rebuilds'];
+  readonly generations: HttpDependencies['generations'];
+  /** Runs rebuilds on this instance from now on. */
+  start(): void;
+  stop(): Promise<void>;
+  /** What is under way, or why a rebuild is needed. Never throws for the world's fault: the index says why. */
+  health(): Promise<PartHealth>;
+}
+
+const LEASE_EXPIRY_MS = 10_000;
+const HOUR_MS = 3_600_000;
+const DEFAULT_REBUILD: RebuildRequest = {
+  ...{ projection: 'orders', source: 'index', activate: true, keep: 1, allowPartial: false },
+};
+
+export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
+  const { config, backends, instance, stopping } = deps;
+  const { index } = backends;
+  const now = () => Date.now();
+  const records = createRunRecords({ store: index, writer: `${instance}/${process.pid}`, now });
+  const runner = new RebuildRunner({ ...runnerOptions(deps), records, housekeeping: () => keepHouseAndRebuild() });
+  const operations = {
+    ...{ index, records, importDir: config.rebuild.importDir, now },
+    ...{ wake: () => runner.wake(), signal: stopping },
+  };
+  const rebuilds = createRebuildOperations(operations);
+  const keepHouseAndRebuild = async () => {
+    await keepHouse({ index, standbyTtlMs: config.rebuild.standbyTtlHours * HOUR_MS, now, log: deps.log });
+    if (!config.rebuild.auto || (await index.generations.drift()).mapping !== 'rebuild needed') return;
+    const started = await rebuilds.start(DEFAULT_REBUILD);
+    deps.log.info({ kind: started.kind }, 'AUTO_REBUILD: the live generation is not what the code makes');
+  };
+  return {
+    rebuilds,
+    generations: createGenerationOperations(operations),
+    start: () => runner.start(),
+    stop: () => runner.stop(),
+    health: async () => {
+      try {
+        return healthOf(await runUnderWay(records, now()), await index.generations.drift());
+      } catch (error) {
+        if (!(error instanceof IndexUnavailableError)) throw error;
+        return { state: 'degraded', reason: `nothing is known of rebuilds: ${error.message}` };
+      }
+    },
+  };
+}
+
+function runnerOptions({
+  config,
+  backends,
+  metrics,
+  log,
+  instance,
+  reached,
+}: RebuildingDependencies): Omit<RunnerOptions, 'records' | 'housekeeping'> {
+  const { index, broker } = backends;
+  const { maxMessageBytes, maxStoredEvents } = config.projector;
+  return {
+    ...{ index, log, reached, maxMessageBytes },
+    storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: maxStoredEvents },
+    now: () => new Date(),
+    lease: createLease({
+      ...{ index, instance, name: 'rebuild', expiryMs: LEASE_EXPIRY_MS },
+      clock: () => performance.now(),
+    }),
+    openSource: async ({ source, path = '' }) =>
+      source === 'file' ? await fileSource(config.rebuild.importDir, path) : historySource(broker),
+    onState: (state) => observe(state, metrics),
+  };
+}
+
+function observe({ copy, replay, startedAt, finishedAt }: RunState, metrics: Metrics): void {
+  metrics.rebuildProcessed.set(copy.copied + replay.processed);
+  metrics.rebuildTotal.set((copy.total ?? 0) + (replay.total ?? 0));
+  if (finishedAt !== undefined) metrics.rebuildDurationSeconds.observe((finishedAt - startedAt) / 1_000);
+}
+
+function healthOf(
+  run: Awaited<ReturnType<typeof runUnderWay>>,
+  drift: { readonly mapping: string; readonly reason?: string },
+): PartHealth {
+  const details = { drift: drift.mapping, ...(run && { id: run.id, state: run.state, generation: run.generation }) };
+  if (run && run.stalled !== null)
+    return { state: 'degraded', reason: `the rebuild is held up: ${run.stalled}`, details };
+  if (drift.mapping !== 'rebuild needed') return { state: 'up', details };
+  const reason = `rebuild needed: ${drift.reason ?? 'the live generation is not what the code makes'}`;
+  return { state: run ? 'up' : 'degraded', ...(!run && { reason }), details };
+}
