@@ -13,8 +13,14 @@ import { indexUnderTest } from '../integration/elasticsearch/index-under-test.ts
 import { deleteTopology, rabbitMqOptions, recordingLog, takeFrom, uniquePrefix } from './amqp-broker.ts';
 import { eventually } from './eventually.ts';
 
+/** Where an index is; see {@link openedAt}. */
+export type IndexAddress =
+  { readonly kind: 'embedded'; readonly dataDir: string } | { readonly kind: 'elasticsearch'; readonly prefix: string };
+
 /** An index of the test's own. */
 export interface IndexPlace {
+  /** For another process. */
+  readonly address: IndexAddress;
   /** Not opened. The embedded one allows one that is open at a time. */
   instance(options?: { readonly foldVersion?: number }): OrderIndex;
   /** Closes the instances and deletes what they made. */
@@ -38,14 +44,28 @@ export interface Backend {
 
 const LOG = createLogger('silent');
 
+const embeddedIndex = (dataDir: string, foldVersion: number) =>
+  createEmbeddedIndex({ dataDir, prefix: 'orders', foldVersion, log: LOG });
+
+/** An index that another process has made. */
+export async function openedAt(address: IndexAddress): Promise<OrderIndex> {
+  const index =
+    address.kind === 'embedded'
+      ? embeddedIndex(address.dataDir, FOLD_VERSION)
+      : indexUnderTest(address.prefix).instance();
+  await index.open();
+  return index;
+}
+
 const EMBEDDED: Backend = {
   name: 'embedded',
   index() {
     const dataDir = mkdtempSync(join(tmpdir(), 'order-search-index-'));
     const instances: OrderIndex[] = [];
     return {
+      address: { kind: 'embedded', dataDir },
       instance({ foldVersion = FOLD_VERSION } = {}) {
-        const index = createEmbeddedIndex({ dataDir, prefix: 'orders', foldVersion, log: LOG });
+        const index = embeddedIndex(dataDir, foldVersion);
         instances.push(index);
         return index;
       },
@@ -82,7 +102,11 @@ const SERVICES: Backend = {
   name: 'RabbitMQ and Elasticsearch',
   index() {
     const under = indexUnderTest();
-    return { instance: (options) => under.instance(options), remove: () => under.remove() };
+    return {
+      address: { kind: 'elasticsearch', prefix: under.prefix },
+      instance: (options) => under.instance(options),
+      remove: () => under.remove(),
+    };
   },
   broker() {
     const prefix = uniquePrefix();

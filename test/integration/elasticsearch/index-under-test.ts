@@ -21,8 +21,7 @@ export interface IndexUnderTest {
   remove(): Promise<void>;
 }
 
-export function indexUnderTest(): IndexUnderTest {
-  const prefix = `test-${randomBytes(6).toString('hex')}`;
+export function indexUnderTest(prefix = `test-${randomBytes(6).toString('hex')}`): IndexUnderTest {
   const elasticsearch = new Client({ node: ELASTICSEARCH_URL });
   const instances: OrderIndex[] = [];
   return {
