@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { compareOrderIds, IndexUnavailableError, SnapshotLostError } from '../../src/order-index/port.ts';
 import type { OrderIndex, OrderVersion, Snapshot, StoredOrder, WriteTarget } from '../../src/order-index/port.ts';
 import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
@@ -79,6 +80,19 @@ describeForEachBackend('snapshots', (backend) => {
         { orderId: 'O-1', version: 1, lastEvent: expected.lastEvent },
       );
       assert.ok(expected.lastEvent);
+    });
+
+    it('lists any ids in the order that they are compared in', async () => {
+      const seed = 20_260_301;
+      const generated = fc.sample(fc.string({ unit: 'binary', minLength: 1, maxLength: 12 }), { seed, numRuns: 200 });
+      const orderIds = [...new Set(generated)];
+      await write(...orderIds.map((orderId) => ({ orderId })));
+      snapshot = await taken();
+      const expected = orderIds.toSorted(compareOrderIds);
+      assert.notDeepEqual(expected, orderIds.toSorted());
+      assert.deepEqual(idsOf(await versions(70)), expected);
+      const rest = await snapshot.orders({ slice: WHOLE, after: expected[99], size: 1_000 });
+      assert.deepEqual(idsOf(rest), expected.slice(100));
     });
 
     it('gives each order in one of its parts, with its events', async () => {
