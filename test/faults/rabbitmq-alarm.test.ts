@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { connect } from 'amqplib';
+import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import {
   assertExactly,
   deadLettersOf,
@@ -36,9 +38,11 @@ describe('a RabbitMQ with a memory alarm', function () {
       await publish(backend, events.slice(0, 500));
       await publishMessages(backend, [messageOf('no event')]);
       await publish(backend, events.slice(500));
+      const release = await takeEverything(backend);
       await services.rabbitmqctl('set_vm_memory_high_watermark', '0.00001');
       const service = await startService(backend.environment);
       await untilSaid(service, { state: 'degraded', reason: /takes no messages: low on memory/ });
+      await release();
       const orders = new Set(events.map(({ subject }) => subject)).size;
       await eventually(async () => assert.equal((await backend.documents()).size, orders), 20_000);
       assert.deepEqual(await deadLettersOf(backend), []);
@@ -49,6 +53,14 @@ describe('a RabbitMQ with a memory alarm', function () {
     });
   });
 });
+
+/** As the queue's one active consumer, so that the service gets nothing before it has noticed the alarm; until it is released. */
+async function takeEverything({ environment, prefix }: TestBackend): Promise<() => Promise<void>> {
+  const connection = await connect(environment['AMQP_URL'] ?? '');
+  const channel = await connection.createChannel();
+  await channel.consume(queueNames(prefix).live, () => undefined);
+  return () => connection.close();
+}
 
 async function untilSaid(service: RunningService, said: { readonly state: string; readonly reason: RegExp }) {
   await eventually(async () => {
