@@ -143,7 +143,7 @@ describe('generations in the embedded index', () => {
       const left = await index.generations.openSnapshot(FIRST);
       await index.close();
       await left.close();
-      await opened();
+      await index.open();
       const other = await index.generations.openSnapshot(FIRST);
       assert.deepEqual(await read(other), []);
       await assert.rejects(read(left), SnapshotLostError);
