@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { backOffMs } from './broker/rabbitmq/back-off.ts';
 import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Broker } from './broker/port.ts';
 import type { BrokerSettings } from './cli/broker-settings.ts';
+import { EXIT } from './cli/context.ts';
 import type { CliContext } from './cli/context.ts';
 import { parkedCommand } from './cli/parked-command.ts';
 import { deadLettersCommand } from './cli/dead-letters-command.ts';
@@ -62,9 +63,25 @@ const context: CliContext = {
   },
 };
 
-await new Command('order-search')
+/** Commander would end the process itself, with 1 for a wrong usage: the same as for what failed. */
+async function runCommand(command: Command): Promise<void> {
+  throwOnWrongUsage(command);
+  try {
+    await command.parseAsync();
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    process.exitCode = error.exitCode === 0 ? EXIT.done : EXIT.misconfigured;
+  }
+}
+
+function throwOnWrongUsage(command: Command): void {
+  command.exitOverride();
+  command.commands.forEach(throwOnWrongUsage);
+}
+
+const program = new Command('order-search')
   .description('publish order events, and operate the order search')
   .addCommand(publishCommand(context))
   .addCommand(deadLettersCommand(context))
-  .addCommand(parkedCommand(context))
-  .parseAsync();
+  .addCommand(parkedCommand(context));
+await runCommand(program);

@@ -20,6 +20,6 @@ export interface Output {
   write(text: string): unknown;
 }
 
-/** What the shell is told. Commander itself ends with 1 for a wrong usage. */
+/** What the shell is told. `misconfigured`: a wrong usage too. */
 export const EXIT = { done: 0, failed: 1, misconfigured: 2, unavailable: 3, interrupted: 130 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
