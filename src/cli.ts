@@ -6,9 +6,11 @@ import type { Broker } from './broker/port.ts';
 import type { BrokerSettings } from './cli/broker-settings.ts';
 import { EXIT } from './cli/context.ts';
 import type { CliContext } from './cli/context.ts';
+import { generationsCommand } from './cli/generations-command.ts';
 import { parkedCommand } from './cli/parked-command.ts';
 import { deadLettersCommand } from './cli/dead-letters-command.ts';
 import { publishCommand } from './cli/publish-command.ts';
+import { rebuildCommand } from './cli/rebuild-command.ts';
 
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
@@ -83,5 +85,7 @@ const program = new Command('order-search')
   .description('publish order events, and operate the order search')
   .addCommand(publishCommand(context))
   .addCommand(deadLettersCommand(context))
-  .addCommand(parkedCommand(context));
+  .addCommand(parkedCommand(context))
+  .addCommand(rebuildCommand(context))
+  .addCommand(generationsCommand(context));
 await runCommand(program);

@@ -23,6 +23,8 @@ export interface ServiceRequest<T> {
   readonly body?: unknown;
   /** What the body of a success must be. */
   readonly answer: z.ZodType<T>;
+  /** How long to wait for the answer; 2 minutes unless given. */
+  readonly timeoutMs?: number;
 }
 
 /** The HTTP interface of a running service, for the commands. */
@@ -47,7 +49,7 @@ export class ServiceProblem extends Error {
   }
 }
 
-class ServiceUnreachableError extends Error {
+export class ServiceUnreachableError extends Error {
   readonly code = 'SERVICE_UNREACHABLE';
   override readonly name = 'ServiceUnreachableError';
 }
@@ -94,11 +96,28 @@ export async function useService(
   }
 }
 
+/** Like {@link useService}, with exit codes of their own for what the service refuses: `misconfigured` for 400, `refused` for 409. */
+export async function useRefusable(
+  context: CliContext,
+  flags: Pick<ServiceFlags, 'url' | 'token'>,
+  work: (client: ServiceClient) => Promise<ExitCode | void>,
+): Promise<void> {
+  return useService(context, flags, async (client) => {
+    try {
+      return await work(client);
+    } catch (error) {
+      if (!(error instanceof ServiceProblem) || (error.status !== 400 && error.status !== 409)) throw error;
+      context.stderr.write(`${error.message}\n`);
+      return error.status === 400 ? EXIT.misconfigured : EXIT.refused;
+    }
+  });
+}
+
 /** @param url the service's, a path before its own included */
 function createServiceClient(url: string, token: string | undefined, interrupted: AbortSignal): ServiceClient {
   const base = url.replace(/\/+$/, '');
   return {
-    async request({ method = 'GET', path, query = {}, body, answer }) {
+    async request({ method = 'GET', path, query = {}, body, answer, timeoutMs = TIMEOUT_MS }) {
       const asked = new URL(`${base}${path}`);
       for (const [name, value] of Object.entries(query)) {
         if (value !== undefined) asked.searchParams.set(name, String(value));
@@ -108,7 +127,7 @@ function createServiceClient(url: string, token: string | undefined, interrupted
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),
       };
-      const signal = AbortSignal.any([interrupted, AbortSignal.timeout(TIMEOUT_MS)]);
+      const signal = AbortSignal.any([interrupted, AbortSignal.timeout(timeoutMs)]);
       const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
       const { status, text } = await send(asked, init);
       return readAnswer(asked, status, text, answer);
