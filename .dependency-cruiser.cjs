@@ -29,6 +29,13 @@ module.exports = {
     onlyBelow('observability', []),
     onlyBelow('sqlite', []),
     {
+      name: 'the-client-stands-alone',
+      comment: 'It is published by itself.',
+      severity: 'error',
+      from: { path: '^src/client/' },
+      to: { pathNot: '^src/client/' },
+    },
+    {
       name: 'sqlite-is-the-embedded-backends',
       severity: 'error',
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(sqlite|(broker|order-index)/embedded)/` },

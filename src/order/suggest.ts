@@ -11,8 +11,8 @@ export interface Completion {
   readonly kind: CompletionKind;
 }
 
-/** A completion's kinds in the order in which they are told, and of each so many. */
-export const MAX_COMPLETIONS_OF_A_KIND = 5;
+/** The kinds of completions are told in this order, and of each so many. */
+const MAX_COMPLETIONS_OF_A_KIND = 5;
 
 /** What is typed, understood: names are completed by their words, ids and SKUs from their beginning. */
 export interface Typed {

@@ -99,6 +99,7 @@ function replayRoute({ deadLetters }: Dependencies): Route {
     params: ONE,
     query: NO_QUERY,
     answers: { 200: replayAnswer },
+    problems: [409],
     handle: async ({ params: { id } }) => {
       const outcome = await deadLetters.replay(id);
       switch (outcome.kind) {

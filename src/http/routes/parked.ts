@@ -13,9 +13,7 @@ type ParkedDependencies = Pick<HttpDependencies, 'parkedOrders' | 'repair'>;
 const MAX_CURSOR_CHARACTERS = 4_096;
 const CHECKSUM_CHARACTERS = 12;
 
-const range = z
-  .tuple([z.int().positive(), z.int().positive()])
-  .meta({ description: 'The first and the last of a run.' });
+const range = z.array(z.int().positive()).length(2).meta({ description: 'The first and the last of a run.' });
 
 const parkedAnswer = z.strictObject({
   items: z.array(
@@ -85,6 +83,7 @@ function repairAllRoute({ repair }: ParkedDependencies): Route {
     query: z.strictObject({}),
     body: repairBody,
     answers: { 200: repairAnswer },
+    problems: [404, 409],
     handle: async ({ body: { missing }, caller }) => answerOf(await repair({ missing, by: nameOf(caller) })),
   });
 }
@@ -99,6 +98,7 @@ function repairOrderRoute({ repair }: ParkedDependencies): Route {
     query: z.strictObject({}),
     body: repairBody,
     answers: { 200: repairAnswer },
+    problems: [404, 409],
     handle: async ({ params, body: { missing }, caller }) =>
       answerOf(await repair({ orderId: params.id, missing, by: nameOf(caller) })),
   });

@@ -1,0 +1,150 @@
+import { OrderSearchProblem, problemOf } from './problem.ts';
+import type {
+  CustomerOrdersAnswer,
+  HistoryAnswer,
+  Hit,
+  OrderAnswer,
+  SearchAnswer,
+  SearchQuery,
+  SuggestAnswer,
+} from './types.ts';
+
+export { OrderSearchProblem };
+export type * from './types.ts';
+
+export interface ClientOptions {
+  /** Where the service is, with the path where it has one: `https://orders.example`. */
+  readonly url: string;
+  /** A bearer token, or what gives one for each request. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** How often a request is sent at most, where the service says that it may be tried again (429, 503); 3 unless told. */
+  readonly attempts?: number;
+  readonly fetch?: typeof fetch;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** How long to wait at most, in milliseconds; 10,000 unless told. */
+  readonly waitMs?: number;
+}
+
+/**
+ * A client of the service's HTTP interface. Everything rejects with {@link OrderSearchProblem} for an answer that is no success, with
+ * `fetch`'s own error where there is no answer, and with the signal's reason once it is aborted.
+ */
+export interface OrderSearchClient {
+  search(query: SearchQuery, options?: CallOptions): Promise<SearchAnswer>;
+  /** Every hit of a search, page by page; each order once, though others arrive meanwhile. */
+  hits(query: Omit<SearchQuery, 'cursor'>, options?: CallOptions): AsyncGenerator<Hit, void, undefined>;
+  suggest(q: string, options?: CallOptions): Promise<SuggestAnswer>;
+  /** `at`: as the order was at that instant, RFC 3339. Undefined where there is none that the caller may see. */
+  order(orderId: string, options?: CallOptions & { readonly at?: string }): Promise<OrderAnswer | undefined>;
+  history(orderId: string, options?: CallOptions): Promise<HistoryAnswer | undefined>;
+  customerOrders(
+    customerId: string,
+    options?: CallOptions & { readonly size?: number; readonly cursor?: string },
+  ): Promise<CustomerOrdersAnswer | undefined>;
+  /** The order once it has arrived at the version, or at a newer one; undefined where it has not in time. */
+  waitForVersion(orderId: string, version: number, options?: WaitOptions): Promise<OrderAnswer | undefined>;
+}
+
+type Parameters = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+const PAGE_SIZE = 100;
+/** The longest that one request may wait. */
+const MAX_WAIT_MS = 10_000;
+
+export function createClient(options: ClientOptions): OrderSearchClient {
+  const get = <T>(path: string, parameters: Parameters, signal: AbortSignal | undefined) =>
+    send<T>(options, path, parameters, signal);
+  const client: OrderSearchClient = {
+    search: (query, { signal } = {}) => get('search', { ...query }, signal),
+    hits: (query, call) => allHits(client, query, call),
+    suggest: (q, { signal } = {}) => get('suggest', { q }, signal),
+    order: (orderId, { at, signal } = {}) =>
+      orNothing(get(`orders/${encodeURIComponent(orderId)}`, { at }, signal), 404),
+    history: (orderId, { signal } = {}) =>
+      orNothing(get(`orders/${encodeURIComponent(orderId)}/history`, {}, signal), 404),
+    customerOrders: (customerId, { signal, ...page } = {}) =>
+      orNothing(get(`customers/${encodeURIComponent(customerId)}/orders`, page, signal), 404),
+    async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
+      const path = `orders/${encodeURIComponent(orderId)}`;
+      const until = performance.now() + waitMs;
+      for (;;) {
+        const leftMs = Math.max(0, Math.round(until - performance.now()));
+        const parameters = { minVersion, waitMs: Math.min(leftMs, MAX_WAIT_MS) };
+        const answer = await orNothing(get<OrderAnswer>(path, parameters, signal), 404, 412);
+        if (answer || leftMs <= MAX_WAIT_MS) return answer;
+      }
+    },
+  };
+  return client;
+}
+
+async function* allHits(
+  client: Pick<OrderSearchClient, 'search'>,
+  query: Omit<SearchQuery, 'cursor'>,
+  options: CallOptions | undefined,
+): AsyncGenerator<Hit, void, undefined> {
+  let cursor: string | undefined;
+  do {
+    const page = await client.search({ size: PAGE_SIZE, ...query, cursor }, options);
+    yield* page.hits;
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
+}
+
+async function orNothing<T>(answer: Promise<T>, ...statuses: number[]): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof OrderSearchProblem && statuses.includes(error.status)) return undefined;
+    throw error;
+  }
+}
+
+async function send<T>(
+  { url, token, attempts = 3, fetch: request = fetch }: ClientOptions,
+  path: string,
+  parameters: Parameters,
+  signal: AbortSignal | undefined,
+): Promise<T> {
+  const address = new URL(`${path}${queryOf(parameters)}`, url.endsWith('/') ? url : `${url}/`);
+  for (let attempt = 1; ; attempt++) {
+    const bearer = typeof token === 'function' ? await token() : token;
+    const headers = { accept: 'application/json', ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }) };
+    const response = await request(address, { headers, ...(signal && { signal }) });
+    if (response.ok) return (await response.json()) as T;
+    const problem = await problemOf(response);
+    const mayRepeat = problem.status === 429 || problem.status === 503;
+    if (!mayRepeat || problem.retryAfterSeconds === undefined || attempt >= attempts) throw problem;
+    await pause(problem.retryAfterSeconds * 1_000, signal);
+  }
+}
+
+function queryOf(parameters: Parameters): string {
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    for (const one of value === undefined ? [] : [value].flat()) query.append(name, String(one));
+  }
+  return query.size > 0 ? `?${query.toString()}` : '';
+}
+
+/** Rejects with the signal's reason once it is aborted. */
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      clearTimeout(timer);
+      reject(signal?.reason as Error);
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', abort);
+      resolve();
+    }, ms);
+    if (signal?.aborted === true) abort();
+    else signal?.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,114 @@
+/** What the service is asked and what it answers; a test holds these types to the schemas that the service validates by. */
+
+export type OrderStatus = 'placed' | 'paid' | 'shipped' | 'delivered' | 'cancelled' | 'refunded';
+
+export interface Order {
+  orderId: string;
+  status: OrderStatus;
+  customerId: string;
+  customerName: string;
+  customerEmail?: string | undefined;
+  sellerId: string;
+  skus: string[];
+  itemNames: string[];
+  items: { sku: string; name: string; quantity: number; unitPriceCents: number }[];
+  tags: string[];
+  /** ISO 4217; all amounts are in its minor units. */
+  currency: string;
+  totalCents: number;
+  paidCents: number;
+  refundedCents: number;
+  netCents: number;
+  payments: { at: string; amountCents: number; method?: string | undefined }[];
+  refunds: { refundId: string; at: string; amountCents: number }[];
+  /** Instants are RFC 3339 in UTC. */
+  placedAt: string;
+  paidAt?: string | undefined;
+  shippedAt?: string | undefined;
+  deliveredAt?: string | undefined;
+  cancelledAt?: string | undefined;
+  updatedAt: string;
+  version: number;
+  projectedAt: string;
+}
+
+/** All that was published up to `asOf` is in the answer. */
+export interface Fresh {
+  asOf: string;
+  lagSeconds: number;
+}
+
+/** Values of one name are alternatives, different names are all wanted; ranges are inclusive. */
+export interface SearchQuery {
+  readonly q?: string | undefined;
+  readonly status?: OrderStatus | readonly OrderStatus[] | undefined;
+  readonly sku?: string | readonly string[] | undefined;
+  readonly tag?: string | readonly string[] | undefined;
+  readonly customerId?: string | readonly string[] | undefined;
+  readonly sellerId?: string | readonly string[] | undefined;
+  readonly currency?: string | readonly string[] | undefined;
+  /** UTC days, `YYYY-MM-DD`. */
+  readonly placedFrom?: string | undefined;
+  readonly placedTo?: string | undefined;
+  readonly minTotalCents?: number | undefined;
+  readonly maxTotalCents?: number | undefined;
+  readonly sort?: 'relevance' | '-placedAt' | 'placedAt' | '-totalCents' | 'totalCents' | undefined;
+  /** 1–100; 20 unless told. */
+  readonly size?: number | undefined;
+  /** The `nextCursor` of the page before, of the very same search. */
+  readonly cursor?: string | undefined;
+}
+
+export interface Hit {
+  order: Order;
+  score: number | null;
+  /** By field: HTML-escaped, the matching words within `<mark>`. */
+  highlights: Record<string, string[]>;
+}
+
+export interface FacetValue {
+  value: string;
+  count: number;
+}
+
+export interface SearchAnswer extends Fresh {
+  total: number;
+  hits: Hit[];
+  facets: { status: FacetValue[]; tag: FacetValue[]; seller: FacetValue[]; currency: FacetValue[] };
+  nextCursor: string | null;
+  tookMs: number;
+}
+
+export interface SuggestAnswer extends Fresh {
+  completions: { text: string; kind: 'item' | 'customer' | 'sku' | 'order' }[];
+  didYouMean: string | null;
+}
+
+export interface OrderAnswer extends Fresh {
+  order: Order;
+}
+
+export interface HistoryAnswer extends Fresh {
+  events: HistoryEvent[];
+}
+
+export interface HistoryEvent {
+  /** Attributes that a producer added. */
+  [name: string]: unknown;
+  id: string;
+  source: string;
+  type: string;
+  time: string;
+  sequence: number;
+  data: unknown;
+  /** By field, what it was before the event and what it is since. */
+  changes: Record<string, { before: unknown; after: unknown }>;
+}
+
+export interface CustomerOrdersAnswer extends Fresh {
+  items: (Pick<Order, 'orderId' | 'status' | 'totalCents' | 'currency' | 'placedAt'> & {
+    shippedAt?: string | undefined;
+  })[];
+  totals: { currency: string; orders: number; totalCents: number; paidCents: number; refundedCents: number }[];
+  nextCursor: string | null;
+}
