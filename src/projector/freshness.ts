@@ -12,15 +12,15 @@ interface Heard {
  * everything published before it is written. Positions are the deliveries' own, in their order; times are epoch milliseconds.
  */
 export class SettledHeartbeats {
-  /** When each delivery that is not settled was received, in order of arrival. */
+  /** For each delivery that is not settled, in order of arrival, a time before which the broker did not send it. */
   readonly #open = new Map<number, number>();
   #heard: Heard[] = [];
   #distrustedUntil = 0;
   #returnedAt = 0;
 
-  delivered(delivery: LiveDelivery, receivedAt: number): void {
+  delivered(delivery: LiveDelivery, receivedAt: number, sentAfter = receivedAt): void {
     const { position } = delivery;
-    if (delivery.kind === 'event') this.#open.set(position, receivedAt);
+    if (delivery.kind === 'event') this.#open.set(position, sentAfter);
     else this.#heard.push({ position, publishedAt: delivery.publishedAt, receivedAt });
   }
 
@@ -49,7 +49,7 @@ export class SettledHeartbeats {
     this.#returnedAt = Math.max(this.#returnedAt, until);
   }
 
-  /** Everything received before then is settled. */
+  /** Everything that the broker sent before then is settled. */
   settledTo(now: number): number {
     const [oldest] = this.#open.values();
     return oldest ?? now;

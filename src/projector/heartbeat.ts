@@ -26,8 +26,8 @@ export interface HeartbeatOptions {
   readonly lossNoticedMs: number;
 }
 
-/** How often the last word of an instance that stops is tried when others write theirs. */
-const FAREWELL_ATTEMPTS = 5;
+/** How often an instance tries to have its say when others write theirs: those whose beats coincide would else never let it. */
+const RECORD_ATTEMPTS = 5;
 /** After its last word the connection is closed within that time. */
 const CLOSING_MS = 10_000;
 
@@ -41,6 +41,7 @@ export class Heartbeat {
   readonly #settled = new SettledHeartbeats();
   #asOf: number | undefined;
   #lookedAt: number | undefined;
+  #lookedBeforeAt = 0;
   #timer: NodeJS.Timeout | undefined;
   #beat: Promise<void> | undefined;
 
@@ -76,9 +77,7 @@ export class Heartbeat {
     const now = Date.now();
     const returnedAt = leftUnsettled ? now + this.#options.lossNoticedMs + CLOSING_MS : this.#settled.returnedAt();
     try {
-      for (let attempt = 0; attempt < FAREWELL_ATTEMPTS; attempt++) {
-        if (await this.#record(farewell(now, returnedAt))) return;
-      }
+      await this.#recordPatiently(farewell(now, returnedAt));
     } catch (error) {
       if (!(error instanceof IndexUnavailableError)) throw error;
       // Its last word stands until it expires: the others are careful for longer than they need be.
@@ -86,8 +85,9 @@ export class Heartbeat {
     }
   }
 
+  /** Of a process that was stopped for a while it may have waited in the socket since the look before the former. */
   delivered(delivery: LiveDelivery): void {
-    this.#settled.delivered(delivery, Date.now());
+    this.#settled.delivered(delivery, Date.now(), this.#lookedBeforeAt);
   }
 
   settled({ position }: LiveDelivery): void {
@@ -131,7 +131,8 @@ export class Heartbeat {
       this.#asOf = newest;
       metrics.eventToSearchableSeconds.observe((Date.now() - newest) / 1_000);
     }
-    await recordProgress(index, { record: kept.record, revision }, instance, progress, this.#asOf ?? 0);
+    const isRecorded = await recordProgress(index, { ...kept, revision }, instance, progress, this.#asOf ?? 0);
+    if (!isRecorded) await this.#recordPatiently(progress);
   }
 
   /**
@@ -140,9 +141,14 @@ export class Heartbeat {
    */
   #progress(now: number): InstanceProgress {
     const received = this.#lookedAt ?? now;
+    this.#lookedBeforeAt = received;
     this.#lookedAt = now;
     const settledTo = Math.min(this.#settled.settledTo(now), received);
     return { settledTo, at: now, returnedAt: this.#settled.returnedAt() };
+  }
+
+  async #recordPatiently(progress: InstanceProgress): Promise<void> {
+    for (let attempt = 0; attempt < RECORD_ATTEMPTS; attempt++) if (await this.#record(progress)) return;
   }
 
   async #record(progress: InstanceProgress): Promise<boolean> {
