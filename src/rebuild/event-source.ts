@@ -118,7 +118,7 @@ async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Line>
 
 function unzipped(input: ReadStream): Gunzip {
   const unzip = createGunzip();
-  input.once('error', (error) => unzip.destroy(error)).once('close', () => unzip.destroy());
+  input.once('error', (error) => unzip.destroy(error));
   return input.pipe(unzip);
 }
 

@@ -19,6 +19,8 @@ export interface ReplayDependencies {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: ReplayProgress) => void;
   readonly reached: (point: 'rebuild page') => Promise<void>;
+  /** At most so many events are folded and written together; 2,000 unless told. */
+  readonly pageEvents?: number;
 }
 
 const PAGE_EVENTS = 2_000;
@@ -33,6 +35,7 @@ const MAX_STATE_BYTES = 64 * 1024 * 1024;
  * @throws RefusedError, LostTargetError, IndexUnavailableError, BrokerUnavailableError, EventSourceError, the signal's reason
  */
 export async function replay(run: RunState, deps: ReplayDependencies): Promise<ReplayProgress> {
+  const { pageEvents = PAGE_EVENTS } = deps;
   const skips = await collectSkips(deps.source.read(0, deps.signal), deps);
   const folding = new Replay(run, skips, deps);
   let page: SourceEvent[] = [];
@@ -40,7 +43,7 @@ export async function replay(run: RunState, deps: ReplayDependencies): Promise<R
   for await (const message of deps.source.read(run.replay.position, deps.signal)) {
     page.push(message);
     bytes += message.body.byteLength;
-    if (page.length < PAGE_EVENTS && bytes < PAGE_BYTES) continue;
+    if (page.length < pageEvents && bytes < PAGE_BYTES) continue;
     await folding.add(page);
     page = [];
     bytes = 0;

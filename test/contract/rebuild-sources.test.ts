@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import type { OrderDocument } from '../../src/order/document.ts';
+import type { OrderEvent } from '../../src/order/event.ts';
+import { documentOf } from '../../src/order/flatten.ts';
+import { DEFAULT_STORAGE_LIMITS, foldStored } from '../../src/order/fold.ts';
+import type { OrderIndex } from '../../src/order-index/port.ts';
+import { compareWithLive } from '../../src/rebuild/compare.ts';
+import { copyLive } from '../../src/rebuild/copy.ts';
+import type { EventSource, SourceEvent } from '../../src/rebuild/event-source.ts';
+import { replay } from '../../src/rebuild/replay.ts';
+import type { CopyProgress, ReplayProgress, RunState } from '../../src/rebuild/state.ts';
+import { LostTargetError } from '../../src/rebuild/write-surely.ts';
+import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
+import { createRandom } from '../../src/sample/random.ts';
+import { describeForEachBackend } from '../support/backends.ts';
+import type { IndexPlace } from '../support/backends.ts';
+import { shuffledEvents } from '../support/drain.ts';
+import { compareDocuments, expectedDocuments } from '../support/oracle.ts';
+import { eventAt } from '../support/protocol.ts';
+import { aRebuild } from '../unit/rebuild/runs.ts';
+
+const NEVER = new AbortController().signal;
+const AT_ONCE = { signal: NEVER, now: () => new Date(), reached: () => Promise.resolve() };
+
+/** What a process that dies leaves behind: an exception where it stood. */
+class Died extends Error {}
+
+describeForEachBackend('what a rebuild builds from', (backend) => {
+  let place: IndexPlace;
+  let index: OrderIndex;
+  let built: string;
+  beforeEach(async () => {
+    place = backend.index();
+    index = place.instance();
+    await index.open();
+    await index.generations.create(2);
+    built = (await index.generations.list())[1]?.name ?? '';
+    await index.generations.renameEpoch((await index.registry()).epoch, { register: [built] });
+  });
+  afterEach(() => place.remove());
+
+  async function writeLive(events: ReadonlyMap<string, readonly OrderEvent[]>): Promise<void> {
+    const { live } = await index.registry();
+    const writes = [...events].map(([orderId, history]) => {
+      const state = foldStored(orderId, history);
+      return { orderId, version: state.version, document: documentOf(state, '2026-03-01T10:00:00.000Z') };
+    });
+    assert.ok((await index.write(live, writes, 'live')).every(({ kind }) => kind === 'written'));
+  }
+
+  /** Everything in the generation that is built. */
+  async function documents(orderIds: Iterable<string>): Promise<ReadonlyMap<string, OrderDocument>> {
+    const target = (await index.registry()).targets.find(({ generation }) => generation === built);
+    assert.ok(target);
+    const loaded = await index.load(target, [...orderIds]);
+    assert.ok(loaded.kind === 'loaded');
+    return loaded.documents;
+  }
+
+  const histories = (count: number, length: number) =>
+    new Map(
+      Array.from({ length: count }, (_, order) => [
+        `O-${order}`,
+        Array.from({ length: 1 + (order % length) }, (_, at) => eventAt(at + 1)),
+      ]),
+    );
+
+  describe('when it copies what is live', () => {
+    const start = aRebuild().copy;
+
+    it('has every order as it is in the live generation', async () => {
+      const orders = histories(300, 4);
+      await writeLive(orders);
+      const reports: CopyProgress[] = [];
+      const progress = await copyLive(built, start, { index, ...AT_ONCE, onProgress: (now) => reports.push(now) });
+      assert.deepEqual([progress.copied, progress.slices.every(({ done }) => done)], [300, true]);
+      const copies = await documents(orders.keys());
+      for (const [orderId, events] of orders) assert.deepEqual(copies.get(orderId)?.events, events);
+      assert.ok(reports.length >= 3);
+    });
+
+    it('goes on where it was when it died, wherever that was', async () => {
+      const orders = histories(400, 3);
+      await writeLive(orders);
+      let pages = 0;
+      let progress = start;
+      let deaths = 0;
+      for (let isDone = false; !isDone;) {
+        try {
+          const reached = () => ((pages += 1) % 3 === 0 ? Promise.reject(new Died()) : Promise.resolve());
+          const onProgress = (now: CopyProgress) => (progress = now);
+          progress = await copyLive(built, progress, { index, ...AT_ONCE, reached, onProgress });
+          isDone = true;
+        } catch (error) {
+          if (!(error instanceof Died)) throw error;
+          deaths += 1;
+        }
+      }
+      assert.ok(deaths > 0);
+      assert.equal((await documents(orders.keys())).size, 400);
+      // Only what was written and not yet said is written once more.
+      assert.equal(progress.copied, 400);
+    });
+
+    it('stops when it is told to, and when the generation is no write target any more', async () => {
+      await writeLive(histories(10, 1));
+      const stopped = new AbortController();
+      stopped.abort(new Died());
+      const onProgress = () => undefined;
+      await assert.rejects(copyLive(built, start, { index, ...AT_ONCE, signal: stopped.signal, onProgress }), Died);
+      await index.generations.renameEpoch((await index.registry()).epoch, { unregister: [built] });
+      await assert.rejects(copyLive(built, start, { index, ...AT_ONCE, onProgress }), LostTargetError);
+    });
+  });
+
+  describe('when it replays events', () => {
+    const source = (messages: readonly (string | Uint8Array)[]): EventSource => ({
+      async *read(from) {
+        for (const [position, body] of messages.entries()) {
+          await Promise.resolve();
+          if (position >= from)
+            yield { position, body: typeof body === 'string' ? Buffer.from(body) : body } satisfies SourceEvent;
+        }
+      },
+      total: () => Promise.resolve(messages.length),
+    });
+    const bodiesOf = (events: readonly CloudEvent[]) => events.map((event) => outgoingOf(event).body);
+    const fromHistory = (changes: Partial<RunState> = {}): RunState =>
+      aRebuild({ generation: built, step: 'COPY', ...changes }, { source: 'history' });
+
+    function replaying(messages: readonly (string | Uint8Array)[], run = fromHistory(), reached = AT_ONCE.reached) {
+      const reports: ReplayProgress[] = [];
+      const result = replay(run, {
+        ...{
+          index,
+          ...AT_ONCE,
+          reached,
+          pageEvents: 20,
+          maxMessageBytes: 4_194_304,
+          storageLimits: DEFAULT_STORAGE_LIMITS,
+        },
+        ...{ source: source(messages), onProgress: (progress) => reports.push(progress) },
+      });
+      return { result, reports };
+    }
+
+    async function assertFold(events: readonly CloudEvent[]): Promise<void> {
+      const expected = expectedDocuments(events.map((event) => ({ ...event })));
+      const there = await documents(expected.keys());
+      const wrong = [...expected.values()].flatMap((order) => compareDocuments(order, there.get(order.orderId)));
+      assert.deepEqual(wrong, []);
+    }
+
+    it('folds them in whatever order they come, and however often', async () => {
+      const events = shuffledEvents({ seed: 'replay', orders: 60 });
+      const { result, reports } = replaying(bodiesOf(events));
+      const { processed, withoutBeginning, unparseable, done } = await result;
+      assert.deepEqual([processed, withoutBeginning, unparseable, done], [events.length, 0, 0, true]);
+      await assertFold(events);
+      assert.equal(await index.countParked(), 0);
+      assert.ok(reports.every(({ total }) => total === events.length));
+    });
+
+    it('goes on where it was when it died: its position passes nothing that only memory held', async () => {
+      const events = shuffledEvents({ seed: 'replay deaths', orders: 80 });
+      const random = createRandom('replay deaths');
+      const reached = () => (random.chance(0.3) ? Promise.reject(new Died()) : Promise.resolve());
+      let run = fromHistory();
+      let deaths = 0;
+      while (!run.replay.done) {
+        const { result, reports } = replaying(bodiesOf(events), run, reached);
+        const progress = await result.catch((error: unknown) => {
+          if (!(error instanceof Died)) throw error;
+          deaths += 1;
+          return reports.at(-1) ?? run.replay;
+        });
+        run = { ...run, replay: progress };
+      }
+      assert.ok(deaths > 0);
+      await assertFold(events);
+    });
+
+    it('leaves what is live as it is: of two events at one sequence the live one stands', async () => {
+      const mine = [eventAt(1), eventAt(2, 'live')];
+      await writeLive(new Map([['O-1', mine]]));
+      await copyLive(built, aRebuild().copy, { index, ...AT_ONCE, onProgress: () => undefined });
+      const theirs = [eventAt(1), eventAt(2, 'other'), eventAt(3)].map((event) => cloudEvent('O-1', event));
+      await replaying(theirs).result;
+      const { events } = (await documents(['O-1'])).get('O-1') ?? {};
+      assert.deepEqual(events, [...mine, eventAt(3)]);
+    });
+
+    it('takes a sequence that was declared missing for missing, though the event is there, and earlier', async () => {
+      const skip: OrderEvent = { ...eventAt(2, 'skip'), type: 'order.skipped.v1', data: {} };
+      const events = [eventAt(1), eventAt(2, 'late'), eventAt(3), skip];
+      await replaying(events.map((event) => cloudEvent('O-1', event))).result;
+      const document = (await documents(['O-1'])).get('O-1');
+      assert.deepEqual(
+        document?.events.map(({ id }) => id),
+        ['e1', 'skip', 'e3'],
+      );
+    });
+
+    it('counts what is no event, and goes on', async () => {
+      const { result } = replaying(['{"cut o', cloudEvent('O-1', eventAt(1)), '[]']);
+      assert.equal((await result).unparseable, 2);
+      assert.equal((await documents(['O-1'])).size, 1);
+    });
+
+    it('counts the orders whose first events are nowhere, and parks nothing unless they are allowed', async () => {
+      const events = [cloudEvent('O-1', eventAt(2)), cloudEvent('O-1', eventAt(3)), cloudEvent('O-2', eventAt(1))];
+      assert.equal((await replaying(events).result).withoutBeginning, 1);
+      assert.equal(await index.countParked(), 0);
+      const allowed = aRebuild({ generation: built, step: 'COPY' }, { source: 'history', allowPartial: true });
+      assert.equal((await replaying(events, allowed).result).withoutBeginning, 1);
+      const parked = await index.parkedAt([2, 3].map((sequence) => ({ orderId: 'O-1', sequence })));
+      assert.deepEqual(
+        parked.map(({ event }) => event),
+        [eventAt(2), eventAt(3)],
+      );
+    });
+
+    it('parks what is behind a hole', async () => {
+      const events = [cloudEvent('O-1', eventAt(1)), cloudEvent('O-1', eventAt(3))];
+      assert.equal((await replaying(events).result).withoutBeginning, 0);
+      assert.equal((await index.parkedAt([{ orderId: 'O-1', sequence: 3 }])).length, 1);
+      assert.equal((await documents(['O-1'])).get('O-1')?.version, 1);
+    });
+  });
+
+  describe('when it compares with what is live', () => {
+    const compare = () => compareWithLive(built, { index, ...AT_ONCE });
+    const written = async (orderId: string, events: readonly OrderEvent[]) => {
+      const target = (await index.registry()).targets.find(({ generation }) => generation === built);
+      assert.ok(target);
+      const state = foldStored(orderId, events);
+      const document = documentOf(state, '2026-03-01T10:00:00.000Z');
+      await index.write(target, [{ orderId, version: state.version, document }], 'rebuild');
+    };
+
+    it('finds nothing where both are the same, or the new one is ahead', async () => {
+      const orders = histories(20, 3);
+      await writeLive(orders);
+      for (const [orderId, events] of orders) await written(orderId, events);
+      await written(
+        'O-3',
+        [1, 2, 3, 4, 5].map((sequence) => eventAt(sequence)),
+      );
+      await written('O-new', [eventAt(1)]);
+      assert.deepEqual(await compare(), { copied: 0, different: [] });
+    });
+
+    it('copies what is missing or behind', async () => {
+      const orders = histories(250, 3);
+      await writeLive(orders);
+      for (const orderId of ['O-0', 'O-2', 'O-9']) await written(orderId, [eventAt(1)]);
+      // O-0 and O-9 have one event, so they are there already.
+      assert.deepEqual(await compare(), { copied: 248, different: [] });
+      const copies = await documents(orders.keys());
+      for (const [orderId, events] of orders) assert.deepEqual(copies.get(orderId)?.events, events);
+    });
+
+    it('names what ends with another event at the same version', async () => {
+      await writeLive(new Map([['O-1', [eventAt(1), eventAt(2)]]]));
+      await written('O-1', [eventAt(1), eventAt(2, 'other')]);
+      const { copied, different } = await compare();
+      assert.deepEqual([copied, different.map(({ orderId }) => orderId)], [0, ['O-1']]);
+      assert.match(
+        different[0]?.reason ?? '',
+        /version 2 ends with the event other \/test, the live one's with e2 \/test/,
+      );
+    });
+  });
+});
+
+function cloudEvent(orderId: string, event: OrderEvent): string {
+  const { id, source, type, time, sequence, data } = event;
+  return JSON.stringify({ specversion: '1.0', id, source, type, time, sequence, subject: orderId, data });
+}

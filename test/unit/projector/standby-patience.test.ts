@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { createStandbyPatience } from '../../../src/projector/standby-patience.ts';
+
+describe('the patience with a standby', () => {
+  let time = 0;
+  const [older, live, newer] = ['orders-000001', 'orders-000002', 'orders-000003'];
+  beforeEach(() => (time = 0));
+
+  const exhaustedAfter = (target: string): number => {
+    const patience = createStandbyPatience(() => time);
+    while (!patience.isExhausted(target, live)) time += 1_000;
+    return time;
+  };
+
+  it('lasts ten seconds for what was live before', () => {
+    assert.equal(exhaustedAfter(older), 10_000);
+  });
+
+  it('lasts fifty for what is being built', () => {
+    assert.equal(exhaustedAfter(newer), 50_000);
+  });
+
+  it('begins anew whenever it works', () => {
+    const patience = createStandbyPatience(() => time);
+    assert.equal(patience.isExhausted(older, live), false);
+    time = 9_999;
+    patience.worked(older);
+    assert.equal(patience.isExhausted(older, live), false);
+    time = 10_001;
+    assert.equal(patience.isExhausted(older, live), false);
+    time = 19_999;
+    assert.equal(patience.isExhausted(older, live), true);
+  });
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { EventSourceError, fileSource } from '../../../src/rebuild/event-source.ts';
+
+const NEVER = new AbortController().signal;
+
+describe('a file of events', () => {
+  let folder: string;
+  let imports: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'order-search-import-'));
+    imports = join(folder, 'imports');
+    mkdirSync(imports);
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  async function read(path: string, from = 0): Promise<[number, string][]> {
+    const lines: [number, string][] = [];
+    const source = await fileSource(imports, path);
+    for await (const { position, body } of source.read(from, NEVER))
+      lines.push([position, Buffer.from(body).toString()]);
+    return lines;
+  }
+
+  it('is read line by line, whatever its line ends, and with or without the last one', async () => {
+    writeFileSync(join(imports, 'a.ndjson'), '{"a":"ä"}\r\n\n{"b":2}\n{"c":3}');
+    assert.deepEqual(await read('a.ndjson'), [
+      [0, '{"a":"ä"}'],
+      [2, '{"b":2}'],
+      [3, '{"c":3}'],
+    ]);
+    assert.deepEqual(await read('a.ndjson', 3), [[3, '{"c":3}']]);
+  });
+
+  it('may be compressed', async () => {
+    const text = Array.from({ length: 20_000 }, (_, line) => `{"line":${line},"text":"${'x'.repeat(line % 50)}"}`).join(
+      '\n',
+    );
+    writeFileSync(join(imports, 'a.ndjson.gz'), gzipSync(text));
+    const lines = await read('a.ndjson.gz');
+    assert.deepEqual(
+      lines.map(([, line]) => line),
+      text.split('\n'),
+    );
+    assert.deepEqual((await read('a.ndjson.gz', 19_999))[0]?.[0], 19_999);
+  });
+
+  it('knows about how many lines there are once some of it is read', async () => {
+    writeFileSync(join(imports, 'a.ndjson'), '{"line":1}\n'.repeat(50_000));
+    const source = await fileSource(imports, 'a.ndjson');
+    assert.equal(await source.total(), undefined);
+    for await (const { position } of source.read(0, NEVER)) if (position === 25_000) break;
+    const total = (await source.total()) ?? 0;
+    assert.ok(total > 10_000 && total < 250_000, `${total}`);
+  });
+
+  it('is refused outside of the import directory, also through a link', async () => {
+    writeFileSync(join(folder, 'secret'), 'secret');
+    symlinkSync(join(folder, 'secret'), join(imports, 'link'));
+    for (const path of ['../secret', join(folder, 'secret'), 'link']) {
+      await assert.rejects(fileSource(imports, path), /outside of IMPORT_DIR/);
+    }
+    await assert.rejects(fileSource(imports, 'none'), /cannot be read in IMPORT_DIR/);
+    await assert.rejects(fileSource(undefined, 'a'), /IMPORT_DIR is not set/);
+    mkdirSync(join(imports, 'sub'));
+    await assert.rejects(fileSource(imports, 'sub'), /no file/);
+    await assert.rejects(fileSource(imports, '.'), EventSourceError);
+  });
+
+  it('fails with the reason where it is broken', async () => {
+    writeFileSync(join(imports, 'a.gz'), gzipSync('{"a":1}\n'.repeat(1_000)).subarray(0, 30));
+    await assert.rejects(read('a.gz'), /the file cannot be read: unexpected end of file/);
+  });
+
+  it('is no longer read once that is aborted', async () => {
+    writeFileSync(join(imports, 'a.ndjson'), '{"line":1}\n'.repeat(200_000));
+    const source = await fileSource(imports, 'a.ndjson');
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    await assert.rejects(async () => {
+      for await (const { position } of source.read(0, stop.signal)) if (position === 10) stop.abort(reason);
+    }, reason);
+  });
+});
