@@ -133,12 +133,16 @@ describeForEachBackend('generations', (backend) => {
       await write(first, 'O-1');
       await index.refresh();
       const { registry, target } = await second();
+      const frozen = async () => (await index.generations.list()).map(({ isFrozen }) => isFrozen);
+      assert.deepEqual(await frozen(), [false, false]);
       await index.generations.freeze(first.generation);
+      assert.deepEqual(await frozen(), [true, false]);
       assert.equal((await index.get('O-1'))?.version, 1);
       const loaded = await index.load(registry.live, ['O-1']);
       assert.equal(loaded.kind === 'loaded' && loaded.documents.size, 1);
       assert.equal(await write(target, 'O-2'), 'written');
       await index.generations.thaw(first.generation);
+      assert.deepEqual(await frozen(), [false, false]);
       assert.deepEqual(await index.registry(), registry);
       assert.equal(await write(registry.live, 'O-2'), 'written');
     });
