@@ -44,7 +44,7 @@ export interface Input<P, Q, B> {
 export interface Answer {
   /** 200 unless given. */
   readonly status?: number;
-  /** Sent as it is where `contentType` is given, as JSON otherwise; nothing where it is undefined. */
+  /** Sent as it is where `contentType` is given, as JSON otherwise; undefined where the status has none. */
   readonly body: unknown;
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -183,7 +183,6 @@ async function sendAnswer(response: Response, answer: Answer): Promise<void> {
   response.status(status).setHeader('Cache-Control', 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (events) await sendEvents(response, events.source, events.keepAliveMs);
-  else if (body === undefined) response.end();
   else if (contentType === undefined) response.json(body);
   else response.setHeader('Content-Type', contentType).end(body);
 }

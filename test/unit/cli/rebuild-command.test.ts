@@ -153,17 +153,18 @@ describe('order-search rebuild', function () {
 
   describe('following through trouble', () => {
     it('goes on when the service comes back', async () => {
-      let restarted: Promise<void> | undefined;
+      const steps: Promise<void>[] = [];
       const restart = async () => {
-        await server.close(0);
-        [all, get] = [[DONE], async () => Promise.reject(new IndexUnavailableError('away'))];
+        await steps[0];
+        all = [DONE];
         await serve(port);
-        get = async () => DONE;
       };
-      const onOutput = () => void (restarted ??= restart());
-      const { exitCode, stdout, stderr } = await run(['status', '--follow'], { onOutput });
-      await restarted;
+      const onOutput = () => void (steps[0] ??= server.close(0));
+      const onError = (said: string) => void (said.endsWith('; trying again\n') && (steps[1] ??= restart()));
+      const { exitCode, stdout, stderr } = await run(['status', '--follow'], { onOutput, onError });
+      await Promise.all(steps);
       assert.equal(exitCode, 0, stderr);
+      assert.match(stderr, /^the service at .* does not answer: .*; trying again\nthe service answers again\n$/);
       assert.match(stdout, /done in 1 min 30 s/);
     });
 

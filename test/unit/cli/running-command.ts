@@ -10,6 +10,8 @@ export interface Terminal {
   readonly env?: Readonly<Record<string, string>>;
   /** Sees each piece that is written to standard output, with all before it. */
   readonly onOutput?: (stdout: string) => void;
+  /** Likewise, to standard error. */
+  readonly onError?: (stderr: string) => void;
 }
 
 export interface Run {
@@ -26,7 +28,7 @@ export async function runCommand(
   terminal: Terminal = {},
   interrupted: AbortSignal = new AbortController().signal,
 ): Promise<Run> {
-  const { isTTY = false, columns, typed = [], env = {}, onOutput } = terminal;
+  const { isTTY = false, columns, typed = [], env = {}, onOutput, onError } = terminal;
   const run = { exitCode: undefined as number | undefined, stdout: '', stderr: '' };
   const window = { isTTY, ...(columns !== undefined && { columns }) };
   const context: CliContext = {
@@ -39,7 +41,13 @@ export async function runCommand(
         onOutput?.(run.stdout);
       },
     },
-    stderr: { ...window, write: (text) => (run.stderr += text) },
+    stderr: {
+      ...window,
+      write(text) {
+        run.stderr += text;
+        onError?.(run.stderr);
+      },
+    },
     interrupted,
     createBroker: () => {
       throw new Error('no broker is needed');
