@@ -34,8 +34,11 @@ const WORLDS_FAULT = new Set([
 ]);
 /** Something is forbidden, by an operator, a swap or the disk watermark, however much there is to do. */
 const BLOCK = 'cluster_block_exception';
-/** A write block, set by a swap (design §2); other blocks are an operator's or the disk watermark's. */
-const WRITE_BLOCK = 'FORBIDDEN/8/index write (api)';
+/**
+ * A write block, set by a swap (design §2), or the one that stands for it while Elasticsearch waits for the writes under way; other
+ * blocks are an operator's or the disk watermark's.
+ */
+const WRITE_BLOCK = /FORBIDDEN\/8\/(moving to block )?index write \(api\)/;
 
 /** Classifies a refusal by its HTTP status and error: of one bulk item, of one document of `_mget`, or of a whole request. */
 export function classify(status: number, error: ErrorCause | undefined): Fault {
@@ -114,7 +117,7 @@ function forbidden(error: ErrorCause | undefined, reason: string): Fault {
   if (error?.type !== BLOCK) {
     return { kind: 'unavailable', reason: `Elasticsearch refuses the service's credentials or privileges: ${reason}` };
   }
-  return error.reason?.includes(WRITE_BLOCK) === true ? { kind: 'moved', reason } : { kind: 'unavailable', reason };
+  return WRITE_BLOCK.test(error.reason ?? '') ? { kind: 'moved', reason } : { kind: 'unavailable', reason };
 }
 
 /** Someone put our write alias on a second index: an operator's mistake, not the document's. */

@@ -37,6 +37,7 @@ describe("whose fault Elasticsearch's answer is", () => {
     ['404 of something else', 404, undefined, 'unavailable'],
     ['a missing shard', 404, cause('shard_not_found_exception'), 'unavailable'],
     ['a write block', 403, block('FORBIDDEN/8/index write (api)'), 'moved'],
+    ['one that is being set', 403, block('FORBIDDEN/8/moving to block index write (api)'), 'moved'],
     ["an operator's read-only block", 403, block('FORBIDDEN/5/index read-only (api)'), 'unavailable'],
     ['the disk watermark', 429, block('TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark'), 'unavailable'],
     ['no master', 503, block('SERVICE_UNAVAILABLE/2/no master'), 'unavailable'],
