@@ -33,7 +33,7 @@ const POLL_MS = 1_000;
 const COLUMNS: Columns<Rebuild> = [
   ['ID', ({ id }) => id],
   ['SOURCE', ({ source }) => source],
-  ['STATE', ({ state, paused }) => (paused && !isOver({ state }) ? `${state}, paused` : state)],
+  ['STATE', ({ state, paused }) => (paused ? `${state}, paused` : state)],
   ['GENERATION', ({ generation }) => generation || '-'],
   ['PROCESSED', ({ processed, total }) => (total === null ? processed : `${processed} of ${total}`)],
   ['STARTED', ({ startedAt }) => startedAt],

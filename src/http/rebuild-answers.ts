@@ -4,7 +4,6 @@ import { z } from 'zod';
 
 const instant = z.iso.datetime();
 const count = z.int().nonnegative();
-const ENDS: ReadonlySet<string> = new Set(['DONE', 'FAILED', 'CANCELLED']);
 
 export const REBUILD_SOURCES = ['index', 'history', 'file'] as const;
 
@@ -55,7 +54,7 @@ export const generationAnswer = z
 
 export const generationsAnswer = z.strictObject({ items: z.array(generationAnswer), nextCursor: z.null() });
 
-/** Whether a rebuild has ended, one way or another. */
-export function isOver({ state }: { readonly state: string }): boolean {
-  return ENDS.has(state);
+/** Whether a rebuild has ended, one way or another, and has cleaned up after itself: only then can the next one begin. */
+export function isOver({ finishedAt }: { readonly finishedAt: string | null }): boolean {
+  return finishedAt !== null;
 }

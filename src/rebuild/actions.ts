@@ -12,7 +12,7 @@ import { chooseSurplus, discard, prune, swap } from './swap.ts';
 import { LostTargetError, MAX_NAMED, RefusedError } from './write-surely.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
-export type RebuildPoint = 'rebuild page' | 'rebuild frozen' | 'rebuild moved';
+export type RebuildPoint = 'rebuild refreshed' | 'rebuild page' | 'rebuild frozen' | 'rebuild fenced' | 'rebuild moved';
 
 export interface ActionDependencies {
   readonly index: RebuildIndex;

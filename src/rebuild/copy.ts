@@ -11,7 +11,7 @@ export interface CopyDependencies {
   readonly signal: AbortSignal;
   /** Told after each page that is written. */
   readonly onProgress: (progress: CopyProgress) => void;
-  readonly reached: (point: 'rebuild page') => Promise<void>;
+  readonly reached: (point: 'rebuild refreshed' | 'rebuild page') => Promise<void>;
 }
 
 const FIRST_PAGE = 50;
@@ -38,6 +38,7 @@ export async function copyLive(
   while (current.slices.some(({ done }) => !done)) {
     const { live } = await deps.index.registry();
     await deps.index.generations.refresh(live.generation);
+    await deps.reached('rebuild refreshed');
     const snapshot = await deps.index.generations.openSnapshot(live.generation);
     try {
       await allOrFirstFailure(

@@ -48,7 +48,7 @@ export function createRebuildOperations(deps: OperationsDependencies) {
   const { records, now } = deps;
   const view = async (id: string): Promise<RunView | undefined> => {
     const kept = await records.read(id);
-    return kept && viewOf(kept, await records.wishes(id), now());
+    return kept?.state.kind === 'rebuild' ? viewOf(kept, await records.wishes(id), now()) : undefined;
   };
   return {
     async start(request: RebuildRequest) {
@@ -64,12 +64,9 @@ export function createRebuildOperations(deps: OperationsDependencies) {
     },
     async list(): Promise<readonly RunView[]> {
       const views = await Promise.all((await records.ids()).map(view));
-      return views.filter((one) => one !== undefined && one.kind === 'rebuild') as RunView[];
+      return views.filter((one) => one !== undefined);
     },
-    async get(id: string) {
-      const found = await view(id);
-      return found?.kind === 'rebuild' ? found : undefined;
-    },
+    get: view,
     async change(id: string, wish: Wish) {
       const kept = await records.read(id);
       if (kept?.state.kind !== 'rebuild') return { kind: 'not_found' as const };

@@ -5,7 +5,7 @@ export interface SwapDependencies {
   readonly index: RebuildIndex;
   /** Whether this instance holds the lease still, as of now. */
   readonly holdsLease: () => Promise<boolean>;
-  readonly reached: (point: 'rebuild frozen' | 'rebuild moved') => Promise<void>;
+  readonly reached: (point: 'rebuild frozen' | 'rebuild fenced' | 'rebuild moved') => Promise<void>;
 }
 
 export interface Swap {
@@ -38,6 +38,7 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
     await deps.reached('rebuild frozen');
     await generations.refresh(to);
     if (!(await deps.holdsLease())) return { kind: 'interrupted' };
+    await deps.reached('rebuild fenced');
     moved = await generations.renameEpoch(epoch, { live: to });
     await deps.reached('rebuild moved');
   } finally {
