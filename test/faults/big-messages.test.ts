@@ -28,7 +28,7 @@ interface Health {
 }
 
 describe('messages of 1 to 3 MiB each, five times as many as may be in hand', function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   let backend: TestBackend;
   let proxy: TcpProxy;
   beforeEach(async () => {

@@ -12,7 +12,7 @@ const FROZEN_FOR_MS = 5 * REQUEST_TIMEOUT_MS;
 const MIB = 1024 * 1024;
 
 describe('an Elasticsearch that is frozen (SIGSTOP) in the middle of a drain', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let services: PrivateServices;
   let backend: TestBackend;
   before(async () => {
@@ -43,7 +43,7 @@ describe('an Elasticsearch that is frozen (SIGSTOP) in the middle of a drain', f
       await staysWithdrawn(running, FROZEN_FOR_MS);
       assert.equal((await backend.queues()).deadLetters, 0);
       await services.kill('elasticsearch', 'SIGCONT');
-      await running.drainAndStop(50_000);
+      await running.drainAndStop(90_000);
       await assertExactly(backend, events);
     });
   });

@@ -13,7 +13,7 @@ const DELIVERY_LIMIT = OUTAGES + 1;
 const MAX_BYTES_BETWEEN = 60_000;
 
 describe('a drain with twenty outages of Elasticsearch in a row', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let backend: TestBackend;
   let proxy: TcpProxy;
   beforeEach(async () => {
@@ -39,13 +39,13 @@ describe('a drain with twenty outages of Elasticsearch in a row', function () {
       });
       for (let outage = 1; outage <= OUTAGES; outage++) {
         const moment = proxy.bytesSent + random.integer(0, MAX_BYTES_BETWEEN);
-        await eventually(() => assert.ok(running.projector.inHand() > 0 && proxy.bytesSent > moment), 20_000);
+        await eventually(() => assert.ok(running.projector.inHand() > 0 && proxy.bytesSent > moment), 60_000);
         assert.ok((await backend.queues()).live > 0, `nothing is left for outage ${outage} to interrupt`);
         await proxy.refuse();
-        await untilWithdrawn(running, 20_000);
+        await untilWithdrawn(running, 60_000);
         await proxy.accept();
       }
-      await running.drainAndStop(40_000);
+      await running.drainAndStop(90_000);
       await assertExactly(limited, events);
     });
   });

@@ -12,7 +12,7 @@ const CONSUMER_TIMEOUT_MS = 2_000;
 const FOLDED_AND_NOT_WRITTEN = { ORDER_SEARCH_FAULT_POINT: `folded#3:stall=${3 * CONSUMER_TIMEOUT_MS}` };
 
 describe('two projectors, one of which acknowledges nothing for longer than the consumer timeout', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let services: PrivateServices;
   before(async () => {
     services = await startPrivateServices({ name: 'paused', amqpPort: 5_721, esPort: 9_321, only: 'rabbitmq' });
@@ -31,7 +31,7 @@ describe('two projectors, one of which acknowledges nothing for longer than the 
         process.kill(paused.pid, 'SIGSTOP');
         const other = await startService(backend.environment);
         // What the paused one holds is missing until RabbitMQ takes it away from it.
-        await eventually(() => assertDocuments(backend, before), 40_000);
+        await eventually(() => assertDocuments(backend, before), 120_000);
         await publish(backend, after);
         process.kill(paused.pid, 'SIGCONT');
         await drainAndStop(backend, other);
@@ -49,7 +49,7 @@ describe('two projectors, one of which acknowledges nothing for longer than the 
       const events = shuffledEvents({ seed: 'stuck', orders: 600 });
       const stuck = await holding(backend, events);
       const other = await startService(backend.environment);
-      await eventually(() => assertDocuments(backend, events), 40_000);
+      await eventually(() => assertDocuments(backend, events), 120_000);
       assert.match(stuck.log(), /delivery acknowledgement on channel \d+ timed out/);
       await drainAndStop(backend, other);
       await drainAndStop(backend, stuck);

@@ -22,7 +22,7 @@ import { testBackend, type TestBackend } from '../support/test-backend.ts';
 const POISONED = 4;
 
 describe('poison among innocent events', function () {
-  this.timeout(90_000);
+  this.timeout(290_000);
   let backend: TestBackend;
   let proxy: HttpProxy;
   let start: () => Promise<RunningService>;
@@ -53,7 +53,7 @@ describe('poison among innocent events', function () {
       const service = await start();
       await publishMessages(backend, shuffledTogether(innocent, spoiltOrders, poison, claimed));
       await untilReady(service);
-      await eventually(async () => assert.deepEqual(await lettersOf(service), allPoison.map(shown).sort()), 40_000);
+      await eventually(async () => assert.deepEqual(await lettersOf(service), allPoison.map(shown).sort()), 90_000);
       await drainAndStop(backend, service);
     });
 

@@ -20,7 +20,7 @@ interface Health {
 }
 
 describe('a RabbitMQ with a memory alarm', function () {
-  this.timeout(90_000);
+  this.timeout(240_000);
   let services: PrivateServices;
   let backend: TestBackend;
   before(async () => {
@@ -44,7 +44,7 @@ describe('a RabbitMQ with a memory alarm', function () {
       await untilSaid(service, { state: 'degraded', reason: /takes no messages: low on memory/ });
       await release();
       const orders = new Set(events.map(({ subject }) => subject)).size;
-      await eventually(async () => assert.equal((await backend.documents()).size, orders), 20_000);
+      await eventually(async () => assert.equal((await backend.documents()).size, orders), 60_000);
       assert.deepEqual(await deadLettersOf(backend), []);
       await services.rabbitmqctl('set_vm_memory_high_watermark', '0.4');
       await untilSaid(service, { state: 'up', reason: /^$/ });
@@ -67,5 +67,5 @@ async function untilSaid(service: RunningService, said: { readonly state: string
     const { state, reason = '' } = (await service.get<Health>('/health')).body.parts.broker;
     assert.equal(state, said.state, reason);
     assert.match(reason, said.reason);
-  });
+  }, 30_000);
 }
