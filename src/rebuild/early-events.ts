@@ -44,6 +44,10 @@ export class EarlyEvents {
     return all;
   }
 
+  heldBefore(position: number): readonly Replayed[] {
+    return [...this.#byOrder.values()].flat().filter((one) => one.position < position);
+  }
+
   isFull(): boolean {
     return this.#count >= MAX_EVENTS || this.#bytes >= MAX_BYTES;
   }

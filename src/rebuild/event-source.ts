@@ -19,6 +19,8 @@ export interface EventSource {
   read(from: number, signal: AbortSignal): AsyncIterable<SourceEvent>;
   /** About how many there are in all, where that can be told; better the further it was read. */
   total(): Promise<number | undefined>;
+  /** Whether events go on coming while it is read: then another reading may go beyond the end of the one before. */
+  readonly grows?: boolean;
 }
 
 /** The file is not there, not allowed, or cannot be read: a rebuild from it fails. */
@@ -36,6 +38,7 @@ export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'
       }
     },
     total: () => broker.historySize(),
+    grows: true,
   };
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { documentOf } from '../order/flatten.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
@@ -27,6 +28,9 @@ const PAGE_EVENTS = 2_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 const MAX_STATES = 10_000;
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
+/** How long an order's first event may come after a later one of it, where events go on coming. */
+const LATE_MS = 10_000;
+const LOOK_MS = 250;
 
 /**
  * Folds a source's events onto what the generation has already, which is all that the live one had (design §3: of two events at one
@@ -35,21 +39,17 @@ const MAX_STATE_BYTES = 64 * 1024 * 1024;
  * @throws RefusedError, LostTargetError, IndexUnavailableError, BrokerUnavailableError, EventSourceError, the signal's reason
  */
 export async function replay(run: RunState, deps: ReplayDependencies): Promise<ReplayProgress> {
-  const { pageEvents = PAGE_EVENTS } = deps;
   const skips = await collectSkips(deps.source.read(0, deps.signal), deps);
   const folding = new Replay(run, skips, deps);
-  let page: SourceEvent[] = [];
-  let bytes = 0;
-  for await (const message of deps.source.read(run.replay.position, deps.signal)) {
-    page.push(message);
-    bytes += message.body.byteLength;
-    if (page.length < pageEvents && bytes < PAGE_BYTES) continue;
-    await folding.add(page);
-    page = [];
-    bytes = 0;
+  await folding.readFrom(run.replay.position);
+  const end = folding.next();
+  const givenUpAt = performance.now() + LATE_MS;
+  // Out of order, an order's first event may stand behind that end, and so be no gap of the history.
+  while (deps.source.grows === true && performance.now() < givenUpAt && (await folding.lacksBeginnings(end))) {
+    await delay(LOOK_MS, undefined, { signal: deps.signal }).catch(() => deps.signal.throwIfAborted());
+    await folding.readFrom(folding.next());
   }
-  await folding.add(page);
-  return await folding.end();
+  return await folding.end(end);
 }
 
 class Replay {
@@ -63,6 +63,7 @@ class Replay {
   #progress: ReplayProgress;
   /** Orders of which events were parked: whether they have a beginning shows in the end. */
   readonly #parkedOrders = new Set<string>();
+  #next: number;
 
   constructor({ generation, request, replay: progress }: RunState, skips: Skips, deps: ReplayDependencies) {
     this.#generation = generation;
@@ -70,15 +71,43 @@ class Replay {
     this.#skips = skips;
     this.#deps = deps;
     this.#progress = progress;
+    this.#next = progress.position;
   }
 
-  async add(page: readonly SourceEvent[]): Promise<void> {
+  /** After everything that was read. */
+  next(): number {
+    return this.#next;
+  }
+
+  /** Up to what is the end when it begins. */
+  async readFrom(position: number): Promise<void> {
+    const { source, signal, pageEvents = PAGE_EVENTS } = this.#deps;
+    let page: SourceEvent[] = [];
+    let bytes = 0;
+    for await (const message of source.read(position, signal)) {
+      page.push(message);
+      bytes += message.body.byteLength;
+      if (page.length < pageEvents && bytes < PAGE_BYTES) continue;
+      await this.#add(page);
+      page = [];
+      bytes = 0;
+    }
+    await this.#add(page);
+  }
+
+  /** Whether there are orders of which events before a position were read, and their first ones nowhere. */
+  async lacksBeginnings(before: number): Promise<boolean> {
+    return (await this.#countWithoutBeginning(this.#early.heldBefore(before))) > 0;
+  }
+
+  async #add(page: readonly SourceEvent[]): Promise<void> {
     const last = page.at(-1);
     if (last === undefined) return;
     const events = page.flatMap((message) => this.#parse(message));
     await this.#fold(Map.groupBy(events, ({ orderId }) => orderId));
     if (this.#early.isFull()) await this.#park(this.#early.takeAll());
     const position = Math.min(this.#early.oldest(), last.position + 1);
+    this.#next = last.position + 1;
     const total = await this.#deps.source.total();
     this.#progress = {
       ...this.#progress,
@@ -92,10 +121,13 @@ class Replay {
     this.#deps.onProgress(this.#progress);
   }
 
-  /** What is left waits for events that are nowhere: it is parked, like what comes early from the queue. */
-  async end(): Promise<ReplayProgress> {
+  /**
+   * What is left waits for events that are nowhere, or not there yet: it is parked, like what comes early from the queue. Orders count
+   * as lacking their beginning by what stood before the position.
+   */
+  async end(before: number): Promise<ReplayProgress> {
+    const withoutBeginning = await this.#countWithoutBeginning(this.#early.heldBefore(before));
     const left = this.#early.takeAll();
-    const withoutBeginning = await this.#countWithoutBeginning(left);
     if (withoutBeginning === 0 || this.#allowPartial) await this.#park(left);
     const { processed } = this.#progress;
     this.#progress = { ...this.#progress, total: processed, withoutBeginning, done: true };
