@@ -166,9 +166,9 @@ function instanceOf({ config, server }: Service): string {
   return `${hostname()}:${config.http.port === 0 ? `${server?.port ?? 0}/${process.pid}` : config.http.port}`;
 }
 
-/** Of this process alone: one that comes after it waits until its lease expires, in case it lives on. */
-function rebuilderOf(config: Config): string {
-  return `${hostname()}:${config.http.port}/${process.pid}`;
+/** The same after a restart, so that a rebuild goes on at once: whoever listened there before is dead. */
+function rebuilderOf({ http: { host, port } }: Config): string {
+  return `${hostname()}/${host}:${port === 0 ? `0/${process.pid}` : port}`;
 }
 
 /** Where the projector runs, so that an operator is told by the part that is held up. */
