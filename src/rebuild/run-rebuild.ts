@@ -8,8 +8,8 @@ import { next } from './next.ts';
 import type { Kept, RunRecords } from './records.ts';
 import { canBeCancelled, isEnd, isOver, type RunState, type Step } from './state.ts';
 
-/** Where tests stop or kill the process: before the action of a step, and inside of some. */
-export type RebuildStep = `rebuild ${Step}` | RebuildPoint;
+/** Where tests stop or kill the process: before the action of a step, between an action and the record of it, and inside of some. */
+export type RebuildStep = `rebuild ${Step}` | `rebuild ${Step} acted` | RebuildPoint;
 
 export interface RunDependencies extends Omit<
   ActionDependencies,
@@ -88,6 +88,7 @@ class Run {
     const { step } = this.#state;
     if (!isEnd(step)) await this.#deps.reached(`rebuild ${step}`);
     const response = await this.#perform();
+    if (!isEnd(step)) await this.#deps.reached(`rebuild ${step} acted`);
     await this.#take(response);
     if (response.kind === 'held') await this.#pause(HELD_PAUSE_MS);
   }
