@@ -1,8 +1,8 @@
 // The one-way dependencies of the design: main → app → {http, projector, rebuild, rollups} → {broker, order-index} → order.
-// observability is a leaf that all may import; config is plain data made in main and cli.
+// observability and cursor are leaves that all may import; config is plain data made in main and cli.
 const AREAS = ['http', 'projector', 'rebuild', 'rollups'];
 const BACKENDS = ['broker', 'order-index'];
-const LEAVES = ['order', 'observability'];
+const LEAVES = ['order', 'observability', 'cursor'];
 /** What puts the parts together, and what is not the service: these may import all. */
 const OUTSIDE = '^(src/[^/]+[.]ts$|src/cli/|test/|bench/|scripts/|examples/)';
 
@@ -28,6 +28,7 @@ module.exports = {
     onlyBelow('order', []),
     onlyBelow('observability', []),
     onlyBelow('sqlite', []),
+    onlyBelow('cursor', []),
     {
       name: 'the-client-stands-alone',
       comment: 'It is published by itself.',

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { decodeCursor, encodeCursor } from '../../cursor/opaque-cursor.ts';
 import { InvalidCursorError } from '../../order-index/port.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies, ParkedOrder, RepairOutcome } from '../dependencies.ts';
@@ -11,7 +11,6 @@ import type { Answer, Route } from '../route.ts';
 type ParkedDependencies = Pick<HttpDependencies, 'parkedOrders' | 'repair'>;
 
 const MAX_CURSOR_CHARACTERS = 4_096;
-const CHECKSUM_CHARACTERS = 12;
 
 const range = z.array(z.int().positive()).length(2).meta({ description: 'The first and the last of a run.' });
 
@@ -62,9 +61,11 @@ function listRoute({ parkedOrders }: ParkedDependencies): Route {
     }),
     answers: { 200: parkedAnswer },
     handle: async ({ query: { size, cursor } }) => {
-      const after = cursor === undefined ? undefined : decodeCursor(cursor);
+      const after = cursor === undefined ? undefined : orderIdIn(cursor);
       const { gaps, next } = await parkedOrders({ size, ...(after === undefined ? {} : { after }) });
-      return { body: { items: gaps.map(itemOf), nextCursor: next === undefined ? null : encodeCursor(next) } };
+      return {
+        body: { items: gaps.map(itemOf), nextCursor: next === undefined ? null : encodeCursor(CURSOR_SCOPE, [next]) },
+      };
     },
   });
 }
@@ -121,28 +122,11 @@ function nameOf({ role, sub }: Caller): string {
   return `${role} ${sub}`;
 }
 
-/** Opaque: base64url of the order id to go on after, with a checksum. It grants nothing. */
-function encodeCursor(after: string): string {
-  return Buffer.from(JSON.stringify([checksum(after), after])).toString('base64url');
-}
+const CURSOR_SCOPE = 'parked-cursor-1';
 
-/** @throws InvalidCursorError */
-function decodeCursor(cursor: string): string {
-  const [given, after] = parse(cursor);
-  if (typeof after === 'string' && given === checksum(after)) return after;
+/** The order id to go on after. @throws InvalidCursorError */
+function orderIdIn(cursor: string): string {
+  const [after] = decodeCursor(CURSOR_SCOPE, cursor) ?? [];
+  if (typeof after === 'string') return after;
   throw new InvalidCursorError('the cursor is not one that this list returned');
-}
-
-function parse(cursor: string): unknown[] {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
-    return Array.isArray(value) ? value : [];
-  } catch {
-    // No JSON is no cursor of ours either.
-    return [];
-  }
-}
-
-function checksum(after: string): string {
-  return createHash('sha256').update(`parked-cursor-1 ${after}`).digest('base64url').slice(0, CHECKSUM_CHARACTERS);
 }

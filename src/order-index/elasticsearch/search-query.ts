@@ -3,7 +3,7 @@ import { firstInstantOf, lastInstantOf } from '../../order/day.ts';
 import type { OrderDocument } from '../../order/document.ts';
 import { READABLE_STATUSES } from '../../order/event.ts';
 import { parseTextQuery } from '../../order/search-text.ts';
-import { decodeCursor } from '../cursor.ts';
+import { decodeSearchCursor } from '../cursor.ts';
 import { FACETS, MAX_FACET_VALUES } from '../port.ts';
 import type { FacetName, Facets, FacetValue, Restriction, SearchFilters, SearchQuery, SearchSort } from '../port.ts';
 import { textClause } from './text-clauses.ts';
@@ -70,7 +70,7 @@ export function searchRequest(query: SearchQuery): SearchRequest {
     ...(chosen.length > 0 && { post_filter: { bool: { filter: chosen.map(({ clause }) => clause) } } }),
     aggs: Object.fromEntries(FACET_NAMES.map((facet) => [facet, facetAggregation(facet, chosen)])),
     sort: [...SORTS[query.sort]],
-    ...(query.cursor !== undefined && { search_after: [...decodeCursor(query, query.cursor)] }),
+    ...(query.cursor !== undefined && { search_after: [...decodeSearchCursor(query, query.cursor)] }),
     // One more than a page, to see whether there is a next one.
     size: query.size + 1,
     track_total_hits: true,

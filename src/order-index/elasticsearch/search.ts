@@ -1,6 +1,6 @@
 import type { Client, estypes } from '@elastic/elasticsearch';
 import type { OrderDocument } from '../../order/document.ts';
-import { encodeCursor } from '../cursor.ts';
+import { encodeSearchCursor } from '../cursor.ts';
 import type { SortKey } from '../cursor.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { SearchPage, SearchQuery } from '../port.ts';
@@ -45,7 +45,7 @@ export function pageOf({ hits }: Answer<unknown>, query: SearchQuery): Pick<Sear
     hits: shown.flatMap(({ _source, _score }) =>
       _source ? [{ document: withoutEvents(_source), score: _score ?? null }] : [],
     ),
-    nextCursor: after ? encodeCursor(query, after as unknown as SortKey) : null,
+    nextCursor: after ? encodeSearchCursor(query, after as unknown as SortKey) : null,
   };
 }
 

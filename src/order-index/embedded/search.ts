@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { parseTextQuery } from '../../order/search-text.ts';
-import { decodeCursor, encodeCursor } from '../cursor.ts';
+import { decodeSearchCursor, encodeSearchCursor } from '../cursor.ts';
 import type { SortKey } from '../cursor.ts';
 import type { SearchPage, SearchQuery, SearchSort } from '../port.ts';
 import { countFacets } from './facets.ts';
@@ -33,7 +33,7 @@ const ORDERS: Readonly<Record<SearchSort, readonly (readonly [column: string, di
  */
 export function searchPage(database: DatabaseSync, generation: Generation, query: SearchQuery): SearchPage {
   const startedMs = performance.now();
-  const after = query.cursor === undefined ? undefined : decodeCursor(query, query.cursor);
+  const after = query.cursor === undefined ? undefined : decodeSearchCursor(query, query.cursor);
   const text = understood(query, generation);
   const tables = tablesOf(generation.number);
   const conditions = facetConditions(tables, query);
@@ -48,7 +48,7 @@ export function searchPage(database: DatabaseSync, generation: Generation, query
     hits: generation
       .shown(shown.map(({ id }) => Number(id)))
       .map((document, index) => ({ document, score: isRanked ? Number(shown[index]?.['score']) : null })),
-    nextCursor: last && rows.length > shown.length ? encodeCursor(query, sortKeyOf(query.sort, last)) : null,
+    nextCursor: last && rows.length > shown.length ? encodeSearchCursor(query, sortKeyOf(query.sort, last)) : null,
     tookMs: Math.round(performance.now() - startedMs),
   };
 }

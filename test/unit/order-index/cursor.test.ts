@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { decodeCursor, encodeCursor } from '../../../src/order-index/cursor.ts';
+import { decodeSearchCursor, encodeSearchCursor } from '../../../src/order-index/cursor.ts';
 import type { SortKey } from '../../../src/order-index/cursor.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
 import type { SearchQuery, SearchSort } from '../../../src/order-index/port.ts';
@@ -25,13 +25,13 @@ describe('a cursor', () => {
   it('leads back to the place that it was made of', () => {
     fc.assert(
       fc.property(sortAndKey, ([sort, key]) =>
-        assert.deepEqual(decodeCursor(by(sort), encodeCursor(by(sort), key)), key),
+        assert.deepEqual(decodeSearchCursor(by(sort), encodeSearchCursor(by(sort), key)), key),
       ),
     );
   });
 
   it('is fit for a URL', () => {
-    fc.assert(fc.property(sortAndKey, ([sort, key]) => assert.match(encodeCursor(by(sort), key), /^[\w-]+$/)));
+    fc.assert(fc.property(sortAndKey, ([sort, key]) => assert.match(encodeSearchCursor(by(sort), key), /^[\w-]+$/)));
   });
 
   describe('when it was tampered with', () => {
@@ -39,13 +39,13 @@ describe('a cursor', () => {
       const changed = fc
         .tuple(sortAndKey, fc.nat(), fc.constantFrom('A', 'z', '_', '', '!', '=', ' '))
         .map(([[sort, key], at, put]) => {
-          const cursor = encodeCursor(by(sort), key);
+          const cursor = encodeSearchCursor(by(sort), key);
           const place = at % cursor.length;
           return { sort, cursor, other: cursor.slice(0, place) + put + cursor.slice(place + 1) };
         });
       const property = fc.property(changed, ({ sort, cursor, other }) => {
         fc.pre(cursor !== other);
-        assert.throws(() => decodeCursor(by(sort), other), InvalidCursorError);
+        assert.throws(() => decodeSearchCursor(by(sort), other), InvalidCursorError);
       });
       fc.assert(property);
     });
@@ -58,7 +58,7 @@ describe('a cursor', () => {
       );
       fc.assert(
         fc.property(anything, (cursor) =>
-          assert.throws(() => decodeCursor(by('placedAt'), cursor), InvalidCursorError),
+          assert.throws(() => decodeSearchCursor(by('placedAt'), cursor), InvalidCursorError),
         ),
       );
     });
@@ -66,9 +66,9 @@ describe('a cursor', () => {
 
   describe('when it comes from a search for something else', () => {
     it('is refused, but not on account of the page size or the caller', () => {
-      const cursor = encodeCursor(by('placedAt', { q: 'lantern' }), [5, 'o-1']);
+      const cursor = encodeSearchCursor(by('placedAt', { q: 'lantern' }), [5, 'o-1']);
       for (const other of [{}, { q: 'candle' }, { q: 'lantern', status: ['paid' as const] }]) {
-        assert.throws(() => decodeCursor(by('placedAt', other), cursor), InvalidCursorError);
+        assert.throws(() => decodeSearchCursor(by('placedAt', other), cursor), InvalidCursorError);
       }
       const same: Partial<SearchQuery> = {
         q: 'lantern',
@@ -76,15 +76,15 @@ describe('a cursor', () => {
         status: [],
         restrictTo: { field: 'sellerId', value: 's' },
       };
-      assert.deepEqual(decodeCursor(by('placedAt', same), cursor), [5, 'o-1']);
+      assert.deepEqual(decodeSearchCursor(by('placedAt', same), cursor), [5, 'o-1']);
     });
   });
 
   describe('when it comes from another sort', () => {
     it('is refused', () => {
-      const cursor = encodeCursor(by('placedAt'), [5, 'o-1']);
+      const cursor = encodeSearchCursor(by('placedAt'), [5, 'o-1']);
       for (const sort of ['relevance', '-placedAt', 'totalCents'] as const) {
-        assert.throws(() => decodeCursor(by(sort), cursor), InvalidCursorError);
+        assert.throws(() => decodeSearchCursor(by(sort), cursor), InvalidCursorError);
       }
     });
   });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { encodeCursor } from '../../../../src/order-index/cursor.ts';
+import { encodeSearchCursor } from '../../../../src/order-index/cursor.ts';
 import { isReadable, searchRequest } from '../../../../src/order-index/elasticsearch/search-query.ts';
 import { InvalidCursorError } from '../../../../src/order-index/port.ts';
 import type { SearchQuery } from '../../../../src/order-index/port.ts';
@@ -85,7 +85,7 @@ describe('the search that Elasticsearch is sent', () => {
     });
 
     it('goes on behind the cursor', () => {
-      const cursor = encodeCursor({ sort: 'totalCents', size: 20 }, [500, 'O-1']);
+      const cursor = encodeSearchCursor({ sort: 'totalCents', size: 20 }, [500, 'O-1']);
       assert.deepEqual(request({ sort: 'totalCents', cursor }).search_after, [500, 'O-1']);
       assert.throws(() => request({ sort: '-totalCents', cursor }), InvalidCursorError);
     });
