@@ -42,7 +42,7 @@ export interface OrderDocument {
 export interface SearchFields {
   /** Words of ids, SKUs, item names, tags, customer id and name: what `q` is matched against. */
   readonly all: string;
-  /** Words of the item names alone, item after item: phrases, spelling. */
+  /** Words of the item names alone, item after item, a `|` between them: phrases stand in one name. */
   readonly items: string;
   /** Words of the customer's name. */
   readonly customer: string;

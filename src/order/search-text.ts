@@ -80,6 +80,15 @@ export function searchString(texts: Iterable<string>): string {
   return [...folded, ...transcribed].join(' ');
 }
 
+/** Stands between texts, and is no word of any: neither a word nor a phrase matches across it. */
+const BETWEEN_TEXTS = '|';
+
+/** Like {@link searchString}, but no phrase begins in one text and ends in the next. */
+export function separateStrings(texts: Iterable<string>): string {
+  const strings = Array.from(texts, (text) => searchString([text]));
+  return strings.filter((words) => words !== '').join(` ${BETWEEN_TEXTS} `);
+}
+
 /** One word of a query. A document's word matches when it equals a form, starts with one (`prefix`), or is a typo away (`edits`). */
 export interface QueryTerm {
   readonly forms: readonly string[];
