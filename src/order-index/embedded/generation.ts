@@ -49,7 +49,9 @@ function documentOfRow(row: Row): OrderDocument | undefined {
 }
 
 function viewOfRow(row: Row): OrderDocument[] {
-  return row ? [{ ...(JSON.parse(String(row['view'])) as OrderView), events: [] }] : [];
+  if (!row) return [];
+  const { lastEvent: _lastEvent, ...view } = JSON.parse(String(row['view'])) as OrderDocument;
+  return [{ ...view, events: [] }];
 }
 
 function blamingTheDocument(write: () => WriteOutcome): WriteOutcome {
