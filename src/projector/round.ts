@@ -17,6 +17,7 @@ import type { WriteSize } from './write-size.ts';
 
 /** The steps of design §1 and §2 in the order in which they happen; tests stop or kill the process at one of them. */
 export type ProtocolStep =
+  | 'looked'
   | 'folded'
   | 'written to a standby'
   | 'written'
@@ -58,6 +59,7 @@ const PARKED_WINDOW = 64;
  */
 export async function runRound(works: readonly OrderWork[], deps: RoundDependencies): Promise<Plan[]> {
   const view = await deps.index.registry();
+  await deps.reached('looked');
   const plans = await planAll(works, view, deps);
   await deps.reached('folded');
   const written = new Set<string>();

@@ -7,6 +7,7 @@ import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../src/order/fold.ts';
 import { createElasticsearchIndex } from '../../src/order-index/elasticsearch/index.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
 import { Projector, type ProjectorOptions } from '../../src/projector/projector.ts';
+import type { ProtocolStep } from '../../src/projector/round.ts';
 import { eventually, steadily } from './eventually.ts';
 import type { TestBackend } from './test-backend.ts';
 
@@ -27,6 +28,9 @@ export interface InProcessOptions {
   readonly elasticsearchUrl?: string;
   readonly requestTimeoutMs?: number;
   readonly deliveryLimit?: number;
+  readonly singleActiveConsumer?: boolean;
+  /** Where a test holds it. */
+  readonly reached?: (step: ProtocolStep) => Promise<void>;
   readonly projector?: Partial<ProjectorOptions>;
 }
 
@@ -58,7 +62,7 @@ export async function startProjector(
     prefix,
     exchange: prefix,
     bindingKeys: ['order.#'],
-    singleActiveConsumer: true,
+    singleActiveConsumer: options.singleActiveConsumer ?? true,
     deliveryLimit: options.deliveryLimit ?? 50,
     historyMaxAge: '30D',
     log,
@@ -67,7 +71,10 @@ export async function startProjector(
   await broker.open();
   const projector = new Projector(
     { ...OPTIONS, ...options.projector },
-    { index, broker, metrics: createMetrics(), log, reached: () => Promise.resolve(), wrote: () => undefined },
+    {
+      ...{ index, broker, log, metrics: createMetrics(), wrote: () => undefined },
+      reached: options.reached ?? (() => Promise.resolve()),
+    },
   );
   await projector.start();
   const stop = async () => {
@@ -81,7 +88,7 @@ export async function startProjector(
     broker,
     health: () => projector.health(projector.asOf()),
     stop,
-    async drainAndStop(timeoutMs = 30_000) {
+    async drainAndStop(timeoutMs = 90_000) {
       const drained = async () => assert.equal((await backend.queues()).live + projector.inHand(), 0);
       try {
         await steadily(drained, timeoutMs);
