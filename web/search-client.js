@@ -63,9 +63,27 @@ export async function search(query, { size, cursor, signal }) {
   const parameters = toParameters(query);
   parameters.set('size', String(size));
   if (cursor) parameters.set('cursor', cursor);
+  return get(`search?${parameters}`, signal);
+}
+
+/**
+ * @param {string} q
+ * @param {AbortSignal} signal
+ * @returns {Promise<{ completions: { text: string, kind: 'item' | 'customer' | 'sku' | 'order' }[], didYouMean: string | null }>}
+ * @throws {SearchProblem} or, when it was aborted, the signal's reason
+ */
+export async function suggest(q, signal) {
+  return get(`suggest?${new URLSearchParams({ q })}`, signal);
+}
+
+/**
+ * @param {string} address
+ * @param {AbortSignal} signal
+ */
+async function get(address, signal) {
   const token = readToken();
   const headers = token === null ? {} : { authorization: `Bearer ${token}` };
-  const response = await fetch(`search?${parameters}`, { signal, headers }).catch((error) => {
+  const response = await fetch(address, { signal, headers }).catch((error) => {
     signal.throwIfAborted();
     throw new SearchProblem(0, `The service does not answer (${error.message}).`);
   });

@@ -1,5 +1,6 @@
 import { readFilters, showFacets, writeFilters } from './facets.js';
 import { orderCard } from './order-card.js';
+import { createSuggestions } from './suggestions.js';
 import { SearchProblem, search, signIn, toParameters } from './search-client.js';
 
 /** @import { Hit, Query, SearchAnswer } from './search-client.js' */
@@ -249,7 +250,19 @@ function queryChanged(way) {
   view.query = query;
   writeAddress(way);
   void ask('search');
+  suggestions.ask();
 }
+
+const suggestions = createSuggestions({
+  box: page.box,
+  completions: find('#completions', HTMLDataListElement),
+  meant: find('#meant', HTMLElement),
+  choose: (q) => {
+    page.box.value = q;
+    page.box.focus();
+    queryChanged('push');
+  },
+});
 
 function start() {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -281,6 +294,7 @@ function start() {
     view.query = readAddress();
     writeForm(view.query);
     void ask('search');
+    suggestions.ask();
   });
   const refresh = () => {
     const idle = typing === undefined && view.asking === undefined && !view.signedOut;
@@ -291,6 +305,7 @@ function start() {
   setInterval(showFreshness, 1_000);
   writeForm(view.query);
   void ask('search');
+  suggestions.ask();
 }
 
 start();

@@ -50,7 +50,7 @@ describe('the service without any configuration', function () {
   });
 
   it('finds a product that is mistyped', async () => {
-    await page.getByRole('searchbox').fill('lantren');
+    await page.getByRole('combobox', { name: 'Search orders' }).fill('lantren');
     await page.locator('mark').first().waitFor();
     assert.match((await page.locator('mark').first().textContent()) ?? '', /lantern/i);
   });

@@ -57,7 +57,7 @@ describe('the search page', function () {
     await page.goto(`http://127.0.0.1:${server.port}${address}`);
   }
 
-  const box = () => page.getByRole('searchbox');
+  const box = () => page.getByRole('combobox', { name: 'Search orders' });
   const cards = () => page.getByRole('list', { name: 'Orders' }).locator('> li');
   const shown = (text: string) => page.getByText(text, { exact: true }).first().waitFor();
   const shownIds = () => cards().getByRole('heading').allTextContents();
@@ -76,6 +76,24 @@ describe('the search page', function () {
       await countIs('1 order');
       assert.equal(await page.locator('mark').textContent(), 'Lantern');
       assert.equal(new URL(page.url()).searchParams.get('q'), 'lantren');
+    });
+  });
+
+  describe('when a text is begun', () => {
+    it('offers what it may become, and says what a mistyped one was meant to be', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Teapot'] }));
+      await open();
+      await box().pressSequentially('wh');
+      const offered = page.locator('#completions option');
+      await offered.first().waitFor({ state: 'attached' });
+      assert.equal(await offered.count(), 1);
+      assert.equal(await offered.getAttribute('value'), 'White Metal Lantern');
+      await box().fill('lantren ');
+      await page.getByText('Did you mean').getByRole('button', { name: 'lantern' }).click();
+      await page.waitForURL(/q=lantern/);
+      assert.match(await box().inputValue(), /^lantern/);
+      await page.getByText('Did you mean').waitFor({ state: 'hidden' });
+      assert.equal(await page.locator('#results > li').count(), 1);
     });
   });
 

@@ -1,0 +1,39 @@
+import { SearchProblem, suggest } from './search-client.js';
+
+/**
+ * What the box may become, and what was probably meant. Help only: where it cannot be had, the search tells why.
+ * @param {{ box: HTMLInputElement, completions: HTMLDataListElement, meant: HTMLElement, choose: (q: string) => void }} parts
+ */
+export function createSuggestions({ box, completions, meant, choose }) {
+  /** @type {AbortController | undefined} */
+  let asking;
+  const button = /** @type {HTMLButtonElement} */ (meant.querySelector('button'));
+  button.addEventListener('click', () => choose(button.value));
+
+  /** @param {string} q @param {AbortSignal} signal */
+  async function update(q, signal) {
+    const answer = q.trim() === '' ? { completions: [], didYouMean: null } : await suggest(q, signal);
+    if (signal.aborted) return;
+    completions.replaceChildren(...answer.completions.map(({ text, kind }) => new Option(KINDS[kind], text)));
+    meant.hidden = answer.didYouMean === null;
+    button.value = button.textContent = answer.didYouMean ?? '';
+  }
+
+  return {
+    /** Asks for the box's text; an older question is aborted. */
+    ask() {
+      asking?.abort();
+      asking = new AbortController();
+      const { signal } = asking;
+      update(box.value, signal).catch((error) => {
+        if (signal.aborted) return;
+        if (!(error instanceof SearchProblem)) throw error;
+        completions.replaceChildren();
+        meant.hidden = true;
+      });
+    },
+  };
+}
+
+/** Beside a completion, as browsers that show both have it. */
+const KINDS = { item: 'item', customer: 'customer', sku: 'SKU', order: 'order' };
