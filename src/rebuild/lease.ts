@@ -38,10 +38,13 @@ export function createLease({ index, name, instance, expiryMs, clock }: LeaseOpt
 
   return {
     async hold() {
-      const record = await index.readControl(id);
-      const { owner, beat } = heldIn(record?.value);
-      if (record && !isFree(owner, record.revision)) return false;
-      return await index.writeControl(id, { owner: instance, beat: beat + 1 }, record?.revision ?? null);
+      for (;;) {
+        const record = await index.readControl(id);
+        const { owner, beat } = heldIn(record?.value);
+        if (record && !isFree(owner, record.revision)) return false;
+        if (await index.writeControl(id, { owner: instance, beat: beat + 1 }, record?.revision ?? null)) return true;
+        // Somebody was first: another instance, or this very one by its beat.
+      }
     },
     async release() {
       const record = await index.readControl(id);

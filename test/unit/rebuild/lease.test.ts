@@ -18,6 +18,12 @@ describe('a lease', () => {
     assert.equal(await a.hold(), true);
   });
 
+  it('stays with one that asks for it twice at once', async () => {
+    const a = leaseOf(index(), 'a');
+    await a.hold();
+    assert.deepEqual(await Promise.all([a.hold(), a.hold(), a.hold()]), [true, true, true]);
+  });
+
   it('is free as soon as it is released', async () => {
     const store = index();
     const [a, b] = [leaseOf(store, 'a'), leaseOf(store, 'b')];
