@@ -18,7 +18,8 @@ export interface Swap {
 /**
  * Moves the read alias so that no reader goes back in time (design §2): refreshes of the old generation stop, its writes are blocked
  * and those under way waited for, the new one is refreshed, and then alias and epoch move in one call. Writers hold for these
- * milliseconds, readers notice nothing. The block is lifted whatever happens; a runner that dies in between leaves that to the next.
+ * milliseconds, readers notice nothing. The block is lifted whatever happens; a runner that dies in between, or loses its lease, leaves
+ * that to the next.
  * @throws IndexUnavailableError: the same again
  */
 export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): Promise<Response> {
@@ -42,9 +43,17 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
     moved = await generations.renameEpoch(epoch, { live: to });
     await deps.reached('rebuild moved');
   } finally {
-    await generations.thaw(from);
+    await letGo(from, deps);
   }
   return moved.kind === 'moved' ? { kind: 'done' } : { kind: 'registry moved', epoch: moved.registry.epoch };
+}
+
+/**
+ * A runner that has lost its lease may stand in the middle of another one's swap away from the same generation, whose block it must not
+ * lift. Of one that is not live any more nobody swaps away.
+ */
+async function letGo(from: string, { index, holdsLease }: SwapDependencies): Promise<void> {
+  if ((await holdsLease()) || (await index.registry()).live.generation !== from) await index.generations.thaw(from);
 }
 
 /**
