@@ -56,7 +56,12 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
   const rebuilds = createRebuildOperations(operations);
   const keepHouseAndRebuild = async () => {
     await keepHouse({ index, standbyTtlMs: config.rebuild.standbyTtlHours * HOUR_MS, now, log: deps.log });
-    if (!config.rebuild.auto || (await index.generations.drift()).mapping !== 'rebuild needed') return;
+    const { mapping, reason } = await index.generations.drift();
+    if (mapping !== 'rebuild needed') return;
+    if (!config.rebuild.auto) {
+      deps.log.warn({ reason }, 'rebuild needed: the live generation is not what the code makes');
+      return;
+    }
     const started = await rebuilds.start(DEFAULT_REBUILD);
     deps.log.info({ kind: started.kind }, 'AUTO_REBUILD: the live generation is not what the code makes');
   };
@@ -94,8 +99,10 @@ function runnerOptions({
       ...{ index, instance, name: 'rebuild', expiryMs: LEASE_EXPIRY_MS },
       clock: () => performance.now(),
     }),
-    openSource: async ({ source, path = '' }) =>
-      source === 'file' ? await fileSource(config.rebuild.importDir, path) : historySource(broker),
+    openSource: async ({ source, path = '', from }) =>
+      source === 'file'
+        ? await fileSource(config.rebuild.importDir, path)
+        : historySource(broker, from === undefined ? undefined : new Date(from)),
     onState: (state) => observe(state, metrics),
   };
 }

@@ -21,6 +21,7 @@ interface FollowFlags extends ServiceFlags {
 interface StartFlags extends FollowFlags {
   readonly source: (typeof REBUILD_SOURCES)[number];
   readonly path?: string;
+  readonly from?: string;
   readonly activate: boolean;
   readonly keep: number;
   readonly allowPartial: boolean;
@@ -76,20 +77,24 @@ function startCommand(context: CliContext): Command {
         .default('index'),
     )
     .option('--path <path>', "the file, in the service's IMPORT_DIR; with --source file")
+    .option('--from <instant>', 'what was published before is not read; with --source history')
     .option('--no-activate', 'leave readers where they are: the new generation stands by')
     .option('--keep <count>', 'how many standbys stay', readCount, 1)
     .option('--allow-partial', 'move readers even where orders lack their first events', false);
   command.action((flags: StartFlags) => {
     if ((flags.source === 'file') !== (flags.path !== undefined))
       command.error('error: --source file and --path go together');
+    if (flags.from !== undefined && flags.source !== 'history')
+      command.error('error: --from goes with --source history');
     return useRefusable(context, flags, (client) => start(client, flags, context));
   });
   return withFollowFlags(command);
 }
 
 async function start(client: ServiceClient, flags: StartFlags, context: CliContext): Promise<ExitCode> {
-  const { source, path, activate, keep, allowPartial } = flags;
-  const body = { source, activate, keep, allowPartial, ...(path !== undefined && { path }) };
+  const { source, path, from, activate, keep, allowPartial } = flags;
+  const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };
+  const body = { source, activate, keep, allowPartial, ...given };
   const rebuild = await client.request({ method: 'POST', path: PATH, body, answer: rebuildSchema });
   if (flags.follow) {
     if (!flags.json) context.stdout.write(`rebuild ${rebuild.id} started\n`);

@@ -120,6 +120,8 @@ export interface RebuildRequest {
   readonly source: 'index' | 'history' | 'file';
   /** Of a `file`: relative to `IMPORT_DIR`. */
   readonly path?: string;
+  /** Of the `history`: RFC 3339, what was published before is not read. */
+  readonly from?: string;
   /** Whether the read alias moves to the new generation in the end; else it stays a standby. */
   readonly activate: boolean;
   /** How many standbys stay. */

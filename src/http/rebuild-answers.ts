@@ -12,6 +12,7 @@ export const rebuildAnswer = z
     id: z.string(),
     projection: z.literal('orders'),
     source: z.enum(REBUILD_SOURCES),
+    from: instant.optional().meta({ description: 'Of the history, from when on it is read.' }),
     path: z.string().optional().meta({ description: 'Of a file, relative to IMPORT_DIR.' }),
     activate: z.boolean().meta({ description: 'Whether readers are moved to the new generation in the end.' }),
     keep: count.meta({ description: 'How many standbys stay.' }),

@@ -2,7 +2,7 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve } from 'node:path';
 import { createGunzip, type Gunzip } from 'node:zlib';
-import type { Broker } from '../broker/port.ts';
+import type { Broker, HistoryStart } from '../broker/port.ts';
 
 /** One message of a history or one line of a file. */
 export interface SourceEvent {
@@ -28,11 +28,12 @@ export class EventSourceError extends Error {
   override readonly name = 'EventSourceError';
 }
 
-/** The broker's history. A rebuild's end of it is a barrier that it publishes itself, after its generation was registered. */
-export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'>): EventSource {
+/** The broker's history, from its beginning or from a time on. A rebuild's end of it is a barrier that it publishes itself, after its generation was registered. */
+export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'>, since?: Date): EventSource {
+  const beginning: HistoryStart = since ? { kind: 'time', at: since } : { kind: 'first' };
   return {
     async *read(from, signal) {
-      const start = from === 0 ? ({ kind: 'first' } as const) : ({ kind: 'offset', offset: from } as const);
+      const start: HistoryStart = from === 0 ? beginning : { kind: 'offset', offset: from };
       for await (const { offset, body, publishedAt } of broker.readHistory({ from: start, signal })) {
         yield { position: offset, body, ...(publishedAt && { publishedAt }) };
       }

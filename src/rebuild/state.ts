@@ -21,6 +21,8 @@ export interface RebuildRequest {
   readonly source: 'index' | 'history' | 'file';
   /** Of a `file`: relative to `IMPORT_DIR`. */
   readonly path?: string;
+  /** Of the `history`: RFC 3339, what was published before is not read. */
+  readonly from?: string;
   readonly activate: boolean;
   /** How many standbys stay. */
   readonly keep: number;

@@ -29,9 +29,20 @@ const startBody = z
       .max(MAX_PATH_CHARACTERS, `may have at most ${MAX_PATH_CHARACTERS} characters`)
       .optional()
       .meta({ description: 'With the source `file` only, and always with it: relative to IMPORT_DIR.' }),
+    from: z.iso
+      .datetime('must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z')
+      .optional()
+      .meta({
+        description:
+          'With the source `history` only: events published before are not read. From its beginning unless given.',
+      }),
     activate: yesOrNo().default(true),
     keep: standbys().default(1),
     allowPartial: yesOrNo().default(false),
+  })
+  .superRefine(({ source, from }, context) => {
+    if (from === undefined || source === 'history') return;
+    context.addIssue({ code: 'custom', path: ['from'], message: `does not go with the source ${source}` });
   })
   .superRefine(({ source, path }, context) => {
     if ((source === 'file') === (path !== undefined)) return;
@@ -72,8 +83,9 @@ function startRoute({ rebuilds }: Dependencies): Route {
     body: startBody,
     answers: { 202: rebuildAnswer },
     problems: [409],
-    handle: async ({ body: { path, ...request } }) => {
-      const outcome = await rebuilds.start({ ...request, ...(path !== undefined && { path }) });
+    handle: async ({ body: { path, from, ...request } }) => {
+      const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };
+      const outcome = await rebuilds.start({ ...request, ...given });
       switch (outcome.kind) {
         case 'started':
           return { status: 202, headers: { Location: pathOf(outcome.rebuild) }, body: outcome.rebuild };

@@ -66,7 +66,9 @@ describe('order-search rebuild', function () {
       assert.deepEqual(JSON.parse((await run(['start', ...flags])).stdout), rebuildView({ state: 'CREATE' }));
       const defaults = { projection: 'orders', source: 'index', activate: true, keep: 1, allowPartial: false };
       const whole = { ...defaults, source: 'file', path: 'a.gz', activate: false, keep: 0, allowPartial: true };
-      assert.deepEqual(requests, [defaults, whole]);
+      const from = '2026-03-01T00:00:00Z';
+      await run(['start', '--source', 'history', '--from', from]);
+      assert.deepEqual(requests, [defaults, whole, { ...defaults, source: 'history', from }]);
     });
 
     it('ends with 4 while another one runs, with 2 for what the service finds wrong', async () => {

@@ -69,6 +69,12 @@ describe('POST /admin/rebuilds', () => {
         ['{"source":"disk"}', 'source', 'must be one of index, history, file'],
         ['{"source":"file"}', 'path', 'is needed with the source file'],
         ['{"path":"a"}', 'path', 'does not go with the source index'],
+        ['{"from":"2026-03-01T00:00:00Z"}', 'from', 'does not go with the source index'],
+        [
+          '{"source":"history","from":"yesterday"}',
+          'from',
+          'must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z',
+        ],
         ['{"source":"file","path":""}', 'path', 'must not be empty'],
         ['{"activate":"yes"}', 'activate', 'must be true or false'],
         ['{"keep":-1}', 'keep', 'must be a whole number from 0 to 100'],

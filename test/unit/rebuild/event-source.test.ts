@@ -3,9 +3,34 @@ import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { EventSourceError, fileSource } from '../../../src/rebuild/event-source.ts';
+import type { HistoryStart, ReadHistoryOptions } from '../../../src/broker/port.ts';
+import { EventSourceError, fileSource, historySource } from '../../../src/rebuild/event-source.ts';
 
 const NEVER = new AbortController().signal;
+
+describe('the history', () => {
+  async function startsOf(since: Date | undefined, from: number): Promise<HistoryStart[]> {
+    const starts: HistoryStart[] = [];
+    const broker = {
+      async *readHistory(options: ReadHistoryOptions) {
+        starts.push(options.from);
+        yield { offset: 3, body: Buffer.from('a') };
+      },
+      historySize: () => Promise.resolve(7),
+    };
+    const source = historySource(broker, since);
+    for await (const { position } of source.read(from, NEVER)) assert.equal(position, 3);
+    assert.equal(await source.total(), 7);
+    return starts;
+  }
+
+  it('is read from its beginning, from a time on, or from where it was', async () => {
+    const at = new Date('2026-03-01T00:00:00Z');
+    assert.deepEqual(await startsOf(undefined, 0), [{ kind: 'first' }]);
+    assert.deepEqual(await startsOf(at, 0), [{ kind: 'time', at }]);
+    assert.deepEqual(await startsOf(at, 5), [{ kind: 'offset', offset: 5 }]);
+  });
+});
 
 describe('a file of events', () => {
   let folder: string;
