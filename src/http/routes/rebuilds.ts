@@ -29,13 +29,10 @@ const startBody = z
       .max(MAX_PATH_CHARACTERS, `may have at most ${MAX_PATH_CHARACTERS} characters`)
       .optional()
       .meta({ description: 'With the source `file` only, and always with it: relative to IMPORT_DIR.' }),
-    from: z.iso
-      .datetime('must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z')
-      .optional()
-      .meta({
-        description:
-          'With the source `history` only: events published before are not read. From its beginning unless given.',
-      }),
+    from: z.iso.datetime('must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z').optional().meta({
+      description:
+        'With the source `history` only: events published before are not read. From its beginning unless given.',
+    }),
     activate: yesOrNo().default(true),
     keep: standbys().default(1),
     allowPartial: yesOrNo().default(false),
