@@ -47,7 +47,7 @@ const POLL_MS = 100;
 
 export function createGenerations(options: GenerationsOptions): ElasticsearchGenerations {
   const { client, names, code } = options;
-  /** Fold versions by generation; a generation's never changes. */
+  /** Fold versions by write address: a generation's name may be given up and used again, but not within an epoch of the registry. */
   const foldVersions = new Map<string, number>();
   const registry = async () => {
     const reading = await look(client, names);
@@ -139,9 +139,11 @@ async function refuseNewerCode(
   { targets }: Pick<Registry, 'targets'>,
   foldVersions: Map<string, number>,
 ): Promise<void> {
-  for (const { generation } of targets) {
-    const known = foldVersions.get(generation) ?? (await readMapping(client, generation)).meta.foldVersion ?? 0;
-    foldVersions.set(generation, known);
+  const current = new Set(targets.map(({ address }) => address));
+  for (const address of foldVersions.keys()) if (!current.has(address)) foldVersions.delete(address);
+  for (const { generation, address } of targets) {
+    const known = foldVersions.get(address) ?? (await readMapping(client, generation)).meta.foldVersion ?? 0;
+    foldVersions.set(address, known);
     if (known <= code.foldVersion) continue;
     throw new NewerCodeError(
       `${generation}, a write target of "${names.alias}", is folded by version ${known}, and this instance's code is version ${code.foldVersion}: upgrade it`,

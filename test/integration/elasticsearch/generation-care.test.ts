@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { registerGeneration } from '../../support/second-generation.ts';
+import { indexUnderTest } from './index-under-test.ts';
+import type { IndexUnderTest } from './index-under-test.ts';
+
+describe('single generations in Elasticsearch', () => {
+  let under: IndexUnderTest;
+  let index: OrderIndex;
+  beforeEach(async () => {
+    under = indexUnderTest();
+    index = under.instance();
+    await index.open();
+  });
+  afterEach(() => under.remove());
+
+  describe('when a name was given up, and newer code has used it again', () => {
+    it('keeps older code out, which has known the former one', async () => {
+      const { registry, target } = await registerGeneration(index, 2);
+      assert.deepEqual(await index.registry(), registry);
+      await index.generations.renameEpoch(registry.epoch, { unregister: [target.generation] });
+      await index.generations.drop(target.generation);
+      const newer = under.instance({ foldVersion: 1_000 });
+      await registerGeneration(newer, 2);
+      await assert.rejects(index.registry(), IndexUnavailableError);
+    });
+  });
+});
