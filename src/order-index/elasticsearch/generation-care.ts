@@ -52,8 +52,11 @@ export async function listGenerations({ client, names }: Care, registry: Registr
 
 /** An operator's own write block leaves the refreshes as they are. */
 function isFrozenBy(settings: object = {}): boolean {
-  const flat = settings as Readonly<Record<string, unknown>>;
-  return flat['index.blocks.write'] === 'true' && flat['index.refresh_interval'] === '-1';
+  return isWithoutRefreshes(settings) && 'index.blocks.write' in settings && settings['index.blocks.write'] === 'true';
+}
+
+function isWithoutRefreshes(settings: object = {}): boolean {
+  return 'index.refresh_interval' in settings && settings['index.refresh_interval'] === '-1';
 }
 
 function sizesOf(stats: estypes.IndicesStatsIndicesStats | undefined) {
@@ -116,9 +119,11 @@ export async function freeze({ client, requestTimeoutMs }: Care, index: string):
   throw new IndexUnavailableError(`not every shard of ${index} has taken its write block`);
 }
 
-/** @throws IndexUnavailableError */
+/** Of a generation that refreshes no freezing was begun, and a write block is an operator's own. @throws IndexUnavailableError */
 export async function thaw({ client, sizing }: Care, index: string): Promise<void> {
   try {
+    const before = (await client.indices.getSettings({ index, flat_settings: true }, READ))[index]?.settings;
+    if (!isWithoutRefreshes(before)) return;
     const settings = { 'index.blocks.write': null, 'index.refresh_interval': sizing.refreshInterval };
     await client.indices.putSettings({ index, settings });
   } catch (thrown) {

@@ -4,6 +4,7 @@ import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { registerGeneration } from '../../support/second-generation.ts';
 import { indexUnderTest } from './index-under-test.ts';
 import type { IndexUnderTest } from './index-under-test.ts';
+import { sampleWrite } from './sample-orders.ts';
 
 describe('single generations in Elasticsearch', () => {
   let under: IndexUnderTest;
@@ -24,6 +25,27 @@ describe('single generations in Elasticsearch', () => {
       const newer = under.instance({ foldVersion: 1_000 });
       await registerGeneration(newer, 2);
       await assert.rejects(index.registry(), IndexUnavailableError);
+    });
+  });
+
+  describe('when an operator has blocked writes', () => {
+    it('leaves the block when a swap is given up that had not begun', async () => {
+      const { live } = await index.registry();
+      await under.elasticsearch.indices.addBlock({ index: live.generation, block: 'write' });
+      await index.generations.thaw(live.generation);
+      const [outcome] = await index.write(live, [sampleWrite({ orderId: 'O-1' })], 'live');
+      assert.equal(outcome?.kind, 'moved');
+    });
+  });
+
+  describe('when a swap died between the two steps of freezing', () => {
+    it('refreshes again once it is thawed', async () => {
+      const { live } = await index.registry();
+      const { indices } = under.elasticsearch;
+      await indices.putSettings({ index: live.generation, settings: { refresh_interval: '-1' } });
+      await index.generations.thaw(live.generation);
+      const settings = await indices.getSettings({ index: live.generation });
+      assert.equal(settings[live.generation]?.settings?.index?.refresh_interval, '60s');
     });
   });
 });
