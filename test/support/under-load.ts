@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createServer, type AddressInfo } from 'node:net';
 import type { OrderDocument } from '../../src/order/document.ts';
 import type { CloudEvent } from '../../src/sample/cloud-event.ts';
 import { assertExactly, drainAndStop, publish, untilDrained } from './drain.ts';
@@ -38,6 +39,8 @@ export interface UnderLoadOptions {
 }
 
 const EVENTS_BEFORE = 4_000;
+/** What has piled up while processes were killed or stopped. */
+const DRAINED_WITHIN_MS = 300_000;
 /** Everything that a reader could see go back is there to be seen soon. */
 const READABLE: Environment = { REFRESH_INTERVAL: '100ms', RATE_LIMIT_PER_MINUTE: '0' };
 
@@ -60,7 +63,7 @@ export async function beginUnderLoad({ seed, environment: more, first }: UnderLo
     ...{ backend, environment, api, service, operator },
     async judge(last, moreEvents = []) {
       const published = [...base, ...(await loadOf(load))];
-      await untilDrained(backend, last);
+      await untilDrained(backend, last, DRAINED_WITHIN_MS);
       await reader.stop(erasedOf(published));
       const targets = (await operator.generations()).filter(({ state }) => state === 'live' || state === 'standby');
       await drainAndStop(backend, last);
@@ -95,4 +98,15 @@ async function assertSameDocuments(backend: TestBackend, generation: string): Pr
 
 function withoutProjectedAt(documents: ReadonlyMap<string, OrderDocument>) {
   return [...documents.values()].map(({ projectedAt: _, ...rest }) => rest);
+}
+
+/** For processes that come after each other. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.listen(0, '127.0.0.1', resolve);
+  await promise;
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }
