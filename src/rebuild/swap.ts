@@ -29,8 +29,13 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
     if (from !== to) await generations.thaw(from);
     return { kind: 'done' };
   }
-  if (before.epoch !== epoch || before.live.generation !== from) return { kind: 'registry moved', epoch: before.epoch };
+  if (before.epoch !== epoch || before.live.generation !== from) {
+    // A runner that died in the middle may have left it frozen, and the comparison that comes now takes its time.
+    await letGo(from, deps);
+    return { kind: 'registry moved', epoch: before.epoch };
+  }
   if (!before.targets.some(({ generation }) => generation === to)) {
+    await letGo(from, deps);
     return { kind: 'lost target', reason: `${to} is no write target any more` };
   }
   let moved: Awaited<ReturnType<typeof generations.renameEpoch>>;
@@ -45,7 +50,9 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
   } finally {
     await letGo(from, deps);
   }
-  return moved.kind === 'moved' ? { kind: 'done' } : { kind: 'registry moved', epoch: moved.registry.epoch };
+  // Whoever moved the alias there could only do so upon the epoch that was validated, like this runner; something else came after it.
+  const isThere = moved.kind === 'moved' || moved.registry.live.generation === to;
+  return isThere ? { kind: 'done' } : { kind: 'registry moved', epoch: moved.registry.epoch };
 }
 
 /**
@@ -57,15 +64,17 @@ async function letGo(from: string, { index, holdsLease }: SwapDependencies): Pro
 }
 
 /**
- * The standbys beyond those to keep: the one that was live last is worth most, then the newest.
+ * The standbys beyond those to keep: the one that was live last is worth most, then the newest. What was just built counts for none.
  * @throws IndexUnavailableError
  */
 export async function chooseSurplus(
   index: RebuildIndex,
-  { from, keep }: { readonly from: string; readonly keep: number },
+  { from, keep, built }: { readonly from: string; readonly keep: number; readonly built: string },
 ): Promise<Response> {
   const { live, targets } = await index.registry();
-  const standbys = targets.map(({ generation }) => generation).filter((one) => one !== live.generation);
+  const standbys = targets
+    .map(({ generation }) => generation)
+    .filter((one) => one !== live.generation && one !== built);
   const byWorth = standbys.toSorted((a, b) => Number(b === from) - Number(a === from) || (a < b ? 1 : -1));
   return { kind: 'learned', patch: { surplus: byWorth.slice(keep) } };
 }

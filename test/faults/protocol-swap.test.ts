@@ -135,6 +135,21 @@ describe('the protocol at a swap', function () {
     });
   });
 
+  describe('when the alias has moved, and the registry moves on before the runner knows', () => {
+    it('is swapped, and nothing is validated or could be cancelled any more', async () => {
+      await standby();
+      const swap = await activationUpTo(2, 'rebuild fenced');
+      const { epoch } = await stage.index.registry();
+      await stage.index.generations.renameEpoch(epoch, { live: stage.generation(2) });
+      await stage.index.generations.renameEpoch(epoch + 1, {});
+      const passed = swap.steps.passed.length;
+      swap.release();
+      await assertDone(swap.run);
+      assert.ok(!swap.steps.passed.slice(passed).includes('rebuild VALIDATE'));
+      assert.equal(await isFrozen(1), false);
+    });
+  });
+
   describe('when a runner that was taken for dead goes on where it would have moved the alias (zombie-runner)', () => {
     /** It stands right before the move; another one has finished its run. */
     async function zombie() {
