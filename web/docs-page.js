@@ -1,4 +1,4 @@
-import { readToken, signIn } from './search-client.js';
+import { readToken, signIn } from './access-token.js';
 
 /**
  * @typedef {{ type?: string | string[], format?: string, enum?: string[], items?: Schema, default?: unknown, description?: string,

@@ -1,4 +1,8 @@
-/** @import { Facets, Filters } from './search-client.js' */
+/**
+ * @import { SearchAnswer } from './client/index.ts'
+ * @import { Filters } from './query.js'
+ * @typedef {SearchAnswer['facets']} Facets
+ */
 
 /** The filters of the page, by the facet that counts their values. @type {Readonly<Record<keyof Facets, keyof Filters>>} */
 const FILTERS = { status: 'status', tag: 'tag', seller: 'sellerId', currency: 'currency' };

@@ -1,4 +1,4 @@
-/** @import { Hit, Order } from './search-client.js' */
+/** @import { Hit, Order } from './client/index.ts' */
 
 /** Items shown before the details are opened. */
 const SHOWN_ITEMS = 3;

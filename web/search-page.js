@@ -1,9 +1,15 @@
-import { readFilters, showFacets, writeFilters } from './facets.js';
+import { signIn } from './access-token.js';
+import { OrderSearchProblem } from './client/index.ts';
+import { showFacets, writeFilters } from './facets.js';
 import { orderCard } from './order-card.js';
+import { readQuery, toParameters, toSearchQuery } from './query.js';
+import { NoAnswer, service } from './search-client.js';
 import { createSuggestions } from './suggestions.js';
-import { SearchProblem, search, signIn, toParameters } from './search-client.js';
 
-/** @import { Hit, Query, SearchAnswer } from './search-client.js' */
+/**
+ * @import { Hit, SearchAnswer } from './client/index.ts'
+ * @import { Query } from './query.js'
+ */
 /** @typedef {'search' | 'refresh' | 'more'} Purpose */
 /** @typedef {{ purpose: Purpose, abort: AbortController }} Asking */
 
@@ -57,16 +63,8 @@ const view = {
   signedOut: false,
 };
 
-/** @returns {Query} */
 function readAddress() {
-  const parameters = new URLSearchParams(location.search);
-  return { q: parameters.get('q') ?? '', sort: parameters.get('sort') ?? '', filters: readFilters(parameters) };
-}
-
-/** @returns {Query} */
-function readForm() {
-  const data = new FormData(page.form);
-  return { q: String(data.get('q') ?? ''), sort: String(data.get('sort') ?? ''), filters: readFilters(data) };
+  return readQuery(new URLSearchParams(location.search));
 }
 
 /** @param {Query} query */
@@ -94,7 +92,8 @@ async function ask(purpose) {
   view.asking = asking;
   if (purpose !== 'refresh') page.results.ariaBusy = 'true';
   try {
-    const answer = await search(view.query, { ...pageFor(purpose), signal: asking.abort.signal });
+    const asked = { ...toSearchQuery(view.query), ...pageFor(purpose) };
+    const answer = await service.search(asked, { signal: asking.abort.signal });
     if (view.asking === asking) show(purpose, answer);
   } catch (error) {
     if (view.asking === asking) showProblem(error);
@@ -231,12 +230,13 @@ function ageText(seconds) {
 
 /** @param {unknown} error */
 function showProblem(error) {
-  if (!(error instanceof SearchProblem)) throw error;
-  view.signedOut = error.status === 401;
+  if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
+  const status = error instanceof NoAnswer ? undefined : error.status;
+  view.signedOut = status === 401;
   page.signIn.hidden = !view.signedOut;
   page.problem.hidden = view.signedOut;
   page.empty.hidden = true;
-  const again = error.status === 0 || error.status >= 500 ? ' Trying again by itself.' : '';
+  const again = status === undefined || status >= 500 ? ' Trying again by itself.' : '';
   const text = `${error.message}${again}`;
   const shown = find('#problem p', HTMLElement);
   // An alert is read out whenever it changes; the same trouble every few seconds is not news.
@@ -245,7 +245,7 @@ function showProblem(error) {
 
 /** @param {'push' | 'replace'} way */
 function queryChanged(way) {
-  const query = readForm();
+  const query = readQuery(new FormData(page.form));
   if (toParameters(query).toString() === toParameters(view.query).toString() && page.problem.hidden) return;
   view.query = query;
   writeAddress(way);

@@ -1,4 +1,7 @@
-import { SearchProblem, suggest } from './search-client.js';
+import { OrderSearchProblem } from './client/index.ts';
+import { NoAnswer, service } from './search-client.js';
+
+/** @import { SuggestAnswer } from './client/index.ts' */
 
 /**
  * What the box may become, and what was probably meant. Help only: where it cannot be had, the search tells why.
@@ -12,7 +15,7 @@ export function createSuggestions({ box, completions, meant, choose }) {
 
   /** @param {string} q @param {AbortSignal} signal */
   async function update(q, signal) {
-    const answer = q.trim() === '' ? { completions: [], didYouMean: null } : await suggest(q, signal);
+    const answer = q.trim() === '' ? NOTHING : await service.suggest(q, { signal });
     if (signal.aborted) return;
     completions.replaceChildren(...answer.completions.map(({ text, kind }) => new Option(KINDS[kind], text)));
     meant.hidden = answer.didYouMean === null;
@@ -27,13 +30,16 @@ export function createSuggestions({ box, completions, meant, choose }) {
       const { signal } = asking;
       update(box.value, signal).catch((error) => {
         if (signal.aborted) return;
-        if (!(error instanceof SearchProblem)) throw error;
+        if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
         completions.replaceChildren();
         meant.hidden = true;
       });
     },
   };
 }
+
+/** @satisfies {Pick<SuggestAnswer, 'completions' | 'didYouMean'>} */
+const NOTHING = { completions: [], didYouMean: null };
 
 /** Beside a completion, as browsers that show both have it. */
 const KINDS = { item: 'item', customer: 'customer', sku: 'SKU', order: 'order' };

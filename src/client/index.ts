@@ -15,8 +15,8 @@ export type * from './types.ts';
 export interface ClientOptions {
   /** Where the service is, with the path where it has one: `https://orders.example`. */
   readonly url: string;
-  /** A bearer token, or what gives one for each request. */
-  readonly token?: string | (() => string | Promise<string>);
+  /** A bearer token, or what gives one for each request; without one the request has none. */
+  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
   /** How often a request is sent at most, where the service says that it may be tried again (429, 503); 3 unless told. */
   readonly attempts?: number;
   readonly fetch?: typeof fetch;

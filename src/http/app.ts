@@ -3,6 +3,7 @@ import PACKAGE from '../../package.json' with { type: 'json' };
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
+import { clientModules } from './client-modules.ts';
 import { allowOrigins } from './cors.ts';
 import type { HttpDependencies } from './dependencies.ts';
 import { parseQueryString } from './parameters.ts';
@@ -66,7 +67,7 @@ export function createHttpApp(
     const documented = withDocumentation([...readers, ...operators, ...rebuilders, ...operations], VERSION);
     const others = documented.filter((route) => !operations.includes(route));
     mountRoutes(app, others, dependencies.authenticate, limit);
-    app.use(pages());
+    app.use(clientModules(), pages());
     app.all('/', methodNotAllowed(['GET', 'HEAD']));
   }
   app.use(routeNotFound);

@@ -57,6 +57,21 @@ describe('createHttpApp', () => {
     });
   });
 
+  describe('when a page asks for the client', () => {
+    it('is given it as JavaScript, and not again while it is the same', async () => {
+      const client = await get('/client/index.ts');
+      assert.equal(client.status, 200);
+      assert.equal(client.headers.get('content-type'), 'text/javascript; charset=utf-8');
+      assert.equal(client.headers.get('cache-control'), 'no-cache');
+      assert.match(client.text, /export function createClient\(options {15,}\)/);
+      // As a browser asks; `fetch` by itself would ask for a fresh one.
+      const again = (tag: string) =>
+        get('/client/index.ts', { headers: { 'if-none-match': tag, 'cache-control': 'max-age=0' } });
+      assert.equal((await again(client.headers.get('etag') ?? '')).status, 304);
+      assert.equal((await again('"old"')).status, 200);
+    });
+  });
+
   describe('when an address has no such method', () => {
     it('answers 405 with those it has', async () => {
       for (const path of ['/search', '/orders/A-1', '/health', '/']) {
