@@ -121,7 +121,14 @@ describe('projectBatch', () => {
       const { deps, settled } = protocolInstance(index, { reached });
       await projectBatch(worksOf('o', [1]), deps);
       assert.equal(versionIn(index, NEXT, 'o'), 1);
-      assert.deepEqual(steps, ['folded', 'written', 'written to a standby', 'looked again', 'before settling']);
+      assert.deepEqual(steps, [
+        'looked',
+        'folded',
+        'written',
+        'written to a standby',
+        'looked again',
+        'before settling',
+      ]);
       assert.equal(settled.size, 1);
     });
   });
