@@ -121,7 +121,7 @@ async function writeStandby(plans: readonly Plan[], target: WriteTarget, live: W
     deps.workingSet.drop(plan.state.orderId);
   });
   const outage = plans.flatMap(({ fate }) => (fate.kind === 'outage' ? [fate.reason] : []))[0];
-  if (outage === undefined) deps.standbyPatience.worked(target.generation);
+  if (outage === undefined) deps.standbyPatience.worked(target.address);
   else if (await isAloneAndExhausted(plans, target, live, deps))
     reason ??= `it was unavailable, and the live one was not: ${outage}`;
   if (reason !== undefined) await deps.diverge(target.generation, reason);
@@ -129,7 +129,7 @@ async function writeStandby(plans: readonly Plan[], target: WriteTarget, live: W
 
 async function isAloneAndExhausted(
   plans: readonly Plan[],
-  { generation }: WriteTarget,
+  target: WriteTarget,
   live: WriteTarget,
   deps: RoundDependencies,
 ): Promise<boolean> {
@@ -137,7 +137,7 @@ async function isAloneAndExhausted(
     live,
     plans.slice(0, 1).map(({ state }) => state.orderId),
   );
-  return answer.kind === 'loaded' && deps.standbyPatience.isExhausted(generation, live.generation);
+  return answer.kind === 'loaded' && deps.standbyPatience.isExhausted(target.address, live.address);
 }
 
 function refusalBy(

@@ -1,3 +1,4 @@
+/** By write addresses: a generation's name may be given up and used again. */
 export interface StandbyPatience {
   /** A standby could not be written to although the live generation can. Whether that has lasted for too long. */
   isExhausted(target: string, live: string): boolean;
@@ -17,7 +18,7 @@ export function createStandbyPatience(now: () => number): StandbyPatience {
     isExhausted(target, live) {
       const first = since.get(target) ?? now();
       since.set(target, first);
-      // Names end with the generation's number, padded: what is built is newer than what is live.
+      // They begin with the generation's name, which ends with its number, padded: what is built is newer than what is live.
       return now() - first >= (target > live ? BUILT_MS : STANDBY_MS);
     },
     worked: (target) => void since.delete(target),
