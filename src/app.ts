@@ -226,7 +226,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     search: (query, signal) => backends.index.search(query, signal),
     suggest: (query, signal) => backends.index.suggest(query, signal),
     customerOrders: (query, signal) => backends.index.customerOrders(query, signal),
-    getOrder: (orderId) => backends.index.get(orderId),
+    getOrder: (orderId, signal) => backends.index.get(orderId, signal),
     awaitVersion: versionAwaiter(service),
     freshness,
     ...parkedDependencies(service),

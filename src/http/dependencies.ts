@@ -69,7 +69,7 @@ export interface HttpDependencies {
   /** @throws InvalidCursorError, IndexUnavailableError */
   customerOrders(query: CustomerOrdersQuery, signal: AbortSignal): Promise<CustomerOrdersPage>;
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
-  getOrder(orderId: string): Promise<OrderDocument | undefined>;
+  getOrder(orderId: string, signal: AbortSignal): Promise<OrderDocument | undefined>;
   /** Whether an order's version has arrived in time. @throws IndexUnavailableError */
   awaitVersion(awaited: AwaitedVersion): Promise<boolean>;
   /** @throws IndexUnavailableError */

@@ -44,8 +44,8 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   listParked(page: { readonly after?: ParkedPlace; readonly size: number }): Promise<readonly ParkedEvent[]>;
   countParked(): Promise<number>;
 
-  /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. @throws IndexUnavailableError */
-  get(orderId: string): Promise<OrderDocument | undefined>;
+  /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. `signal` as in a search. @throws IndexUnavailableError */
+  get(orderId: string, signal?: AbortSignal): Promise<OrderDocument | undefined>;
   /** Like `get`, and hidden orders too: for who must know that a write has arrived. @throws IndexUnavailableError */
   getAny(orderId: string): Promise<OrderDocument | undefined>;
 

@@ -17,7 +17,7 @@ export async function serveIndex(index: OrderIndex, replaced: Partial<HttpDepend
     search: (query, signal) => index.search(query, signal),
     suggest: (query, signal) => index.suggest(query, signal),
     customerOrders: (query, signal) => index.customerOrders(query, signal),
-    getOrder: (orderId) => index.get(orderId),
+    getOrder: (orderId, signal) => index.get(orderId, signal),
     awaitVersion: createVersionAwaiter(index, createVersionWaits()),
     ...replaced,
   });

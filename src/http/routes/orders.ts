@@ -48,7 +48,7 @@ function orderRoute({ getOrder, awaitVersion, freshness }: OrderDependencies): R
         if (!(await awaitVersion(awaited))) throw new ProblemError({ status: 412, detail: NOT_ARRIVED });
       }
       const { asOf, lagSeconds } = await freshness();
-      const document = onlyVisible(await getOrder(params.id), caller);
+      const document = onlyVisible(await getOrder(params.id, signal), caller);
       const order = query.at === undefined ? toOrderView(document) : orderAt(document, query.at, caller);
       return { body: { order, asOf, lagSeconds } };
     },
@@ -84,10 +84,10 @@ function historyRoute({ getOrder, freshness }: OrderDependencies): Route {
     query: z.strictObject({}),
     answers: { 200: historyAnswer },
     problems: [404],
-    handle: async ({ params, caller }) => {
+    handle: async ({ params, caller, signal }) => {
       const { asOf, lagSeconds } = await freshness();
       const restriction = restrictionOf(caller);
-      const events = auditTrail(onlyVisible(await getOrder(params.id), caller), (order) =>
+      const events = auditTrail(onlyVisible(await getOrder(params.id, signal), caller), (order) =>
         isWithin(order, restriction),
       );
       return { body: { events, asOf, lagSeconds } };

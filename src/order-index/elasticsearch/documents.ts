@@ -8,6 +8,8 @@ import type { BulkOutcome, BulkWriter } from './bulk-writer.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
 import { answered, multiGet } from './multi-get.ts';
 import type { AnsweredItem, MultiGet } from './multi-get.ts';
+import { asked } from './search.ts';
+import type { Searching } from './search.ts';
 
 /** The documents of a generation, whole and in real time. Of an order that could not be looked up nothing is known: never "new". */
 export async function loadDocuments(
@@ -36,6 +38,7 @@ async function read(client: Client, doing: string, get: MultiGet): Promise<Answe
   try {
     return answered(await multiGet<OrderDocument>(client, get));
   } catch (thrown) {
+    get.signal?.throwIfAborted();
     throw unavailable(doing, thrown);
   }
 }
@@ -59,13 +62,13 @@ function writeOutcome(outcome: BulkOutcome): WriteOutcome {
 
 /** Through the read alias and without real time: what a reader has seen stays seen over a swap. @throws IndexUnavailableError */
 export async function getRefreshed(
-  client: Client,
-  searches: Breaker,
-  alias: string,
+  searching: Searching,
   orderId: string,
+  signal?: AbortSignal,
 ): Promise<OrderDocument | undefined> {
-  const [item] = await searches.run(() =>
-    read(client, 'reading an order', { index: alias, ids: [orderId], realtime: false }),
+  const { client, alias } = searching;
+  const [item] = await asked(searching, signal, (until) =>
+    read(client, 'reading an order', { index: alias, ids: [orderId], realtime: false, signal: until }),
   );
   return item?.kind === 'found' ? item.source : undefined;
 }

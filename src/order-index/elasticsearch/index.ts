@@ -62,11 +62,11 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Or
     load: (from, orderIds) => loadDocuments(client, writes, from, orderIds),
     write: (target, documents, priority) => writeDocuments(writer, target, documents, priority),
     refresh: () => writes.look(() => refreshIndex(client, names.alias)),
-    get: async (orderId) => {
-      const document = await getRefreshed(client, searches, names.alias, orderId);
+    get: async (orderId, signal) => {
+      const document = await getRefreshed(searching, orderId, signal);
       return document && isReadable(document) ? document : undefined;
     },
-    getAny: (orderId) => getRefreshed(client, searches, names.alias, orderId),
+    getAny: (orderId) => getRefreshed(searching, orderId),
     search: (query, signal) => searchOrders(searching, query, signal),
     suggest: (query, signal) => suggestFor(searching, query, signal),
     customerOrders: (query, signal) => customerOrders(searching, query, signal),

@@ -19,6 +19,8 @@ export interface MultiGet {
   readonly ids: readonly string[];
   /** Whether what is not yet refreshed is seen. */
   readonly realtime: boolean;
+  /** Aborted once nobody waits for the answer. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Bounds an answer's size: a document carries its events, up to a megabyte of them. */
@@ -29,10 +31,14 @@ const IDS_A_REQUEST = 250;
  * `absent` only where Elasticsearch has looked and found nothing. Ids travel in the body, since one may be `..` or hold slashes.
  * @throws what the client throws
  */
-export async function multiGet<Source>(client: Client, { index, ids, realtime }: MultiGet): Promise<GotItem<Source>[]> {
+export async function multiGet<Source>(
+  client: Client,
+  { index, ids, realtime, signal }: MultiGet,
+): Promise<GotItem<Source>[]> {
+  const options = { ...READ, ...(signal && { signal }) };
   const items: GotItem<Source>[] = [];
   for (let from = 0; from < ids.length; from += IDS_A_REQUEST) {
-    const answer = await client.mget<Source>({ index, ids: ids.slice(from, from + IDS_A_REQUEST), realtime }, READ);
+    const answer = await client.mget<Source>({ index, ids: ids.slice(from, from + IDS_A_REQUEST), realtime }, options);
     for (const doc of answer.docs) {
       if ('error' in doc) items.push({ kind: 'failed', error: doc.error });
       else if (!doc.found || doc._source === undefined) items.push({ kind: 'absent' });

@@ -61,6 +61,7 @@ describe('a reader of Elasticsearch that hangs up', () => {
     ['search', (signal) => index.search({ q: 'x', sort: 'relevance', size: 1 }, signal)],
     ['suggest', (signal) => index.suggest({ q: 'x' }, signal)],
     ['customerOrders', (signal) => index.customerOrders({ customerId: 'C-1', size: 1 }, signal)],
+    ['get', (signal) => index.get('A-1', signal)],
   ];
 
   for (const [name, read] of reads) {

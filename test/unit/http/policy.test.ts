@@ -154,7 +154,7 @@ describe('how many requests a caller may send', () => {
 });
 
 describe('a client that hangs up', () => {
-  for (const path of ['/search', '/suggest?q=x', '/customers/C-1/orders']) {
+  for (const path of ['/search', '/suggest?q=x', '/customers/C-1/orders', '/orders/A-1', '/orders/A-1/history']) {
     it(`ends what is under way for ${path}, of which nothing is logged as an error`, async () => {
       const lines: string[] = [];
       const observed: RequestObservation[] = [];
@@ -164,7 +164,7 @@ describe('a client that hangs up', () => {
         return once(signal, 'abort').then(() => Promise.reject(signal.reason as Error));
       };
       const replaced = {
-        ...{ search: hang, suggest: hang, customerOrders: hang },
+        ...{ search: hang, suggest: hang, customerOrders: hang, getOrder: hang },
         log: createLogger('error', { write: (line) => void lines.push(line) }),
         observeRequest: (observation: RequestObservation) => void observed.push(observation),
       };
