@@ -44,13 +44,19 @@ export interface LoadSummary {
   readonly perSecond: number;
 }
 
+export interface LoadOptions {
+  readonly perSecond: number;
+  /** It holds still while more events wait in the live queue; for tests that must get to the end of the queue on any machine. */
+  readonly maxWaiting?: number;
+}
+
 const TICK_MS = 50;
 
 /** Publishes events at a steady rate, as a producer does: what is late because the machine was busy is made up for. */
 export async function startLoad(
   backend: TestBackend,
   events: Iterator<CloudEvent, never>,
-  { perSecond }: { readonly perSecond: number },
+  { perSecond, maxWaiting = Infinity }: LoadOptions,
 ): Promise<LiveLoad> {
   const broker = createRabbitMqBroker({
     urls: [backend.environment['AMQP_URL'] ?? ''],
@@ -64,15 +70,19 @@ export async function startLoad(
   });
   await broker.open();
   const stopping = new AbortController();
-  const startedAt = performance.now();
+  let startedAt = performance.now();
   const seconds = () => (performance.now() - startedAt) / 1_000;
   const sent: CloudEvent[] = [];
+  const tick = () => delay(TICK_MS, undefined, { signal: stopping.signal }).catch(() => undefined); // Stopped.
   const publishing = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
+      const heldAt = performance.now();
+      while (!stopping.signal.aborted && (await broker.queueDepth()) > maxWaiting) await tick();
+      if (maxWaiting < Infinity) startedAt += performance.now() - heldAt;
       const due = Array.from({ length: Math.ceil(seconds() * perSecond) - sent.length }, () => events.next().value);
       await broker.publish(due.map(outgoingOf));
       sent.push(...due);
-      await delay(TICK_MS, undefined, { signal: stopping.signal }).catch(() => undefined); // Stopped.
+      await tick();
     }
   };
   const ended = publishing();
