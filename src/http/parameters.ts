@@ -62,7 +62,10 @@ export function repeatable<T extends z.ZodType>(value: T) {
 }
 
 /** An order's id: at most 512 bytes of UTF-8 (contract §1). */
-export const orderId = z.string().refine((id) => Buffer.byteLength(id) <= 512, 'may have at most 512 bytes');
+export const orderId = z
+  .string()
+  .refine((id) => Buffer.byteLength(id) <= 512, 'may have at most 512 bytes')
+  .meta({ examples: ['A-1001'] });
 
 /**
  * Parses a query string: a name that is repeated gives a list. Without a prototype, so that no name is special, and without a limit

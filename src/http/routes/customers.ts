@@ -18,7 +18,7 @@ export function customerRoutes({
       path: '/customers/:id/orders',
       summary: "A customer's orders, newest first, and what they come to in each currency",
       access: 'reader',
-      params: z.object({ id: text(256) }),
+      params: z.object({ id: text(256).meta({ examples: ['c-1001'] }) }),
       query: z.strictObject({ size: pageSize(), cursor: cursor() }),
       answers: { 200: customerOrdersAnswer },
       problems: [404],

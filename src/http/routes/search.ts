@@ -14,6 +14,8 @@ import { restrictionOf } from '../visibility.ts';
 
 const MAX_Q_CHARACTERS = 256;
 
+const typed = text(MAX_Q_CHARACTERS).meta({ examples: ['lantren', '"white lantern" A-10'] });
+
 /** Ids, SKUs and tags have at most as many (contract §1). */
 const value = repeatable(text(256).min(1, 'must not be empty')).optional();
 const cents = wholeNumber(0, Number.MAX_SAFE_INTEGER).optional();
@@ -25,7 +27,9 @@ const filters = {
   customerId: value,
   sellerId: value,
   currency: repeatable(z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters such as EUR')).optional(),
-  placedFrom: day().optional(),
+  placedFrom: day()
+    .meta({ examples: ['2026-01-01'] })
+    .optional(),
   placedTo: day().optional(),
   minTotalCents: cents,
   maxTotalCents: cents,
@@ -33,7 +37,7 @@ const filters = {
 
 const searchQuery = z
   .strictObject({
-    q: text(MAX_Q_CHARACTERS).optional(),
+    q: typed.optional(),
     ...filters,
     sort: oneOf(['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents']).optional(),
     size: pageSize(),
@@ -85,7 +89,7 @@ function suggestRoute({ suggest, freshness }: SearchDependencies): Route {
     summary: 'What a text in a search box may become, and what it may have been meant to be',
     access: 'reader',
     params: z.object({}),
-    query: z.strictObject({ q: text(MAX_Q_CHARACTERS) }),
+    query: z.strictObject({ q: typed }),
     answers: { 200: suggestAnswer },
     handle: async ({ query: { q }, caller, signal }) => {
       const { asOf, lagSeconds } = await freshness();

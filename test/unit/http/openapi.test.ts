@@ -66,7 +66,7 @@ describe('GET /openapi.json', () => {
       const parameters = paths['/search']?.['get']?.parameters ?? [];
       const schemaOf = (name: string) => parameters.find((parameter) => parameter.name === name)?.schema;
       assert.deepEqual(schemaOf('size'), { type: 'integer', minimum: 1, maximum: 100, default: 20 });
-      assert.deepEqual(schemaOf('placedFrom'), { type: 'string', format: 'date' });
+      assert.deepEqual(schemaOf('placedFrom'), { type: 'string', format: 'date', examples: ['2026-01-01'] });
       assert.equal(schemaOf('status')?.['type'], 'array');
       assert.deepEqual(
         paths['/suggest']?.['get']?.parameters.map(({ name, required }) => [name, required]),
