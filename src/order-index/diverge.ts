@@ -28,6 +28,19 @@ export async function divergenceOf(
   return reasonIn(await index.readControl(recordId(generation)));
 }
 
+/** For a new generation that has the name of one that was dropped. @throws IndexUnavailableError */
+export async function forgetDivergence(
+  index: Pick<OrderIndex, 'readControl' | 'writeControl'>,
+  generation: string,
+): Promise<void> {
+  const id = recordId(generation);
+  for (;;) {
+    const record = await index.readControl(id);
+    if (reasonIn(record) === undefined) return;
+    if (await index.writeControl(id, { generation }, record?.revision ?? null)) return;
+  }
+}
+
 async function recordDivergence(index: Diverging, generation: string, reason: string): Promise<void> {
   const id = recordId(generation);
   for (;;) {

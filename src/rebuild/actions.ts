@@ -1,5 +1,7 @@
+import type { Logger } from '../observability/logging.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { BrokerUnavailableError } from '../broker/port.ts';
+import { forgetDivergence } from '../order-index/diverge.ts';
 import { IndexUnavailableError, SnapshotLostError } from '../order-index/port.ts';
 import { compareWithLive } from './compare.ts';
 import { copyLive } from './copy.ts';
@@ -7,9 +9,16 @@ import { EventSourceError, type EventSource } from './event-source.ts';
 import type { Response } from './model.ts';
 import type { Action } from './next.ts';
 import { replay } from './replay.ts';
-import type { CopyProgress, RebuildIndex, RebuildRequest, ReplayProgress, RunState } from './state.ts';
+import {
+  canBeCancelled,
+  type CopyProgress,
+  type RebuildIndex,
+  type RebuildRequest,
+  type ReplayProgress,
+  type RunState,
+} from './state.ts';
 import { chooseSurplus, discard, prune, swap } from './swap.ts';
-import { LostTargetError, MAX_NAMED, RefusedError } from './write-surely.ts';
+import { LostTargetError, MAX_NAMED, RefusedError, targetOf } from './write-surely.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
 export type RebuildPoint = 'rebuild refreshed' | 'rebuild page' | 'rebuild frozen' | 'rebuild fenced' | 'rebuild moved';
@@ -21,6 +30,7 @@ export interface ActionDependencies {
   readonly storageLimits: StorageLimits;
   readonly maxMessageBytes: number;
   readonly now: () => Date;
+  readonly log: Logger;
   /** Aborted to pause, cancel or stop: the action ends `interrupted`. */
   readonly signal: AbortSignal;
   readonly holdsLease: () => Promise<boolean>;
@@ -39,8 +49,18 @@ export async function perform(action: Action, run: RunState, deps: ActionDepende
     if (error instanceof LostTargetError) return { kind: 'lost target', reason: error.message };
     if (error instanceof EventSourceError) return { kind: 'failed', reason: error.message };
     if (isOutage(error)) return { kind: 'held', reason: error.message };
-    throw error;
+    return unexpected(error, run, deps);
   }
+}
+
+/**
+ * A bug, or something that Elasticsearch refuses for good. To end the process over it would end every process that goes on with the
+ * run. Until readers are moved the run can be given up; after that, and while it cleans up, only tried again.
+ */
+function unexpected(error: unknown, run: RunState, { log }: ActionDependencies): Response {
+  log.error({ err: error, rebuild: run.id, step: run.step }, 'an action of the rebuild has failed');
+  const reason = error instanceof Error ? error.message : String(error);
+  return canBeCancelled(run) ? { kind: 'failed', reason } : { kind: 'held', reason };
 }
 
 function isOutage(error: unknown): error is Error {
@@ -81,6 +101,7 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
   const { generations } = deps.index;
   switch (action.kind) {
     case 'create':
+      await forgetDivergence(deps.index, run.generation);
       await generations.create(action.number);
       return { kind: 'done' };
     case 'refresh live':
@@ -95,6 +116,7 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
     case 'restore settings':
       return await restoreSettings(deps.index, action.generation);
     case 'refresh':
+      await targetOf(deps.index, action.generation);
       await generations.refresh(action.generation);
       return { kind: 'done' };
     case 'validate':
@@ -105,12 +127,23 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
   }
 }
 
-/** A number beyond all that there are: nobody else has it, since only who holds the lease chooses. */
+/** Nobody else has its number, since only who holds the lease chooses. */
 async function choose(index: RebuildIndex): Promise<Response> {
   const [{ epoch, live }, generations] = await Promise.all([index.registry(), index.generations.list()]);
-  const number = Math.max(0, ...generations.map((generation) => generation.number)) + 1;
+  const number = await nextNumber(index, Math.max(0, ...generations.map((generation) => generation.number)));
   const generation = nameLike(live.generation, number);
   return { kind: 'learned', patch: { generation, number, from: live.generation, epoch } };
+}
+
+const NUMBERS = 'generation-numbers';
+
+/** Beyond all that there are, and all that there were: what is known of a name must not be true of another generation. */
+async function nextNumber(index: RebuildIndex, highest: number): Promise<number> {
+  for (;;) {
+    const record = await index.readControl(NUMBERS);
+    const number = Math.max(highest, Number(record?.value['highest'] ?? 0)) + 1;
+    if (await index.writeControl(NUMBERS, { highest: number }, record?.revision ?? null)) return number;
+  }
 }
 
 /** Generations are called alike but for their number, of six digits or more (contract §4). */
@@ -147,6 +180,7 @@ async function replayed(run: RunState, deps: ActionDependencies): Promise<Respon
 }
 
 async function restoreSettings(index: RebuildIndex, generation: string): Promise<Response> {
+  await targetOf(index, generation);
   const readiness = await index.generations.restoreSettings(generation);
   return readiness.kind === 'ready' ? { kind: 'done' } : { kind: 'held', reason: readiness.reason };
 }
