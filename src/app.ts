@@ -52,6 +52,7 @@ const SWEEP_INTERVAL_MS = 30_000;
 const GAP_INTERVAL_MS = 5_000;
 const WITHDRAW_AFTER_MS = 60_000;
 const EARLY_HOLD_MS = 200;
+const REPLAYING = 'a rebuild is reading events again, the missing ones perhaps among them: wait until it is over';
 /** Two of RabbitMQ's heartbeat intervals. */
 const LOSS_NOTICED_MS = 120_000;
 
@@ -107,6 +108,8 @@ interface Service {
 async function openBackends(service: Service): Promise<void> {
   const { broker, index } = service.backends;
   await untilAvailable(service, 'the index', () => index.open());
+  // Whatever a swap has left behind, and what needs no broker, does not wait for one.
+  if (service.config.role !== 'api') service.rebuilding.start();
   await untilAvailable(service, 'the broker', () => broker.open());
 }
 
@@ -156,7 +159,6 @@ async function startProjecting(service: Service): Promise<void> {
     service.drainer = await startDeadLetterDrainer({ ...backends, log: deps.log });
   });
   service.gaps = startGapMonitor(service);
-  service.rebuilding.start();
   if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends);
 }
 
@@ -194,9 +196,13 @@ function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrd
   const ending = new AbortController();
   stopping.signal.addEventListener('abort', () => ending.abort(new BrokerUnavailableError('the service is stopping')));
   const { maxMessageBytes } = config.projector;
+  const repair = createRepair({ ...backends, ...options, maxMessageBytes, log: deps.log, signal: ending.signal });
   return {
     parkedOrders: (page) => pageOfGaps(backends.index, options, page),
-    repair: createRepair({ ...backends, ...options, maxMessageBytes, log: deps.log, signal: ending.signal }),
+    repair: async (request) => {
+      const isTooSoon = request.missing === 'skip' && (await service.rebuilding.isReplaying());
+      return isTooSoon ? { kind: 'refused', reason: REPLAYING } : await repair(request);
+    },
   };
 }
 

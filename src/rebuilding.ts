@@ -33,6 +33,8 @@ export interface Rebuilding {
   /** Runs rebuilds on this instance from now on. */
   start(): void;
   stop(): Promise<void>;
+  /** Whether events are being read again that the live generation may lack: its holes are none to declare missing meanwhile. @throws IndexUnavailableError */
+  isReplaying(): Promise<boolean>;
   /** What is under way, or why a rebuild is needed. Never throws for the world's fault: the index says why. */
   health(): Promise<PartHealth>;
 }
@@ -62,14 +64,16 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
       deps.log.warn({ reason }, 'rebuild needed: the live generation is not what the code makes');
       return;
     }
+    if (await wasTried(index, reason)) return;
     const started = await rebuilds.start(DEFAULT_REBUILD);
-    deps.log.info({ kind: started.kind }, 'AUTO_REBUILD: the live generation is not what the code makes');
+    deps.log.info({ kind: started.kind, reason }, 'AUTO_REBUILD: the live generation is not what the code makes');
   };
   return {
     rebuilds,
     generations: createGenerationOperations(operations),
     start: () => runner.start(),
     stop: () => runner.stop(),
+    isReplaying: async () => ((await runUnderWay(records, now()))?.source ?? 'index') !== 'index',
     health: async () => {
       try {
         return healthOf(await runUnderWay(records, now()), await index.generations.drift());
@@ -79,6 +83,13 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
       }
     },
   };
+}
+
+/** Once for each drift: what was cancelled, failed or was rolled back since is for an operator to decide. */
+async function wasTried(index: Backends['index'], reason = ''): Promise<boolean> {
+  const record = await index.readControl('auto-rebuild');
+  if (record?.value['reason'] === reason) return true;
+  return !(await index.writeControl('auto-rebuild', { reason }, record?.revision ?? null));
 }
 
 function runnerOptions({

@@ -133,6 +133,8 @@ export interface RebuildRequest {
 /** A rebuild as the operator sees it (contract §3). */
 export interface RebuildView extends RebuildRequest {
   readonly id: string;
+  /** An activation moves readers to a generation that is there already. */
+  readonly kind: 'rebuild' | 'activation';
   /** `CREATE` … `DONE`, `FAILED`, `CANCELLED` */
   readonly state: string;
   /** The one that is being built; empty before it has a name. */
@@ -165,6 +167,7 @@ export interface RebuildOperations {
     | { readonly kind: 'started'; readonly rebuild: RebuildView }
     | { readonly kind: 'busy'; readonly by: RebuildView }
     | { readonly kind: 'invalid'; readonly path: string; readonly message: string }
+    | { readonly kind: 'refused'; readonly reason: string }
   >;
   /** The newest first; those that are over are kept for a while. */
   list(): Promise<readonly RebuildView[]>;

@@ -10,6 +10,9 @@ export const REBUILD_SOURCES = ['index', 'history', 'file'] as const;
 export const rebuildAnswer = z
   .strictObject({
     id: z.string(),
+    kind: z
+      .enum(['rebuild', 'activation'])
+      .meta({ description: 'An activation moves readers to a generation that is there already.' }),
     projection: z.literal('orders'),
     source: z.enum(REBUILD_SOURCES),
     from: instant.optional().meta({ description: 'Of the history, from when on it is read.' }),

@@ -89,7 +89,7 @@ export type MoveResult =
 export interface Snapshot {
   /** The orders of one of `slices` parts, after the given order id. An order whose document did not change stays in its part. */
   orders(page: SnapshotPage & { readonly slice: Slice }): Promise<readonly StoredOrder[]>;
-  /** Of every order the version and the last event, after the given order id. */
+  /** Of every order the version and the digest of its events, after the given order id. */
   versions(page: SnapshotPage): Promise<readonly OrderVersion[]>;
   close(): Promise<void>;
 }
@@ -114,8 +114,8 @@ export interface StoredOrder {
 export interface OrderVersion {
   readonly orderId: string;
   readonly version: number;
-  /** Of a document that code before fold version 2 wrote it is not known. */
-  readonly lastEvent: string | undefined;
+  /** Of a document that code before fold version 4 wrote it is not known. */
+  readonly eventsDigest: string | undefined;
 }
 
 /** How a generation's mapping stands to the code's. */

@@ -33,8 +33,8 @@ export interface OrderDocument {
   readonly projectedAt: string;
   /** The search words (`search-text.ts`), each list one string of folded words separated by single spaces. Absent when hidden. */
   readonly search?: SearchFields;
-  /** Id and source of the last event folded in: two documents of one version are the same where this is. Shortened to 1,024 characters. */
-  readonly lastEvent?: string;
+  /** Of which events the document is made: two documents of one version are the same where this is. */
+  readonly eventsDigest?: string;
   /** The order's own events, in sequence; stored, never indexed. */
   readonly events: readonly OrderEvent[];
 }
@@ -51,4 +51,4 @@ export interface SearchFields {
 }
 
 /** What a reader is shown of a document. */
-export type OrderView = Omit<OrderDocument, 'events' | 'search' | 'lastEvent'>;
+export type OrderView = Omit<OrderDocument, 'events' | 'search' | 'eventsDigest'>;

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { OrderDocument, OrderView, SearchFields } from './document.ts';
 import type { OrderEvent } from './event.ts';
 import type { OrderFacts } from './facts.ts';
@@ -10,18 +11,18 @@ export function documentOf(state: OrderState, projectedAt: string): OrderDocumen
   const isHidden = !facts || erasedAt !== undefined;
   return {
     ...viewOf(state, projectedAt),
-    ...lastEventOf(events),
+    eventsDigest: digestOf(events),
     events,
     ...(!isHidden && { search: searchFieldsOf(orderId, facts) }),
   };
 }
 
-/** A keyword of doc values cannot be longer than 32,766 bytes; there is no such limit to a source. */
-const MAX_LAST_EVENT = 1_024;
+const DIGEST_CHARACTERS = 22;
 
-function lastEventOf(events: readonly OrderEvent[]): { readonly lastEvent?: string } {
-  const last = events.at(-1);
-  return last ? { lastEvent: `${last.id} ${last.source}`.slice(0, MAX_LAST_EVENT) } : {};
+/** 128 bits of SHA-256 over the identity of every stored event. */
+function digestOf(events: readonly OrderEvent[]): string {
+  const identities = events.map(({ id, source, sequence }) => [id, source, sequence]);
+  return hash('sha256', JSON.stringify(identities), 'base64url').slice(0, DIGEST_CHARACTERS);
 }
 
 /** What readers are shown of a state. */

@@ -6,7 +6,7 @@ import { later } from './instant.ts';
  * Raise it with every change to what a document contains at a version (this file, `facts.ts`, `flatten.ts`, `search-text.ts`): a generation
  * remembers the version it was folded by, older code refuses to write into newer generations, and drift is reported.
  */
-export const FOLD_VERSION = 3;
+export const FOLD_VERSION = 4;
 
 /** The fold of events 1…version. Immutable: overlapping batches hold on to older states. */
 export interface OrderState {

@@ -44,6 +44,12 @@ export class EarlyEvents {
     return all;
   }
 
+  /** Those before a position, which are then no longer held. */
+  takeBefore(position: number): readonly Replayed[] {
+    const orderIds = new Set(this.heldBefore(position).map(({ orderId }) => orderId));
+    return [...orderIds].flatMap((orderId) => this.take(orderId));
+  }
+
   heldBefore(position: number): readonly Replayed[] {
     return [...this.#byOrder.values()].flat().filter((one) => one.position < position);
   }

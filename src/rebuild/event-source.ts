@@ -17,6 +17,8 @@ export interface SourceEvent {
 export interface EventSource {
   /** From a position to what is the end when it begins. @throws EventSourceError, BrokerUnavailableError, the signal's reason */
   read(from: number, signal: AbortSignal): AsyncIterable<SourceEvent>;
+  /** Everything there is, also what lies before the place where reading begins. */
+  readWhole(signal: AbortSignal): AsyncIterable<SourceEvent>;
   /** About how many there are in all, where that can be told; better the further it was read. */
   total(): Promise<number | undefined>;
   /** Whether events go on coming while it is read: then another reading may go beyond the end of the one before. */
@@ -31,13 +33,14 @@ export class EventSourceError extends Error {
 /** The broker's history, from its beginning or from a time on. A rebuild's end of it is a barrier that it publishes itself, after its generation was registered. */
 export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'>, since?: Date): EventSource {
   const beginning: HistoryStart = since ? { kind: 'time', at: since } : { kind: 'first' };
+  const readFrom = async function* (from: HistoryStart, signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    for await (const { offset, body, publishedAt } of broker.readHistory({ from, signal })) {
+      yield { position: offset, body, ...(publishedAt && { publishedAt }) };
+    }
+  };
   return {
-    async *read(from, signal) {
-      const start: HistoryStart = from === 0 ? beginning : { kind: 'offset', offset: from };
-      for await (const { offset, body, publishedAt } of broker.readHistory({ from: start, signal })) {
-        yield { position: offset, body, ...(publishedAt && { publishedAt }) };
-      }
-    },
+    read: (from, signal) => readFrom(from === 0 ? beginning : { kind: 'offset', offset: from }, signal),
+    readWhole: (signal) => readFrom({ kind: 'first' }, signal),
     total: () => broker.historySize(),
     grows: true,
   };
@@ -55,16 +58,18 @@ export async function fileSource(importDir: string | undefined, path: string): P
   const file = await allowedFile(importDir, path);
   const { size } = await stat(file);
   const read = { bytes: 0, lines: 0 };
+  const readFrom = async function* (from: number, signal: AbortSignal): AsyncGenerator<SourceEvent> {
+    let position = 0;
+    for await (const { line, bytesRead } of linesOf(file, signal)) {
+      read.bytes = bytesRead;
+      read.lines = position + 1;
+      if (position >= from && line.length > 0) yield { position, body: line };
+      position += 1;
+    }
+  };
   return {
-    async *read(from, signal) {
-      let position = 0;
-      for await (const { line, bytesRead } of linesOf(file, signal)) {
-        read.bytes = bytesRead;
-        read.lines = position + 1;
-        if (position >= from && line.length > 0) yield { position, body: line };
-        position += 1;
-      }
-    },
+    read: readFrom,
+    readWhole: (signal) => readFrom(0, signal),
     total: () => Promise.resolve(read.bytes === 0 ? undefined : Math.round((read.lines * size) / read.bytes)),
   };
 }
@@ -72,20 +77,27 @@ export async function fileSource(importDir: string | undefined, path: string): P
 /** @throws EventSourceError where it is not a file under the import directory, links followed */
 async function allowedFile(importDir: string | undefined, path: string): Promise<string> {
   if (importDir === undefined) throw new EventSourceError('IMPORT_DIR is not set: files are read from there only');
-  let folder: string;
-  let file: string;
+  // What lies outside is not looked for: whether it is there is nobody's business.
+  if (!isInside(resolve(importDir), resolve(importDir, path))) throw outside(path);
   try {
-    folder = await realpath(importDir);
-    file = await realpath(resolve(folder, path));
+    const [folder, file] = await Promise.all([realpath(importDir), realpath(resolve(importDir, path))]);
+    if (!isInside(folder, file)) throw outside(path);
+    if (!(await stat(file)).isFile()) throw new EventSourceError(`${path} is no file`);
+    return file;
   } catch (error) {
-    throw new EventSourceError(`${path} cannot be read in IMPORT_DIR: ${(error as Error).message}`, { cause: error });
+    if (error instanceof EventSourceError) throw error;
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new EventSourceError(`${path} cannot be read in IMPORT_DIR: ${code}`, { cause: error });
   }
+}
+
+function isInside(folder: string, file: string): boolean {
   const inside = relative(folder, file);
-  if (inside === '' || inside.startsWith('..') || isAbsolute(inside)) {
-    throw new EventSourceError(`${path} is outside of IMPORT_DIR`);
-  }
-  if (!(await stat(file)).isFile()) throw new EventSourceError(`${path} is no file`);
-  return file;
+  return inside !== '' && !inside.startsWith('..') && !isAbsolute(inside);
+}
+
+function outside(path: string): EventSourceError {
+  return new EventSourceError(`${path} is outside of IMPORT_DIR`);
 }
 
 interface Line {

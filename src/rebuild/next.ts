@@ -22,7 +22,7 @@ export type Action =
   /** The same, and refuses what stays different. */
   | { readonly kind: 'validate'; readonly generation: string }
   | { readonly kind: 'swap'; readonly from: string; readonly to: string; readonly epoch: number }
-  | { readonly kind: 'choose surplus'; readonly from: string; readonly keep: number }
+  | { readonly kind: 'choose surplus'; readonly from: string; readonly keep: number; readonly built: string }
   | { readonly kind: 'prune'; readonly surplus: readonly string[]; readonly epoch: number }
   /** What a rebuild leaves behind that has failed or was cancelled. */
   | { readonly kind: 'discard'; readonly generation: string; readonly from: string; readonly epoch: number }
@@ -57,7 +57,7 @@ export function next(state: RunState): Action {
       return { kind: 'swap', from, to: generation, epoch };
     case 'PRUNE':
       return state.surplus === undefined
-        ? { kind: 'choose surplus', from, keep: request.keep }
+        ? { kind: 'choose surplus', from, keep: request.keep, built: generation }
         : { kind: 'prune', surplus: state.surplus, epoch };
   }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { divergenceOf } from '../order-index/diverge.ts';
-import type { Generation } from '../order-index/port.ts';
+import { IndexConfigurationError, type Generation } from '../order-index/port.ts';
 import { viewOf, type RunView } from './view.ts';
 import type { Kept, RunRecords, Wish } from './records.ts';
 import {
@@ -39,8 +39,8 @@ export interface GenerationState {
   readonly reason: string | null;
 }
 
-/** An activation is over in a second or two where nothing is in its way. */
-const ACTIVATION_LIMIT_MS = 120_000;
+/** Every order is compared first; beyond this it is given up. The command line waits for two minutes. */
+const ACTIVATION_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
 
 /** What operators do about rebuilds; every instance can, whichever runs them. All reject with IndexUnavailableError. */
@@ -48,7 +48,7 @@ export function createRebuildOperations(deps: OperationsDependencies) {
   const { records, now } = deps;
   const view = async (id: string): Promise<RunView | undefined> => {
     const kept = await records.read(id);
-    return kept?.state.kind === 'rebuild' ? viewOf(kept, await records.wishes(id), now()) : undefined;
+    return kept && viewOf(kept, await records.wishes(id), now());
   };
   return {
     async start(request: RebuildRequest) {
@@ -57,7 +57,8 @@ export function createRebuildOperations(deps: OperationsDependencies) {
         return { kind: 'invalid' as const, path: 'source', message };
       }
       // Where every index is gone, there is something to rebuild into again.
-      await deps.index.open();
+      const misconfigured = await openIndex(deps.index);
+      if (misconfigured !== undefined) return { kind: 'refused' as const, reason: misconfigured };
       const begun = await begin({ id: randomUUID(), kind: 'rebuild', request, startedAt: now() }, deps);
       if (begun.kind === 'begun') return { kind: 'started' as const, rebuild: viewOf(begun.kept, NO_WISHES, now()) };
       return { kind: 'busy' as const, by: viewOf(begun.by, await records.wishes(begun.by.state.id), now()) };
@@ -69,7 +70,7 @@ export function createRebuildOperations(deps: OperationsDependencies) {
     get: view,
     async change(id: string, wish: Wish) {
       const kept = await records.read(id);
-      if (kept?.state.kind !== 'rebuild') return { kind: 'not_found' as const };
+      if (!kept) return { kind: 'not_found' as const };
       if (!canBeCancelled(kept.state)) {
         return { kind: 'over' as const, rebuild: viewOf(kept, await records.wishes(id), now()) };
       }
@@ -88,6 +89,17 @@ export async function runUnderWay(records: RunRecords, now: number): Promise<Run
 }
 
 const NO_WISHES = { paused: false, cancelled: false };
+
+/** Why it cannot be opened, where that is for an operator to mend. */
+async function openIndex(index: OperationsDependencies['index']): Promise<string | undefined> {
+  try {
+    await index.open();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof IndexConfigurationError)) throw error;
+    return error.message;
+  }
+}
 
 async function begin(
   run: NewRun,
@@ -198,7 +210,16 @@ async function activate(target: GenerationState, deps: OperationsDependencies): 
     const kept = await records.read(begun.kept.state.id);
     if (kept && isOver(kept.state))
       return kept.state.step === 'DONE' ? undefined : (kept.state.error ?? kept.state.step);
-    if (performance.now() > untilMs) return 'it takes longer than two minutes, and goes on: look at /health';
+    if (performance.now() > untilMs) return await giveUp(begun.kept.state.id, kept, deps);
     await delay(LOOK_MS, undefined, { signal });
   }
+}
+
+/** Readers must not be moved some time later, when nobody expects it. */
+async function giveUp(id: string, kept: Kept | undefined, { records, wake }: OperationsDependencies): Promise<string> {
+  const why = kept?.state.held ? `: ${kept.state.held.reason}` : '';
+  if (kept && !canBeCancelled(kept.state)) return `readers are being moved, which takes longer than a minute${why}`;
+  await records.wish(id, 'cancel');
+  wake();
+  return `it was given up after a minute${why}`;
 }

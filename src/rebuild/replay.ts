@@ -3,10 +3,10 @@ import { documentOf } from '../order/flatten.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import { sequence } from '../order/sequencing.ts';
-import type { DocumentWrite } from '../order-index/port.ts';
+import type { DocumentWrite, ParkedPlace } from '../order-index/port.ts';
 import { load } from './compare.ts';
 import { collectSkips, type Skips } from './declared-missing.ts';
-import type { EventSource, SourceEvent } from './event-source.ts';
+import { EventSourceError, type EventSource, type SourceEvent } from './event-source.ts';
 import { EarlyEvents, type Replayed } from './early-events.ts';
 import type { RebuildIndex, ReplayProgress, RunState } from './state.ts';
 import { targetOf, writeSurely } from './write-surely.ts';
@@ -26,6 +26,10 @@ export interface ReplayDependencies {
 
 const PAGE_EVENTS = 2_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
+/** An event that is further behind what was read last, and still early, is parked: nobody wants to read all that again after a crash. */
+const MAX_WAIT_POSITIONS = 50_000;
+/** Events at once, of up to 4 MiB each. */
+const PARKED_PAGE = 20;
 const MAX_STATES = 10_000;
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 /** How long an order's first event may come after a later one of it, where events go on coming. */
@@ -39,7 +43,7 @@ const LOOK_MS = 250;
  * @throws RefusedError, LostTargetError, IndexUnavailableError, BrokerUnavailableError, EventSourceError, the signal's reason
  */
 export async function replay(run: RunState, deps: ReplayDependencies): Promise<ReplayProgress> {
-  const skips = await collectSkips(deps.source.read(0, deps.signal), deps);
+  const skips = await collectSkips(deps.source.readWhole(deps.signal), deps);
   const folding = new Replay(run, skips, deps);
   await folding.readFrom(run.replay.position);
   const end = folding.next();
@@ -61,9 +65,9 @@ class Replay {
   readonly #states = new Map<string, OrderState>();
   #stateBytes = 0;
   #progress: ReplayProgress;
-  /** Orders of which events were parked: whether they have a beginning shows in the end. */
-  readonly #parkedOrders = new Set<string>();
   #next: number;
+  #hasEvents: boolean;
+  #firstRefusal: string | undefined;
 
   constructor({ generation, request, replay: progress }: RunState, skips: Skips, deps: ReplayDependencies) {
     this.#generation = generation;
@@ -72,6 +76,7 @@ class Replay {
     this.#deps = deps;
     this.#progress = progress;
     this.#next = progress.position;
+    this.#hasEvents = progress.processed > progress.unparseable;
   }
 
   /** After everything that was read. */
@@ -97,15 +102,17 @@ class Replay {
 
   /** Whether there are orders of which events before a position were read, and their first ones nowhere. */
   async lacksBeginnings(before: number): Promise<boolean> {
-    return (await this.#countWithoutBeginning(this.#early.heldBefore(before))) > 0;
+    const held = this.#early.heldBefore(before).map(({ orderId }) => orderId);
+    return (await this.#countWithoutBeginning([...new Set(held)])) > 0;
   }
 
   async #add(page: readonly SourceEvent[]): Promise<void> {
     const last = page.at(-1);
     if (last === undefined) return;
     const events = page.flatMap((message) => this.#parse(message));
+    this.#hasEvents ||= events.length > 0;
     await this.#fold(Map.groupBy(events, ({ orderId }) => orderId));
-    if (this.#early.isFull()) await this.#park(this.#early.takeAll());
+    await this.#parkWhatWaitsForLong(last.position);
     const position = Math.min(this.#early.oldest(), last.position + 1);
     this.#next = last.position + 1;
     const total = await this.#deps.source.total();
@@ -115,7 +122,7 @@ class Replay {
       processed: this.#progress.processed + page.length,
       unparseable: this.#progress.unparseable + page.length - events.length,
       position,
-      ...(last.publishedAt && { readTo: last.publishedAt.getTime() }),
+      ...readTo(last, events.at(-1)),
     };
     await this.#deps.reached('rebuild page');
     this.#deps.onProgress(this.#progress);
@@ -124,19 +131,39 @@ class Replay {
   /**
    * What is left waits for events that are nowhere, or not there yet: it is parked, like what comes early from the queue. Orders count
    * as lacking their beginning by what stood before the position.
+   * @throws EventSourceError where nothing of it is an event
    */
   async end(before: number): Promise<ReplayProgress> {
-    const withoutBeginning = await this.#countWithoutBeginning(this.#early.heldBefore(before));
+    const { processed, hasParked = false } = this.#progress;
+    if (!this.#hasEvents && this.#firstRefusal !== undefined) {
+      throw new EventSourceError(
+        `nothing of ${processed} messages is an event of an order; the first, ${this.#firstRefusal}`,
+      );
+    }
+    const held = new Set(this.#early.heldBefore(before).map(({ orderId }) => orderId));
+    const parked = hasParked ? await this.#countParkedWithoutBeginning(held) : 0;
+    const withoutBeginning = (await this.#countWithoutBeginning([...held])) + parked;
     const left = this.#early.takeAll();
     if (withoutBeginning === 0 || this.#allowPartial) await this.#park(left);
-    const { processed } = this.#progress;
     this.#progress = { ...this.#progress, total: processed, withoutBeginning, done: true };
     return this.#progress;
   }
 
+  /** The position never waits for long, nor does the memory grow with what is nowhere. */
+  async #parkWhatWaitsForLong(position: number): Promise<void> {
+    const events = this.#early.isFull() ? this.#early.takeAll() : this.#early.takeBefore(position - MAX_WAIT_POSITIONS);
+    if (events.length === 0) return;
+    await this.#park(events);
+    this.#progress = { ...this.#progress, hasParked: true };
+  }
+
   #parse({ body, position }: SourceEvent): Replayed[] {
     const parsed = parseEvent(body, this.#deps);
-    if (parsed.kind === 'refused') return [];
+    if (parsed.kind === 'refused') {
+      const { reason, path, message } = parsed.refusal;
+      this.#firstRefusal ??= `at ${position}: ${reason}${path === '' ? '' : `, ${path}`} ${message}`;
+      return [];
+    }
     const { orderId, event } = parsed;
     return [{ orderId, event, position, bytes: body.byteLength }];
   }
@@ -203,12 +230,24 @@ class Replay {
   async #park(events: readonly Replayed[]): Promise<void> {
     if (events.length === 0) return;
     const parkedAt = this.#deps.now().toISOString();
-    for (const { orderId } of events) this.#parkedOrders.add(orderId);
     await this.#deps.index.park(events.map(({ orderId, event }) => ({ orderId, event, parkedAt })));
   }
 
-  async #countWithoutBeginning(left: readonly Replayed[]): Promise<number> {
-    const orderIds = [...new Set([...left.map(({ orderId }) => orderId), ...this.#parkedOrders])];
+  /** Of what is parked, whoever parked it; one that is counted already is left out. */
+  async #countParkedWithoutBeginning(counted: ReadonlySet<string>): Promise<number> {
+    let count = 0;
+    for (let after: ParkedPlace | undefined; ;) {
+      const page = await this.#deps.index.listParked({ ...(after && { after }), size: PARKED_PAGE });
+      const last = page.at(-1);
+      if (!last) return count;
+      const orderIds = new Set(page.map(({ orderId }) => orderId).filter((orderId) => !counted.has(orderId)));
+      if (after) orderIds.delete(after.orderId);
+      count += await this.#countWithoutBeginning([...orderIds]);
+      after = { orderId: last.orderId, sequence: last.event.sequence };
+    }
+  }
+
+  async #countWithoutBeginning(orderIds: readonly string[]): Promise<number> {
     let count = 0;
     for (let from = 0; from < orderIds.length; from += PAGE_EVENTS) {
       const some = orderIds.slice(from, from + PAGE_EVENTS);
@@ -218,4 +257,10 @@ class Replay {
     }
     return count;
   }
+}
+
+/** Where the broker does not say when it took a message, the event's own time is about it. */
+function readTo({ publishedAt }: SourceEvent, last: Replayed | undefined): { readonly readTo?: number } {
+  const at = publishedAt?.getTime() ?? (last && Date.parse(last.event.time));
+  return at === undefined ? {} : { readTo: at };
 }

@@ -80,6 +80,8 @@ export interface ReplayProgress {
   readonly position: number;
   readonly done: boolean;
   readonly unparseable: number;
+  /** Whether early events were parked to bound the memory: what was read no longer says whose. */
+  readonly hasParked?: boolean;
   /** Orders whose first events are nowhere. */
   readonly withoutBeginning: number;
   /** Epoch milliseconds: when the last event that was read was published. */
@@ -139,5 +141,5 @@ export function isCopied({ copy }: RunState): boolean {
 /** What of the index the rebuild uses. */
 export type RebuildIndex = Pick<
   OrderIndex,
-  'registry' | 'load' | 'write' | 'park' | 'generations' | 'readControl' | 'writeControl'
+  'registry' | 'load' | 'write' | 'park' | 'listParked' | 'generations' | 'readControl' | 'writeControl'
 >;

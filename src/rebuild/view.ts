@@ -4,6 +4,7 @@ import { isEnd, type RebuildRequest, type RunState } from './state.ts';
 /** A run as operators see it (contract §3). */
 export interface RunView extends RebuildRequest {
   readonly id: string;
+  readonly kind: RunState['kind'];
   readonly state: string;
   readonly generation: string;
   readonly processed: number;
@@ -27,12 +28,13 @@ const SILENT_MS = 15_000;
 const HELD_MS = 10_000;
 
 export function viewOf({ state, beatAt }: Kept, { paused }: Wishes, now: number): RunView {
-  const { id, request, step, generation, copy, replay, error = null, finishedAt } = state;
+  const { id, kind, request, step, generation, copy, replay, error = null, finishedAt } = state;
   const isUnderWay = finishedAt === undefined && !isEnd(step);
   const isPaused = isUnderWay && paused;
   return {
     ...request,
     id,
+    kind,
     state: step,
     generation,
     ...progressOf(state, isUnderWay && !isPaused),

@@ -146,7 +146,7 @@ describeForEachBackend('searching', (backend) => {
     });
 
     it('shows the documents without their events and words', async () => {
-      const { events: _, search: __, lastEvent: ___, ...view } = sampleDocument(ORDERS[4] ?? { orderId: '' });
+      const { events: _, search: __, eventsDigest: ___, ...view } = sampleDocument(ORDERS[4] ?? { orderId: '' });
       const page = await search({ status: ['paid'], sort: 'placedAt' });
       assert.deepEqual(page.hits[0], { document: { ...view, events: [] }, score: null });
     });

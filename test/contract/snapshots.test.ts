@@ -77,9 +77,9 @@ describeForEachBackend('snapshots', (backend) => {
       const expected = sampleWrite({ orderId: 'O-1' }).document;
       assert.deepEqual(
         listed.find(({ orderId }) => orderId === 'O-1'),
-        { orderId: 'O-1', version: 1, lastEvent: expected.lastEvent },
+        { orderId: 'O-1', version: 1, eventsDigest: expected.eventsDigest },
       );
-      assert.ok(expected.lastEvent);
+      assert.ok(expected.eventsDigest);
     });
 
     it('lists any ids in the order that they are compared in', async () => {
@@ -159,10 +159,10 @@ describeForEachBackend('snapshots', (backend) => {
       await changes(2);
       const rest = await snapshot.orders({ slice: WHOLE, after: listed.at(-1)?.orderId, size: 100 });
       assert.deepEqual([...listed, ...rest], expected);
-      const last = (order: SampleOrder) => sampleWrite(order).document.lastEvent;
+      const last = (order: SampleOrder) => sampleWrite(order).document.eventsDigest;
       assert.deepEqual(
         await versions(100),
-        before.map((order) => ({ orderId: order.orderId, version: 1, lastEvent: last(order) })),
+        before.map((order) => ({ orderId: order.orderId, version: 1, eventsDigest: last(order) })),
       );
     });
 

@@ -88,6 +88,8 @@ function startRoute({ rebuilds }: Dependencies): Route {
           return { status: 202, headers: { Location: pathOf(outcome.rebuild) }, body: outcome.rebuild };
         case 'busy':
           throw new ProblemError({ status: 409, detail: busy(outcome.by) });
+        case 'refused':
+          throw new ProblemError({ status: 409, detail: outcome.reason });
         case 'invalid': {
           const { path, message } = outcome;
           throw new ProblemError({ status: 400, detail: `${path}: ${message}`, errors: [{ path, message }] });

@@ -5,7 +5,7 @@ import type { Generations } from '../generations-port.ts';
 import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ } from './client.ts';
-import { describeCause, causeOf, thrownType, unavailable } from './errors.ts';
+import { classifyThrown, MissingIndexError, thrownType, unavailable } from './errors.ts';
 import {
   BUILD_SETTINGS,
   dropIndex,
@@ -128,7 +128,8 @@ function hasAliases(value: unknown): value is AliasTable[string] {
 function expectRegistry(reading: RegistryReading, names: IndexNames): Registry {
   if (reading.kind === 'registry') return reading.registry;
   const gone = `the alias "${names.alias}" and its indices are gone: restore them, or start the service anew and rebuild`;
-  throw new IndexUnavailableError(reading.kind === 'absent' ? gone : reading.problem);
+  // Elasticsearch has answered: it is no outage, and no reason to keep an operator's repair from it.
+  throw new MissingIndexError(reading.kind === 'absent' ? gone : reading.problem);
 }
 
 /** Thrown by `registry()` while another instance with newer code has a write target: this one must not write under it. */
@@ -223,12 +224,7 @@ function refuseUnlessExists(thrown: unknown, names: IndexNames, index: string): 
 
 /** A name or setting that Elasticsearch refuses is a wrong configuration, not an outage. */
 export function creationFailure(thrown: unknown, index: string): Error {
-  const type = thrownType(thrown);
-  if (type === 'invalid_index_name_exception' || type === 'illegal_argument_exception') {
-    const { body } = thrown as { readonly body: unknown };
-    return new IndexConfigurationError(`${index} cannot be created: ${describeCause(400, causeOf(body))}`, {
-      cause: thrown,
-    });
-  }
-  return unavailable(`creating ${index}`, thrown);
+  const fault = classifyThrown(thrown);
+  if (fault.kind !== 'refused') return unavailable(`creating ${index}`, thrown);
+  return new IndexConfigurationError(`${index} cannot be created: ${fault.reason}`, { cause: thrown });
 }

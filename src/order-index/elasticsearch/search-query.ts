@@ -76,7 +76,7 @@ export function searchRequest(query: SearchQuery): SearchRequest {
     track_total_hits: true,
     // A shard that does not answer is an outage, not an order fewer.
     allow_partial_search_results: false,
-    _source: { excludes: ['events', 'search', 'lastEvent'] },
+    _source: { excludes: ['events', 'search', 'eventsDigest'] },
   };
 }
 

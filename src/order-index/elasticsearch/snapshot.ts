@@ -36,7 +36,7 @@ export async function openSnapshot(taking: Taking, index: string): Promise<Snaps
     async versions(page) {
       const hits = await readPage(taking, id, page, {
         _source: false,
-        docvalue_fields: ['orderId', 'version', 'lastEvent'],
+        docvalue_fields: ['orderId', 'version', 'eventsDigest'],
       });
       return hits.map(({ fields }) => versionOf(fields as DocValues | undefined));
     },
@@ -54,11 +54,11 @@ export async function openSnapshot(taking: Taking, index: string): Promise<Snaps
 type DocValues = Readonly<Record<string, readonly unknown[] | undefined>>;
 
 function versionOf(fields: DocValues = {}): OrderVersion {
-  const lastEvent = fields['lastEvent']?.[0];
+  const eventsDigest = fields['eventsDigest']?.[0];
   return {
     orderId: String(fields['orderId']?.[0]),
     version: Number(fields['version']?.[0]),
-    lastEvent: typeof lastEvent === 'string' ? lastEvent : undefined,
+    eventsDigest: typeof eventsDigest === 'string' ? eventsDigest : undefined,
   };
 }
 

@@ -50,7 +50,7 @@ function documentOfRow(row: Row): OrderDocument | undefined {
 
 function viewOfRow(row: Row): OrderDocument[] {
   if (!row) return [];
-  const { lastEvent: _lastEvent, ...view } = JSON.parse(String(row['view'])) as OrderDocument;
+  const { eventsDigest: _eventsDigest, ...view } = JSON.parse(String(row['view'])) as OrderDocument;
   return [{ ...view, events: [] }];
 }
 

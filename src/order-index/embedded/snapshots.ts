@@ -101,6 +101,6 @@ function orderOfRow(row: Row): StoredOrder {
 }
 
 function versionOfRow(row: Row): OrderVersion {
-  const { lastEvent } = JSON.parse(String(row['view'])) as OrderView & { readonly lastEvent?: string };
-  return { orderId: String(row['orderId']), version: Number(row['version']), lastEvent };
+  const { eventsDigest } = JSON.parse(String(row['view'])) as OrderView & { readonly eventsDigest?: string };
+  return { orderId: String(row['orderId']), version: Number(row['version']), eventsDigest };
 }

@@ -184,7 +184,7 @@ describe('search in Elasticsearch', () => {
     it('holds the document without events and search words, the score, the exact total and the time', async () => {
       const page = await search({ q: 'garden chair' });
       assert.equal(page.total, 1);
-      const { search: _, lastEvent: __, ...document } = sampleDocument(ORDERS[1]!);
+      const { search: _, eventsDigest: __, ...document } = sampleDocument(ORDERS[1]!);
       assert.deepEqual(page.hits, [{ document: { ...document, events: [] }, score: page.hits[0]?.score }]);
       assert.ok((page.hits[0]?.score ?? 0) > 0);
       assert.ok(page.tookMs >= 0);

@@ -127,8 +127,15 @@ function isWanted(document: OrderDocument, { status, tag, customerId, sellerId, 
   );
 }
 
+/** Whether it passes the filters on ranges. */
+function isWithinRanges({ placedAt = '', totalCents = 0 }: OrderDocument, filters: SearchFilters): boolean {
+  const { placedFrom = '', placedTo = '9999-12-31', minTotalCents = 0, maxTotalCents = Infinity } = filters;
+  const day = placedAt.slice(0, 'YYYY-MM-DD'.length);
+  return day >= placedFrom && day <= placedTo && totalCents >= minTotalCents && totalCents <= maxTotalCents;
+}
+
 function isFound(document: OrderDocument, { q, restrictTo, ...filters }: Partial<SearchQuery>): boolean {
-  if (!isWanted(document, filters)) return false;
+  if (!isWanted(document, filters) || !isWithinRanges(document, filters)) return false;
   if (restrictTo && document[restrictTo.field] !== restrictTo.value) return false;
   const texts = [
     document.orderId,

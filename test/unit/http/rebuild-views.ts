@@ -3,7 +3,15 @@ import type { GenerationView, RebuildView } from '../../../src/http/dependencies
 /** A rebuild in the middle of its copy. */
 export function rebuildView(changes: Partial<RebuildView> = {}): RebuildView {
   return {
-    ...{ id: 'r-1', projection: 'orders', source: 'index', activate: true, keep: 1, allowPartial: false },
+    ...{
+      id: 'r-1',
+      kind: 'rebuild',
+      projection: 'orders',
+      source: 'index',
+      activate: true,
+      keep: 1,
+      allowPartial: false,
+    },
     ...{ state: 'COPY', generation: 'orders-000002', processed: 420, total: 1_000, ratePerSecond: 70, etaSeconds: 8.3 },
     ...{ lagSeconds: null, paused: false, startedAt: '2026-03-01T10:00:00.000Z', finishedAt: null, error: null },
     ...{ stalled: null, withoutBeginning: 0, unparseable: 0 },

@@ -31,17 +31,17 @@ describe('a replay that ends before the first event of an order', () => {
   /** Of each reading the events, by position, at its end. */
   async function replayed(ends: readonly number[], grows: boolean): Promise<ReplayProgress> {
     const bodies = [2, 3, 1].map((sequence) => ({ specversion: '1.0', subject: 'O-1', ...eventAt(sequence) }));
+    const read: EventSource['read'] = async function* (from) {
+      // The first reading is for the skips.
+      const end = ends[Math.min(readings++, ends.length - 1)] ?? 0;
+      for (let position = from; position < end; position++) {
+        yield { position, body: Buffer.from(JSON.stringify(bodies[position])) };
+      }
+      await Promise.resolve();
+    };
     const source: EventSource = {
-      async *read(from) {
-        // The first reading is for the skips.
-        const end = ends[Math.min(readings++, ends.length - 1)] ?? 0;
-        for (let position = from; position < end; position++) {
-          yield { position, body: Buffer.from(JSON.stringify(bodies[position])) };
-        }
-        await Promise.resolve();
-      },
-      total: () => Promise.resolve(undefined),
-      grows,
+      ...{ read, grows, total: () => Promise.resolve(undefined) },
+      readWhole: (signal) => read(0, signal),
     };
     let readings = 0;
     return await replay(copied(aRebuild({ generation }, { source: 'history' })), {

@@ -36,7 +36,7 @@ const FULL: Required<OrderDocument> & { readonly search: Required<SearchFields> 
   updatedAt: '2026-03-01T10:00:00.000Z',
   version: 1,
   projectedAt: '2026-03-01T10:00:00.000Z',
-  lastEvent: 'E-1 /shop',
+  eventsDigest: 'E-1 /shop',
   search: { all: 'o 1', items: 'lantern', customer: 'jose', exact: ['o-1'] },
   events: [],
 };
