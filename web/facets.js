@@ -111,9 +111,6 @@ function chip(facet, value) {
 function hideIdle(form, facet) {
   const boxes = boxesOf(form, facet);
   groupOf(form, facet).hidden = boxes.length < FEWEST_VALUES[facet] && boxes.every(({ checked }) => !checked);
-  const groups = [...form.querySelectorAll('#more-filters fieldset')];
-  const all = form.querySelector('#more-filters');
-  if (all instanceof HTMLElement) all.hidden = groups.every((group) => group instanceof HTMLElement && group.hidden);
 }
 
 /** A filter that is out of sight would puzzle. @param {HTMLFormElement} form */

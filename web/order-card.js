@@ -118,8 +118,13 @@ function time(iso) {
  */
 export function money(cents, currency) {
   const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  const decimals = format.resolvedOptions().maximumFractionDigits ?? 2;
-  return format.format(cents / 10 ** decimals);
+  return format.format(cents / 10 ** decimalsOf(currency));
+}
+
+/** How many decimals its amounts have. @param {string} currency */
+export function decimalsOf(currency) {
+  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
+  return format.resolvedOptions().maximumFractionDigits ?? 2;
 }
 
 /**

@@ -3,6 +3,7 @@ import { OrderSearchProblem } from './client/index.ts';
 import { showFacets, writeFilters } from './facets.js';
 import { orderCard } from './order-card.js';
 import { readQuery, toParameters, toSearchQuery } from './query.js';
+import { formData, nameCurrency, writeRanges } from './ranges.js';
 import { NoAnswer, service } from './search-client.js';
 import { createSuggestions } from './suggestions.js';
 
@@ -68,10 +69,11 @@ function readAddress() {
 }
 
 /** @param {Query} query */
-function writeForm({ q, sort, filters }) {
+function writeForm({ q, sort, filters, ranges }) {
   page.box.value = q;
   page.sort.value = sort;
   writeFilters(page.form, filters);
+  writeRanges(page.form, ranges, filters.currency);
 }
 
 /** @param {'push' | 'replace'} way */
@@ -204,8 +206,9 @@ function countText(total) {
 function showEmpty() {
   page.empty.hidden = view.total > 0;
   if (view.total > 0) return;
-  const { q, filters } = view.query;
-  const asked = q.trim() !== '' || Object.values(filters).some((values) => values.length > 0);
+  const { q, filters, ranges } = view.query;
+  const narrowed = Object.values({ ...filters, ...ranges }).some((value) => value.length > 0);
+  const asked = q.trim() !== '' || narrowed;
   const what = q.trim() === '' ? 'No orders' : `Nothing found for “${q.trim()}”`;
   find('#empty .what', HTMLElement).textContent = asked ? what : 'No orders yet';
   find('#empty .advice', HTMLElement).textContent = asked
@@ -245,7 +248,8 @@ function showProblem(error) {
 
 /** @param {'push' | 'replace'} way */
 function queryChanged(way) {
-  const query = readQuery(new FormData(page.form));
+  const query = readQuery(formData(page.form));
+  nameCurrency(page.form, query.filters.currency);
   if (toParameters(query).toString() === toParameters(view.query).toString() && page.problem.hidden) return;
   view.query = query;
   writeAddress(way);

@@ -183,7 +183,64 @@ describe('the search page', function () {
       orders.add(orderDocument('A-1', { tags: [] }));
       await open();
       await countIs('1 order');
-      assert.equal(await page.getByText('More filters').isVisible(), false);
+      await page.getByText('More filters').click();
+      await page.getByLabel('Placed from').waitFor();
+      for (const name of ['Tag', 'Seller', 'Currency']) {
+        assert.equal(await page.getByRole('group', { name, exact: true }).isVisible(), false, name);
+      }
+    });
+  });
+
+  describe('when days and totals are narrowed', () => {
+    beforeEach(() => {
+      orders.add(
+        orderDocument('A-1', { placedAt: '2026-02-01T23:59:59.999Z', totalCents: 999 }),
+        orderDocument('A-2', { placedAt: '2026-02-02T00:00:00.000Z', totalCents: 1_250 }),
+        orderDocument('A-3', { placedAt: '2026-02-28T12:00:00.000Z', totalCents: 1_250, currency: 'JPY' }),
+        orderDocument('A-4', { placedAt: '2026-03-01T00:00:00.000Z', totalCents: 5_000 }),
+      );
+    });
+
+    it('narrows by keyboard, keeps them in the address, and the way back undoes it', async () => {
+      await open();
+      await countIs('4 orders');
+      await page.getByText('More filters').focus();
+      await page.keyboard.press('Enter');
+      await page.getByLabel('Placed from').focus();
+      // The same day, whether the browser's language has the month first or the day.
+      await page.keyboard.type('02022026');
+      await countIs('3 orders');
+      await page.getByLabel('Placed to').fill('2026-02-28');
+      await countIs('2 orders');
+      await page.goBack();
+      await countIs('3 orders');
+      await page.getByLabel('Total from').focus();
+      await page.keyboard.type('12.50');
+      await page.keyboard.press('Tab');
+      await page.keyboard.type('12.50');
+      await page.keyboard.press('Enter');
+      await countIs('2 orders');
+      assert.equal(new URL(page.url()).search, '?placedFrom=2026-02-02&minTotalCents=1250&maxTotalCents=1250');
+    });
+
+    it('shows those of a shared address, in the units of the currency that is chosen', async () => {
+      await open('/?currency=JPY&minTotalCents=1250&placedTo=2026-02-28');
+      await countIs('1 order');
+      assert.equal(await page.getByLabel('Total from').inputValue(), '1250');
+      assert.equal(await page.getByLabel('Placed to').inputValue(), '2026-02-28');
+      await page.getByRole('group', { name: 'Total in JPY' }).waitFor();
+    });
+
+    it('takes no bound from what is no amount, and says what the service refuses', async () => {
+      await open();
+      await page.getByText('More filters').click();
+      await page.getByLabel('Total from').fill('-1');
+      await page.getByLabel('Total to').fill('10');
+      await page.keyboard.press('Tab');
+      await countIs('1 order');
+      await page.getByLabel('Total from').fill('11');
+      await page.keyboard.press('Tab');
+      await page.getByRole('alert').waitFor();
     });
   });
 
