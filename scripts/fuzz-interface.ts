@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { fuzzEmbedded, fuzzServices, installSchemathesis } from '../test/support/schemathesis.ts';
 import type { Fuzzed } from '../test/support/schemathesis.ts';
 
+const SERVICES = 'scripts/services';
 const OPTIONS = ['--max-examples', '25', ...process.argv.slice(2)];
 
 function tell({ isClean, output }: Fuzzed): void {
@@ -16,7 +17,7 @@ function tell({ isClean, output }: Fuzzed): void {
 await installSchemathesis();
 console.log('── the embedded default');
 tell(await fuzzEmbedded(OPTIONS));
-if (spawnSync('scripts/services', ['status'], { stdio: 'inherit' }).status === 0) {
+if (spawnSync(SERVICES, ['status'], { stdio: 'inherit' }).status === 0) {
   console.log('── RabbitMQ and Elasticsearch');
   tell(await fuzzServices(OPTIONS));
 }
