@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../../src/order/fold.ts';
+import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
+import { IndexConfigurationError, IndexUnavailableError, type OrderIndex } from '../../../src/order-index/port.ts';
+import { createLease } from '../../../src/rebuild/lease.ts';
+import { createGenerationOperations, createRebuildOperations } from '../../../src/rebuild/operations.ts';
+import { createRunRecords } from '../../../src/rebuild/records.ts';
+import { RebuildRunner } from '../../../src/rebuild/rebuild-runner.ts';
+import { eventually } from '../../support/eventually.ts';
+import { registerGeneration } from '../../support/second-generation.ts';
+import { aRebuild } from './runs.ts';
+
+const log = createLogger('silent');
+
+describe('what operators do about rebuilds and generations', () => {
+  let dataDir: string;
+  let index: OrderIndex;
+  let runner: RebuildRunner;
+  let generations: OrderIndex['generations'];
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'order-search-operations-'));
+    const embedded = createEmbeddedIndex({ dataDir, prefix: 'orders', foldVersion: FOLD_VERSION, log });
+    await embedded.open();
+    generations = { ...embedded.generations };
+    index = { ...embedded, generations };
+  });
+  afterEach(async () => {
+    await runner.stop();
+    await index.close();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  /** What an operator sees of an index of which single operations do not work. */
+  function operated(broken: Partial<OrderIndex['generations']>) {
+    Object.assign(generations, broken);
+    const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
+    const clock = () => performance.now();
+    runner = new RebuildRunner({
+      ...{ index, records, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
+      lease: createLease({ index, name: 'rebuild', instance: 'test', expiryMs: 10_000, clock }),
+      openSource: () => Promise.reject(new Error('there is nothing to read')),
+      now: () => new Date(),
+      reached: () => Promise.resolve(),
+      onState: () => undefined,
+      housekeeping: () => Promise.resolve(),
+    });
+    runner.start();
+    const signal = new AbortController().signal;
+    const deps = { index, records, importDir: undefined, now: () => Date.now(), wake: () => runner.wake(), signal };
+    return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
+  }
+
+  const { request } = aRebuild();
+
+  describe('when what Elasticsearch refuses for good stands in the way', () => {
+    it('fails, says why, and lets the next one begin', async () => {
+      const refusal = 'an index template makes a data stream of it';
+      const { rebuilds } = operated({ create: () => Promise.reject(new IndexConfigurationError(refusal)) });
+      for (let time = 1; time <= 2; time++) {
+        const started = await rebuilds.start(request);
+        assert.ok(started.kind === 'started');
+        await eventually(async () => {
+          const { state, error, finishedAt } = (await rebuilds.get(started.rebuild.id)) ?? {};
+          assert.deepEqual([state, error, finishedAt === null], ['FAILED', refusal, false]);
+        });
+      }
+    });
+  });
+
+  describe('when an activation is held up', () => {
+    it('is listed as one, can be cancelled, and leaves readers where they are', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const { rebuilds, generations: operations } = operated({
+        refresh: () => Promise.reject(new IndexUnavailableError('no primary')),
+      });
+      const activating = operations.activate(target.generation);
+      const id = await eventually(async () => {
+        const [run] = await rebuilds.list();
+        assert.deepEqual([run?.kind, run?.generation], ['activation', target.generation]);
+        return run?.id ?? '';
+      });
+      assert.equal((await rebuilds.start(request)).kind, 'busy');
+      assert.equal((await rebuilds.change(id, 'cancel')).kind, 'accepted');
+      assert.deepEqual(await activating, { kind: 'refused', reason: 'CANCELLED' });
+      assert.notEqual((await index.registry()).live.generation, target.generation);
+    });
+
+    it('fails where its generation is no write target any more', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const { generations: operations } = operated({
+        refresh: async () => {
+          const { epoch } = await index.registry();
+          await index.generations.renameEpoch(epoch, { unregister: [target.generation] });
+          throw new IndexUnavailableError('it is gone');
+        },
+      });
+      const activated = await operations.activate(target.generation);
+      assert.match(activated.kind === 'refused' ? activated.reason : '', /is no write target any more/);
+    });
+  });
+
+  describe('when a generation is built to stand by', () => {
+    it('costs no standby that was there, whatever is to be kept', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const { rebuilds } = operated({});
+      for (const [keep, expected] of [
+        [1, 3],
+        [0, 2],
+      ] as const) {
+        const started = await rebuilds.start({ ...request, activate: false, keep });
+        assert.ok(started.kind === 'started');
+        const { generation } = await eventually(async () => {
+          const run = await rebuilds.get(started.rebuild.id);
+          assert.equal(run?.state, 'DONE');
+          return run;
+        });
+        const targets = (await index.registry()).targets.map((one) => one.generation);
+        assert.ok(targets.includes(generation));
+        assert.equal(targets.includes(target.generation), keep === 1);
+        assert.equal(targets.length, expected);
+      }
+    });
+  });
+
+  describe('when generations have been dropped', () => {
+    it('gives no number twice', async () => {
+      const { rebuilds, generations: operations } = operated({});
+      const built: string[] = [];
+      for (let time = 1; time <= 2; time++) {
+        const started = await rebuilds.start({ ...request, activate: false });
+        assert.ok(started.kind === 'started');
+        const { generation } = await eventually(async () => {
+          const run = await rebuilds.get(started.rebuild.id);
+          assert.equal(run?.state, 'DONE');
+          return run;
+        });
+        built.push(generation);
+        assert.equal((await operations.remove(generation)).kind, 'deleted');
+      }
+      assert.deepEqual(built, ['orders-000002', 'orders-000003']);
+    });
+  });
+});
