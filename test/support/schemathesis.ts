@@ -57,7 +57,7 @@ export async function installSchemathesis(): Promise<void> {
   if (existsSync(installed)) return;
   const steps: [string, readonly string[]][] = [
     ['python3', ['-m', 'venv', '--clear', ENVIRONMENT]],
-    [join(ENVIRONMENT, 'bin', 'pip'), ['install', '--quiet', `schemathesis==${VERSION}`]],
+    [join(ENVIRONMENT, 'bin', 'pip'), ['install', '--quiet', '--retries', '2', `schemathesis==${VERSION}`]],
   ];
   for (const [command, args] of steps) {
     const { code, output } = await ended(command, args).catch((error: unknown) => ({
