@@ -88,7 +88,7 @@ export interface ReplayProgress {
   readonly readTo?: number;
 }
 
-export const SLICES = 3;
+const SLICES = 3;
 
 export interface NewRun {
   readonly id: string;
