@@ -30,6 +30,8 @@ const PAGE_BYTES = 4 * 1024 * 1024;
 const MAX_WAIT_POSITIONS = 50_000;
 /** Events at once, of up to 4 MiB each. */
 const PARKED_PAGE = 20;
+/** Parts of a page, by order, that are folded and written side by side. */
+const LANES = 3;
 const MAX_STATES = 10_000;
 const MAX_STATE_BYTES = 64 * 1024 * 1024;
 /** How long an order's first event may come after a later one of it, where events go on coming. */
@@ -111,7 +113,7 @@ class Replay {
     if (last === undefined) return;
     const events = page.flatMap((message) => this.#parse(message));
     this.#hasEvents ||= events.length > 0;
-    await this.#fold(Map.groupBy(events, ({ orderId }) => orderId));
+    await this.#foldSpread(Map.groupBy(events, ({ orderId }) => orderId));
     await this.#parkWhatWaitsForLong(last.position);
     const position = Math.min(this.#early.oldest(), last.position + 1);
     this.#next = last.position + 1;
@@ -166,6 +168,17 @@ class Replay {
     }
     const { orderId, event } = parsed;
     return [{ orderId, event, position, bytes: body.byteLength }];
+  }
+
+  /** Orders know nothing of one another: while some are read or written, others are folded. Resolves when none is under way any more. */
+  async #foldSpread(byOrder: ReadonlyMap<string, readonly Replayed[]>): Promise<void> {
+    const orders = [...byOrder];
+    const size = Math.max(1, Math.ceil(orders.length / LANES));
+    const lanes = Array.from({ length: Math.ceil(orders.length / size) }, (_, lane) =>
+      this.#fold(new Map(orders.slice(lane * size, (lane + 1) * size))),
+    );
+    const results = await Promise.allSettled(lanes);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
   async #fold(byOrder: ReadonlyMap<string, readonly Replayed[]>): Promise<void> {
