@@ -6,6 +6,7 @@ import type { RebuildStep } from '../../src/rebuild/run-rebuild.ts';
 import type { Step } from '../../src/rebuild/state.ts';
 import { shuffledEvents } from '../support/drain.ts';
 import { steadily } from '../support/eventually.ts';
+import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { startService, untilReady, type Environment, type RunningService } from '../support/running-service.ts';
 import { beginUnderLoad, EVENTS_PER_SECOND, freePort, type UnderLoad } from '../support/under-load.ts';
 
@@ -113,13 +114,15 @@ describe(`under ${EVENTS_PER_SECOND} live events a second, while processes are k
     });
   });
 
-  describe('when it dies while it replays the history', () => {
-    it('is gone on with, and ends as if nothing had been', async () => {
-      await begin('history');
-      await rebuildDyingAt(WHILE_REPLAYING, { source: 'history' });
-      await scene.judge(last);
+  if (RUNS_LONG_TESTS) {
+    describe('when it dies while it replays the history', () => {
+      it('is gone on with, and ends as if nothing had been', async () => {
+        await begin('history');
+        await rebuildDyingAt(WHILE_REPLAYING, { source: 'history' });
+        await scene.judge(last);
+      });
     });
-  });
+  }
 
   describe('when it dies while it replays a file', () => {
     it('is gone on with, and so it is in a rollback and forward again', async () => {
@@ -143,28 +146,30 @@ describe(`under ${EVENTS_PER_SECOND} live events a second, while processes are k
     });
   });
 
-  describe('when it dies while a rebuild is paused or being cancelled, in any state that can be', () => {
-    it('is paused still, and cancelled in the end', async () => {
-      await begin('cancelled');
-      await restart(stallAt(CANCELLABLE[0]));
-      for (const [index, step] of CANCELLABLE.entries()) {
-        const { id } = await scene.operator.start();
-        await scene.operator.in(id, step);
-        const isPaused = index % 2 === 0;
-        await scene.operator.change(id, isPaused ? 'pause' : 'cancel');
-        await restart(stallAt(CANCELLABLE[index + 1]));
-        if (isPaused) {
-          await untilReady(last);
-          await steadily(() => assertPaused(id, step), 20_000);
-          await scene.operator.change(id, 'cancel');
+  if (RUNS_LONG_TESTS) {
+    describe('when it dies while a rebuild is paused or being cancelled, in any state that can be', () => {
+      it('is paused still, and cancelled in the end', async () => {
+        await begin('cancelled');
+        await restart(stallAt(CANCELLABLE[0]));
+        for (const [index, step] of CANCELLABLE.entries()) {
+          const { id } = await scene.operator.start();
+          await scene.operator.in(id, step);
+          const isPaused = index % 2 === 0;
+          await scene.operator.change(id, isPaused ? 'pause' : 'cancel');
+          await restart(stallAt(CANCELLABLE[index + 1]));
+          if (isPaused) {
+            await untilReady(last);
+            await steadily(() => assertPaused(id, step), 20_000);
+            await scene.operator.change(id, 'cancel');
+          }
+          const { state } = await scene.operator.over(id);
+          assert.equal(state, 'CANCELLED');
+          assert.deepEqual(await states(), ['live']);
         }
-        const { state } = await scene.operator.over(id);
-        assert.equal(state, 'CANCELLED');
-        assert.deepEqual(await states(), ['live']);
-      }
-      await scene.judge(last);
+        await scene.judge(last);
+      });
     });
-  });
+  }
 });
 
 function stallAt(step: Step | undefined): Environment {
