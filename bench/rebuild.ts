@@ -1,7 +1,8 @@
 /**
  * `npm run bench:rebuild`: how fast a rebuild is from each source, beside the plain bulk ceiling of the same Elasticsearch with the same
  * documents; and what live traffic and searches notice of it. Interleaved rounds, medians [min–max].
- * ORDERS (20,000), ROUNDS (3), EVENTS_PER_SECOND (200) of live load. Uses RabbitMQ and Elasticsearch under a prefix of its own.
+ * ORDERS (20,000), ROUNDS (3), EVENTS_PER_SECOND (200) of live load, LATENCY_SECONDS (15) a measurement. Uses RabbitMQ and
+ * Elasticsearch under a prefix of its own.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +24,7 @@ const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
 const EVENTS_PER_SECOND = Number(process.env['EVENTS_PER_SECOND'] ?? 200);
 const SOURCES = ['index', 'history', 'file'] as const;
 const FILE = 'orders.ndjson';
-const LATENCY_SECONDS = 15;
+const LATENCY_SECONDS = Number(process.env['LATENCY_SECONDS'] ?? 15);
 
 interface Bench {
   readonly backend: TestBackend;
