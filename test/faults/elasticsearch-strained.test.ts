@@ -31,7 +31,7 @@ describe('an Elasticsearch that is strained', function () {
   });
 
   const drain = async (seed: string, faults: BulkFaults) => {
-    const events = shuffledEvents({ seed, orders: 300 });
+    const events = shuffledEvents({ seed, orders: 200 });
     await publish(backend, events);
     const running = await startProjector(backend, {
       elasticsearchUrl: proxy.url,

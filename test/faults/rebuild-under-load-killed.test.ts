@@ -122,31 +122,29 @@ describe(`under ${EVENTS_PER_SECOND} live events a second, while processes are k
         await scene.judge(last);
       });
     });
-  }
 
-  describe('when it dies while it replays a file', () => {
-    it('is gone on with, and so it is in a rollback and forward again', async () => {
-      const backfill = shuffledEvents({ seed: 'file', orders: 600, idPrefix: 'backfill' });
-      await writeFile(
-        join(importDir, 'backfill.ndjson'),
-        backfill.map((event) => `${JSON.stringify(event)}\n`).join(''),
-      );
-      await begin('file');
-      await rebuildDyingAt(WHILE_REPLAYING, { source: 'file', path: 'backfill.ndjson' });
-      const [before, built] = await scene.operator.generations();
-      assert.ok(before && built);
-      await last.kill();
-      const activation = scene.operator.activate(before.name);
-      await dieAtEach(IN_AN_ACTIVATION);
-      await activation;
-      assert.deepEqual(await states(), ['live', 'standby']);
-      await scene.operator.activate(built.name);
-      assert.deepEqual(await states(), ['standby', 'live']);
-      await scene.judge(last, backfill);
+    describe('when it dies while it replays a file', () => {
+      it('is gone on with, and so it is in a rollback and forward again', async () => {
+        const backfill = shuffledEvents({ seed: 'file', orders: 600, idPrefix: 'backfill' });
+        await writeFile(
+          join(importDir, 'backfill.ndjson'),
+          backfill.map((event) => `${JSON.stringify(event)}\n`).join(''),
+        );
+        await begin('file');
+        await rebuildDyingAt(WHILE_REPLAYING, { source: 'file', path: 'backfill.ndjson' });
+        const [before, built] = await scene.operator.generations();
+        assert.ok(before && built);
+        await last.kill();
+        const activation = scene.operator.activate(before.name);
+        await dieAtEach(IN_AN_ACTIVATION);
+        await activation;
+        assert.deepEqual(await states(), ['live', 'standby']);
+        await scene.operator.activate(built.name);
+        assert.deepEqual(await states(), ['standby', 'live']);
+        await scene.judge(last, backfill);
+      });
     });
-  });
 
-  if (RUNS_LONG_TESTS) {
     describe('when it dies while a rebuild is paused or being cancelled, in any state that can be', () => {
       it('is paused still, and cancelled in the end', async () => {
         await begin('cancelled');
