@@ -40,10 +40,10 @@ describe('a drain over a bad network to RabbitMQ', function () {
   describe(`when every connection is reset ${CUTS} times at random moments`, () => {
     it('takes again what was not acknowledged', async () => {
       const random = createRandom('cuts');
-      const events = shuffledEvents({ seed: 'cuts', orders: 300 });
+      const events = shuffledEvents({ seed: 'cuts', orders: 900 });
       const running = await inTheMiddle(events);
       for (let cut = 1; cut <= CUTS; cut++) {
-        const moment = proxy.bytesReceived + random.integer(0, 60_000);
+        const moment = proxy.bytesReceived + random.integer(0, 40_000);
         await eventually(() => assert.ok(running.projector.inHand() > 0 && proxy.bytesReceived > moment), 60_000);
         await assertLeft();
         proxy.cut();
@@ -55,7 +55,7 @@ describe('a drain over a bad network to RabbitMQ', function () {
 
   describe('when not a byte goes through any more, though the connections stay', () => {
     it('notices, says so, and takes again once the network is back', async () => {
-      const events = shuffledEvents({ seed: 'half-open', orders: 300 });
+      const events = shuffledEvents({ seed: 'half-open', orders: 500 });
       const running = await inTheMiddle(events);
       proxy.halt();
       await assertLeft();
