@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logging.ts';
+import type { Lease } from '../order-index/lease.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
 import { perform, type ActionDependencies, type RebuildPoint } from './actions.ts';
-import type { Lease } from './lease.ts';
 import { model, type Patch, type Response } from './model.ts';
 import { next } from './next.ts';
 import type { Kept, RunRecords } from './records.ts';

@@ -12,7 +12,7 @@ import type { OrderIndex } from '../../src/order-index/port.ts';
 import { Interrupted } from '../../src/projector/back-off.ts';
 import type { ProtocolStep } from '../../src/projector/round.ts';
 import { historySource } from '../../src/rebuild/event-source.ts';
-import { createLease } from '../../src/rebuild/lease.ts';
+import { createLease } from '../../src/order-index/lease.ts';
 import { createRunRecords } from '../../src/rebuild/records.ts';
 import { runRebuild, type RebuildStep } from '../../src/rebuild/run-rebuild.ts';
 import { newRun, type NewRun, type RebuildRequest, type RunState } from '../../src/rebuild/state.ts';

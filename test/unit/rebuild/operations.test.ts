@@ -6,7 +6,7 @@ import { createLogger } from '../../../src/observability/logging.ts';
 import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../../src/order/fold.ts';
 import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
 import { IndexConfigurationError, IndexUnavailableError, type OrderIndex } from '../../../src/order-index/port.ts';
-import { createLease } from '../../../src/rebuild/lease.ts';
+import { createLease } from '../../../src/order-index/lease.ts';
 import { createGenerationOperations, createRebuildOperations } from '../../../src/rebuild/operations.ts';
 import { createRunRecords } from '../../../src/rebuild/records.ts';
 import { RebuildRunner } from '../../../src/rebuild/rebuild-runner.ts';

@@ -1,6 +1,6 @@
-import type { RebuildIndex } from './state.ts';
+import type { OrderIndex } from './port.ts';
 
-/** The right to run a rebuild: one instance has it at a time. It is fenced by the registry's epoch beside (design §2). */
+/** The right to run one thing, a rebuild say: one instance has it at a time. It is fenced by the registry's epoch beside (design §2). */
 export interface Lease {
   /** Takes it where it is free, or its holder has said nothing for its time; renews it where it is ours. @throws IndexUnavailableError */
   hold(): Promise<boolean>;
@@ -9,7 +9,7 @@ export interface Lease {
 }
 
 export interface LeaseOptions {
-  readonly index: Pick<RebuildIndex, 'readControl' | 'writeControl'>;
+  readonly index: Pick<OrderIndex, 'readControl' | 'writeControl'>;
   readonly name: string;
   /** The same after a restart: whoever had the name before is dead. */
   readonly instance: string;

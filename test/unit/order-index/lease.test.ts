@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createLease } from '../../../src/rebuild/lease.ts';
+import { createLease } from '../../../src/order-index/lease.ts';
 import { MemoryControl } from '../../support/memory-control.ts';
 
 const EXPIRY_MS = 10_000;
