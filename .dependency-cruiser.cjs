@@ -1,8 +1,8 @@
 // The one-way dependencies of the design: main → app → {http, projector, rebuild, rollups} → {broker, order-index} → order.
-// observability and cursor are leaves that all may import; config is plain data made in main and cli.
+// observability, cursor and back-off are leaves that all may import; config is plain data made in main and cli.
 const AREAS = ['http', 'projector', 'rebuild', 'rollups'];
 const BACKENDS = ['broker', 'order-index'];
-const LEAVES = ['order', 'observability', 'cursor'];
+const LEAVES = ['order', 'observability', 'cursor', 'back-off'];
 /** What puts the parts together, and what is not the service: these may import all. */
 const OUTSIDE = '^(src/[^/]+[.]ts$|src/cli/|test/|bench/|scripts/|examples/)';
 
@@ -29,6 +29,7 @@ module.exports = {
     onlyBelow('observability', []),
     onlyBelow('sqlite', []),
     onlyBelow('cursor', []),
+    onlyBelow('back-off', []),
     {
       name: 'the-client-stands-alone',
       comment: 'It is published by itself.',

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { backOffMs } from './broker/rabbitmq/back-off.ts';
+import { backOffMs } from './back-off/back-off.ts';
 import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Broker } from './broker/port.ts';
 import type { BrokerSettings } from './cli/broker-settings.ts';

@@ -1,11 +1,12 @@
 import PQueue from 'p-queue';
+import { backOff } from '../back-off/back-off.ts';
 import { BrokerUnavailableError, type Broker, type DeadLetter, type EventDelivery } from '../broker/port.ts';
 import { diverge } from '../order-index/diverge.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { StorageLimits } from '../order/fold.ts';
-import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
+import { BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';

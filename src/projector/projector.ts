@@ -1,10 +1,11 @@
+import { backOff } from '../back-off/back-off.ts';
 import { BrokerUnavailableError, type Broker, type EventDelivery, type PartHealth } from '../broker/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import type { OrderIndex } from '../order-index/port.ts';
-import { backOff, BACK_OFF, Interrupted } from './back-off.ts';
+import { BACK_OFF, Interrupted } from './back-off.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
 import { letterForDelivery } from './deliveries.ts';

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { backOff } from '../back-off/back-off.ts';
 import { divergenceOf } from '../order-index/diverge.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
 import type { DocumentWrite, WriteOutcome, WriteTarget } from '../order-index/port.ts';
@@ -23,8 +23,7 @@ export class RefusedError extends Error {
 }
 
 export const MAX_NAMED = 10;
-const FIRST_PAUSE_MS = 200;
-const MAX_PAUSE_MS = 5_000;
+const BACK_OFF = { firstMs: 200, capMs: 5_000 };
 /** How long the generation may be unavailable while the live one is not. */
 const PATIENCE_MS = 60_000;
 
@@ -64,7 +63,7 @@ export async function writeSurely(
       await refuseIfLiveIsThere(index, outcomes);
     }
     left = again;
-    if (left.length > 0) await pause(attempt, signal);
+    if (left.length > 0) await backOff(attempt, BACK_OFF, signal);
   }
   if (refused.length > 0) throw new RefusedError(refused);
 }
@@ -100,12 +99,4 @@ async function refuseIfLiveIsThere(index: RebuildIndex, outcomes: readonly Write
   const [first] = outcomes;
   const reason = first && 'reason' in first ? first.reason : 'no answer';
   throw new LostTargetError(`it could not be written to for a minute, and the live generation can: ${reason}`);
-}
-
-async function pause(attempt: number, signal: AbortSignal): Promise<void> {
-  const longest = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
-  await delay(Math.random() * longest, undefined, { signal }).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw error;
-  });
 }

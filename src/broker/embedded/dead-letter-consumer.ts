@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { backOffMs } from '../../back-off/back-off.ts';
 import { isWorldsFault } from '../../sqlite/database.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { readHints } from '../event-hints.ts';
@@ -77,9 +78,8 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
       } catch (error) {
         if (attempt === 0) this.#log.warn({ err: error }, 'a dead letter cannot be moved now, trying again');
       }
-      const pauseMs = Math.random() * Math.min(BACK_OFF.capMs, BACK_OFF.firstMs * 2 ** attempt);
       // Cut short by the end.
-      await delay(pauseMs, undefined, { signal }).catch(() => undefined);
+      await delay(backOffMs(attempt, BACK_OFF), undefined, { signal }).catch(() => undefined);
     }
   }
 }

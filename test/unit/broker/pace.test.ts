@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import type { LiveDelivery } from '../../../src/broker/port.ts';
-import { backOffMs } from '../../../src/broker/rabbitmq/back-off.ts';
 import { HeartbeatPace } from '../../../src/broker/rabbitmq/heartbeat-pace.ts';
 
 const heartbeat = (publishedAt: number): LiveDelivery => ({
@@ -67,18 +66,5 @@ describe('HeartbeatPace', () => {
     it('is not due where the queue stands still, however long', async () => {
       assert.equal(await sentAt(0).isDue(86_400_000, async () => 1), false);
     });
-  });
-});
-
-describe('backOffMs', () => {
-  const limits = { firstMs: 100, capMs: 10_000 };
-
-  it('is anything up to a limit that doubles and ends at the cap', () => {
-    const most = (attempt: number) => backOffMs(attempt, limits, () => 0.999_999);
-    assert.deepEqual([0, 1, 2, 6, 7, 1_000].map(most), [99, 199, 399, 6_399, 9_999, 9_999]);
-    assert.equal(
-      backOffMs(5, limits, () => 0),
-      0,
-    );
   });
 });
