@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict';
 import { InvalidCursorError } from '../../src/order-index/port.ts';
-import type { OrderIndex } from '../../src/order-index/port.ts';
-import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
-import type { IndexPlace } from '../support/backends.ts';
+import { searchedOrders } from '../support/searched-orders.ts';
 
 const paid = (amountCents: number) => ({ type: 'order.payment_captured.v1', data: { amountCents } }) as const;
 const refunded = (refundId: string, amountCents: number) =>
@@ -22,20 +20,10 @@ const ORDERS: readonly SampleOrder[] = [
 ];
 
 describeForEachBackend("a customer's orders", (backend) => {
-  let place: IndexPlace;
-  let index: OrderIndex;
-
-  before(async () => {
-    place = backend.index();
-    index = place.instance();
-    await index.open();
-    await index.write((await index.registry()).live, ORDERS.map(sampleWrite), 'live');
-    await index.refresh();
-  });
-  after(() => place.remove());
+  const searched = searchedOrders(backend, ORDERS);
 
   it('are told newest first, with totals of each currency', async () => {
-    const { orders, totals, nextCursor } = await index.customerOrders({ customerId: 'C-1', size: 10 });
+    const { orders, totals, nextCursor } = await searched.index.customerOrders({ customerId: 'C-1', size: 10 });
     assert.deepEqual(
       orders.map(({ orderId }) => orderId),
       ['B', 'C', 'A'],
@@ -49,17 +37,17 @@ describeForEachBackend("a customer's orders", (backend) => {
 
   it('are none where there are none', async () => {
     const none = { orders: [], totals: [], nextCursor: null };
-    assert.deepEqual(await index.customerOrders({ customerId: 'nobody', size: 10 }), none);
+    assert.deepEqual(await searched.index.customerOrders({ customerId: 'nobody', size: 10 }), none);
   });
 
   it('are told page by page, with the totals of all of them', async () => {
-    const first = await index.customerOrders({ customerId: 'C-1', size: 2 });
+    const first = await searched.index.customerOrders({ customerId: 'C-1', size: 2 });
     assert.deepEqual(
       first.orders.map(({ orderId }) => orderId),
       ['B', 'C'],
     );
     assert.ok(first.nextCursor);
-    const second = await index.customerOrders({ customerId: 'C-1', size: 2, cursor: first.nextCursor });
+    const second = await searched.index.customerOrders({ customerId: 'C-1', size: 2, cursor: first.nextCursor });
     assert.deepEqual(
       second.orders.map(({ orderId }) => orderId),
       ['A'],
@@ -68,8 +56,8 @@ describeForEachBackend("a customer's orders", (backend) => {
   });
 
   it('refuse a cursor of another customer', async () => {
-    const { nextCursor: cursor } = await index.customerOrders({ customerId: 'C-1', size: 1 });
+    const { nextCursor: cursor } = await searched.index.customerOrders({ customerId: 'C-1', size: 1 });
     assert.ok(cursor);
-    await assert.rejects(index.customerOrders({ customerId: 'c-1', size: 1, cursor }), InvalidCursorError);
+    await assert.rejects(searched.index.customerOrders({ customerId: 'c-1', size: 1, cursor }), InvalidCursorError);
   });
 });

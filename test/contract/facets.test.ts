@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import type { Facets, OrderIndex, SearchQuery } from '../../src/order-index/port.ts';
-import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
+import type { Facets, SearchQuery } from '../../src/order-index/port.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
-import type { IndexPlace } from '../support/backends.ts';
+import { searchedOrders } from '../support/searched-orders.ts';
 
 const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
 const ERASED = { type: 'order.erased.v1', data: {} } as const;
@@ -27,24 +26,10 @@ function told(facets: Facets): Readonly<Record<string, string>> {
 }
 
 describeForEachBackend('the facets of a search', (backend) => {
-  let place: IndexPlace;
-  let index: OrderIndex;
-
-  before(async () => {
-    place = backend.index();
-    index = place.instance();
-    await index.open();
-    await put(...ORDERS);
-  });
-  after(() => place.remove());
-
-  async function put(...orders: readonly SampleOrder[]): Promise<void> {
-    await index.write((await index.registry()).live, orders.map(sampleWrite), 'live');
-    await index.refresh();
-  }
+  const searched = searchedOrders(backend, ORDERS);
 
   const facets = async (query: Partial<SearchQuery>) =>
-    told((await index.search({ sort: '-placedAt', size: 1, ...query })).facets);
+    told((await searched.index.search({ sort: '-placedAt', size: 1, ...query })).facets);
 
   it('count what readers may see, the most frequent first, then by value', async () => {
     assert.deepEqual(await facets({}), {
@@ -104,25 +89,25 @@ describeForEachBackend('the facets of a search', (backend) => {
 
   it('are the same on every page', async () => {
     const query = { sort: 'placedAt', size: 3 } as const;
-    const first = await index.search(query);
+    const first = await searched.index.search(query);
     assert.ok(first.nextCursor);
-    const second = await index.search({ ...query, cursor: first.nextCursor });
+    const second = await searched.index.search({ ...query, cursor: first.nextCursor });
     assert.deepEqual([second.hits.length, second.facets], [1, first.facets]);
   });
 
   it('tell the 20 most frequent values, and of equally frequent ones those first in UTF-8', async () => {
     const rare = Array.from({ length: 25 }, (_, n) => `t-${String(n).padStart(2, '0')}`);
-    await put({ orderId: 'many', sellerId: 'S-9', tags: [...rare, '\u{1F380}', '\uFF21', 'red'] });
-    const { tag } = (await index.search({ sort: '-placedAt', size: 1 })).facets;
+    await searched.put({ orderId: 'many', sellerId: 'S-9', tags: [...rare, '\u{1F380}', '\uFF21', 'red'] });
+    const { tag } = (await searched.index.search({ sort: '-placedAt', size: 1 })).facets;
     const values = tag.map(({ value }) => value);
     assert.deepEqual(values, ['red', 'gift', ...rare.slice(0, 18)]);
-    const many = (await index.search({ sort: '-placedAt', size: 1, sellerId: ['S-9'] })).facets;
+    const many = (await searched.index.search({ sort: '-placedAt', size: 1, sellerId: ['S-9'] })).facets;
     assert.deepEqual(
       many.tag.map(({ value }) => value),
       ['red', ...rare.slice(0, 19)],
     );
-    await put({ orderId: 'few', sellerId: 'S-8', tags: ['\u{1F380}', '\uFF21', 'z'] });
-    const few = (await index.search({ sort: '-placedAt', size: 1, sellerId: ['S-8'] })).facets;
+    await searched.put({ orderId: 'few', sellerId: 'S-8', tags: ['\u{1F380}', '\uFF21', 'z'] });
+    const few = (await searched.index.search({ sort: '-placedAt', size: 1, sellerId: ['S-8'] })).facets;
     assert.deepEqual(
       few.tag.map(({ value }) => value),
       ['z', '\uFF21', '\u{1F380}'],

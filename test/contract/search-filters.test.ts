@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import type { OrderIndex, SearchFilters, SearchPage, SearchQuery } from '../../src/order-index/port.ts';
-import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
+import type { SearchFilters, SearchPage, SearchQuery } from '../../src/order-index/port.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
-import type { IndexPlace } from '../support/backends.ts';
+import { searchedOrders } from '../support/searched-orders.ts';
 
 const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
 const ERASED = { type: 'order.erased.v1', data: {} } as const;
@@ -21,24 +20,10 @@ const ORDERS: readonly SampleOrder[] = [
 ]; // prettier-ignore
 
 describeForEachBackend('filtering a search', (backend) => {
-  let place: IndexPlace;
-  let index: OrderIndex;
-
-  before(async () => {
-    place = backend.index();
-    index = place.instance();
-    await index.open();
-    await put(...ORDERS);
-  });
-  after(() => place.remove());
-
-  async function put(...orders: readonly SampleOrder[]): Promise<void> {
-    await index.write((await index.registry()).live, orders.map(sampleWrite), 'live');
-    await index.refresh();
-  }
+  const searched = searchedOrders(backend, ORDERS);
 
   const search = (query: Partial<SearchQuery>): Promise<SearchPage> =>
-    index.search({ sort: 'placedAt', size: 100, ...query });
+    searched.index.search({ sort: 'placedAt', size: 100, ...query });
   const ids = async (query: Partial<SearchQuery>): Promise<string> => {
     const { hits, total } = await search(query);
     assert.equal(hits.length, total);
@@ -93,7 +78,7 @@ describeForEachBackend('filtering a search', (backend) => {
     const query = { sort: 'placedAt', size: 1, tag: ['gift', 'GIFT'] } as const;
     const seen: string[] = [];
     for (let cursor: string | null | undefined; cursor !== null;) {
-      const { hits, nextCursor } = await index.search({ ...query, ...(cursor !== undefined && { cursor }) });
+      const { hits, nextCursor } = await searched.index.search({ ...query, ...(cursor !== undefined && { cursor }) });
       seen.push(...hits.map(({ document }) => document.orderId));
       cursor = nextCursor;
     }
@@ -109,11 +94,11 @@ describeForEachBackend('filtering a search', (backend) => {
       ...[await ids({ tag: ['old'] }), await ids({ tag: ['new'] }), await ids({ tag: ['kept'] })],
       ...[await ids({ sku: ['X-1'] }), await ids({ sku: ['X-2'] }), await ids({ currency: ['USD'] })],
     ];
-    await put(order);
+    await searched.put(order);
     assert.deepEqual(await found(), ['X', '', 'X', 'X', '', '']);
-    await put({ ...order, then: [retagged, corrected] });
+    await searched.put({ ...order, then: [retagged, corrected] });
     assert.deepEqual(await found(), ['', 'X', 'X', '', 'X', 'X']);
-    await put({ ...order, then: [retagged, corrected, ERASED] });
+    await searched.put({ ...order, then: [retagged, corrected, ERASED] });
     assert.deepEqual(await found(), ['', '', '', '', '', '']);
   });
 });

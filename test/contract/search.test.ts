@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { InvalidCursorError } from '../../src/order-index/port.ts';
-import type { OrderIndex, SearchPage, SearchQuery, SearchSort } from '../../src/order-index/port.ts';
-import { sampleDocument, sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
+import type { SearchPage, SearchQuery, SearchSort } from '../../src/order-index/port.ts';
+import { sampleDocument } from '../integration/elasticsearch/sample-orders.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
-import type { IndexPlace } from '../support/backends.ts';
+import { searchedOrders } from '../support/searched-orders.ts';
 
 const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
 const ERASED = { type: 'order.erased.v1', data: {} } as const;
@@ -38,21 +38,10 @@ const ORDERS = hourly([
 ]);
 
 describeForEachBackend('searching', (backend) => {
-  let place: IndexPlace;
-  let index: OrderIndex;
-
-  before(async () => {
-    place = backend.index();
-    index = place.instance();
-    await index.open();
-    const { live } = await index.registry();
-    await index.write(live, ORDERS.map(sampleWrite), 'live');
-    await index.refresh();
-  });
-  after(() => place.remove());
+  const searched = searchedOrders(backend, ORDERS);
 
   const search = (query: Partial<SearchQuery>): Promise<SearchPage> =>
-    index.search({ sort: 'relevance', size: 100, ...query });
+    searched.index.search({ sort: 'relevance', size: 100, ...query });
   const idsOf = ({ hits }: SearchPage): string[] => hits.map(({ document }) => document.orderId);
   const found = async (q: string, more: Partial<SearchQuery> = {}): Promise<string[]> =>
     idsOf(await search({ q, ...more })).sort();
@@ -170,16 +159,12 @@ describeForEachBackend('searching', (backend) => {
 
   describe('when an order changes', () => {
     it('is found by its new words only, and not at all once erased', async () => {
-      const { live } = await index.registry();
       const correction = {
         type: 'order.corrected.v1',
         data: { patch: { customer: { name: 'Zeppelin Ferdinand' } }, reason: '' },
       } as const;
       const order: SampleOrder = { orderId: 'changing', customer: customer('C-900', 'Xylophon Quirin') };
-      const written = async (then: SampleOrder['then']) => {
-        await index.write(live, [sampleWrite({ ...order, then: then ?? [] })], 'live');
-        await index.refresh();
-      };
+      const written = (then: SampleOrder['then']) => searched.put({ ...order, then: then ?? [] });
       await written([]);
       assert.deepEqual(await found('xylophon '), ['changing']);
       await written([correction]);
@@ -193,8 +178,6 @@ describeForEachBackend('searching', (backend) => {
 const SORTS: readonly SearchSort[] = ['relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents'];
 
 describeForEachBackend('walking through a search', (backend) => {
-  let place: IndexPlace;
-  let index: OrderIndex;
   /** Many of the same total, the same instant, the same score. */
   const orders: SampleOrder[] = Array.from({ length: 47 }, (_, at) => ({
     orderId: `${at % 2 === 0 ? 'w' : 'W'}-${at}`,
@@ -202,21 +185,13 @@ describeForEachBackend('walking through a search', (backend) => {
     totalCents: (at % 4) * 500,
     placedAt: `2026-03-0${1 + (at % 5)}T10:00:00.000Z`,
   }));
-
-  before(async () => {
-    place = backend.index();
-    index = place.instance();
-    await index.open();
-    await index.write((await index.registry()).live, orders.map(sampleWrite), 'live');
-    await index.refresh();
-  });
-  after(() => place.remove());
+  const searched = searchedOrders(backend, orders);
 
   async function walk(query: SearchQuery): Promise<string[]> {
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
-      const page: SearchPage = await index.search({ ...query, ...(cursor !== null && { cursor }) });
+      const page: SearchPage = await searched.index.search({ ...query, ...(cursor !== null && { cursor }) });
       assert.equal(page.total, 47);
       assert.ok(page.hits.length <= query.size);
       seen.push(...page.hits.map(({ document }) => document.orderId));
@@ -246,31 +221,31 @@ describeForEachBackend('walking through a search', (backend) => {
   }
 
   it('goes on where it was while orders arrive', async () => {
-    const first = await index.search({ sort: 'placedAt', size: 20 });
+    const first = await searched.index.search({ sort: 'placedAt', size: 20 });
     assert.ok(first.nextCursor);
-    const { live } = await index.registry();
     const between = { orderId: 'between', placedAt: '2026-03-01T09:00:00.000Z', items: ['Teapot'] };
-    await index.write(live, [sampleWrite(between)], 'live');
-    await index.refresh();
-    const second = await index.search({ sort: 'placedAt', size: 100, cursor: first.nextCursor });
+    await searched.put(between);
+    const second = await searched.index.search({ sort: 'placedAt', size: 100, cursor: first.nextCursor });
     const seen = [...first.hits, ...second.hits].map(({ document }) => document.orderId);
     assert.deepEqual(
       seen,
       orders.toSorted(COMPARISONS.placedAt).map(({ orderId }) => orderId),
     );
-    await index.write(live, [sampleWrite({ ...between, then: [{ type: 'order.erased.v1', data: {} }] })], 'live');
-    await index.refresh();
+    await searched.put({ ...between, then: [ERASED] });
   });
 
   it('refuses a cursor that was changed, made up, or taken from another sort', async () => {
-    const { nextCursor } = await index.search({ sort: 'placedAt', size: 5 });
+    const { nextCursor } = await searched.index.search({ sort: 'placedAt', size: 5 });
     assert.ok(nextCursor);
     const at = Math.floor(nextCursor.length / 2);
     const changed = nextCursor.slice(0, at) + (nextCursor[at] === 'A' ? 'B' : 'A') + nextCursor.slice(at + 1);
     const madeUp = Buffer.from(JSON.stringify(['x', 1, 'A-1'])).toString('base64url');
     for (const cursor of [changed, madeUp, '', 'x', '%%%', nextCursor.slice(0, -3), `${nextCursor}AAAA`]) {
-      await assert.rejects(index.search({ sort: 'placedAt', size: 5, cursor }), InvalidCursorError, cursor);
+      await assert.rejects(searched.index.search({ sort: 'placedAt', size: 5, cursor }), InvalidCursorError, cursor);
     }
-    await assert.rejects(index.search({ sort: 'totalCents', size: 5, cursor: nextCursor }), InvalidCursorError);
+    await assert.rejects(
+      searched.index.search({ sort: 'totalCents', size: 5, cursor: nextCursor }),
+      InvalidCursorError,
+    );
   });
 });

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import type { OrderIndex, Restriction } from '../../src/order-index/port.ts';
-import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
+import type { Restriction } from '../../src/order-index/port.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
-import type { IndexPlace } from '../support/backends.ts';
+import { searchedOrders } from '../support/searched-orders.ts';
 
 const ERASED = { type: 'order.erased.v1', data: {} } as const;
 const SKIPPED = { type: 'order.skipped.v1', data: {} } as const;
@@ -22,29 +21,15 @@ const ORDERS: readonly SampleOrder[] = [
 ]; // prettier-ignore
 
 describeForEachBackend('suggestions', (backend) => {
-  let place: IndexPlace;
-  let index: OrderIndex;
-
-  before(async () => {
-    place = backend.index();
-    index = place.instance();
-    await index.open();
-    await put(...ORDERS);
-  });
-  after(() => place.remove());
-
-  async function put(...orders: readonly SampleOrder[]): Promise<void> {
-    await index.write((await index.registry()).live, orders.map(sampleWrite), 'live');
-    await index.refresh();
-  }
+  const searched = searchedOrders(backend, ORDERS);
 
   async function completions(q: string, restrictTo?: Restriction): Promise<string[]> {
-    const { completions } = await index.suggest({ q, ...(restrictTo && { restrictTo }) });
+    const { completions } = await searched.index.suggest({ q, ...(restrictTo && { restrictTo }) });
     return completions.map(({ text, kind }) => `${kind}: ${text}`);
   }
 
   const meant = async (q: string, restrictTo?: Restriction) =>
-    (await index.suggest({ q, ...(restrictTo && { restrictTo }) })).didYouMean;
+    (await searched.index.suggest({ q, ...(restrictTo && { restrictTo }) })).didYouMean;
 
   describe('when the text begins a word', () => {
     it('name items by any of their words, SKUs and ids by their beginning; of most orders first, then of the newer one', async () => {
@@ -151,7 +136,7 @@ describeForEachBackend('suggestions', (backend) => {
     ];
     for (const q of [...typed, 'x'.repeat(256), 'y '.repeat(128), '日本']) {
       it(`never fail: ${JSON.stringify(q.slice(0, 12))}`, async () => {
-        const { completions: offered, didYouMean } = await index.suggest({ q });
+        const { completions: offered, didYouMean } = await searched.index.suggest({ q });
         assert.ok(Array.isArray(offered));
         assert.equal(didYouMean, null);
       });
@@ -164,7 +149,7 @@ describeForEachBackend('suggestions', (backend) => {
         const at = new Date(Date.UTC(2026, 4, 1, 0, n)).toISOString();
         return { orderId: `bulk-${n}`, sellerId: 'S-9', items: [[`Z-${n}`, `Zebra ${n % 8}`]], placedAt: at };
       });
-      await put(...many);
+      await searched.put(...many);
       const zebras = [7, 6, 5, 4, 3].map((n) => `item: Zebra ${n}`);
       // Of the 30 newest, 10 to 39: those of four orders (2 to 7) before those of three.
       assert.deepEqual(await completions('zebra'), zebras);
