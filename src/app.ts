@@ -8,6 +8,7 @@ import { createHttpApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
+import { createGaugeReader } from './service-gauges.ts';
 import { serviceHealth } from './service-health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
@@ -179,7 +180,10 @@ function startGapMonitor(service: Service): GapMonitor {
     ...gapOptions(service),
     index: service.backends.index,
     intervalMs: GAP_INTERVAL_MS,
-    onSummary: ({ parkedEvents }) => service.metrics.parkedEvents.set(parkedEvents),
+    onSummary: ({ parkedEvents, gappedOrders }) => {
+      service.metrics.parkedEvents.set(parkedEvents);
+      service.metrics.gappedOrders.set(gappedOrders);
+    },
   });
   gaps.start();
   return gaps;
@@ -228,6 +232,7 @@ function versionAwaiter({ backends, versionWaits, stopping }: Service): HttpDepe
 
 function httpDependencies(service: Service, freshness: HttpDependencies['freshness']): HttpDependencies {
   const { config, deps, metrics, backends } = service;
+  const readGauges = createGaugeReader(service, freshness);
   return {
     search: (query, signal) => backends.index.search(query, signal),
     suggest: (query, signal) => backends.index.suggest(query, signal),
@@ -241,7 +246,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     generations: service.rebuilding.generations,
     health: () => serviceHealth(service, freshness),
     metricsText: async () => {
-      await refreshGauges(service, freshness);
+      await readGauges();
       return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
     },
     observeRequest: ({ route, method, status, durationSeconds }) =>
@@ -249,22 +254,4 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     authenticate: createAuthenticator(config.auth),
     log: deps.log,
   };
-}
-
-/** Gauges of what others hold are read when they are asked for; what cannot be read then is left out rather than made up. */
-async function refreshGauges(service: Service, freshness: HttpDependencies['freshness']): Promise<void> {
-  const { metrics, projector, backends } = service;
-  const [fresh, waiting, deadLetters] = await Promise.allSettled([
-    freshness(),
-    backends.broker.queueDepth(),
-    backends.index.countDeadLetters(),
-  ]);
-  // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
-  const known = fresh.status === 'fulfilled' && Date.parse(fresh.value.asOf) > 0;
-  if (known) metrics.lagSeconds.set({ projection: 'orders' }, fresh.value.lagSeconds);
-  else metrics.lagSeconds.remove({ projection: 'orders' });
-  if (waiting.status === 'fulfilled') metrics.lagMessages.set(waiting.value + (projector?.inHand() ?? 0));
-  else metrics.lagMessages.remove();
-  if (deadLetters.status === 'fulfilled') metrics.deadLetters.set(deadLetters.value);
-  else metrics.deadLetters.remove();
 }

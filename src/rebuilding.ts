@@ -35,6 +35,8 @@ export interface Rebuilding {
   stop(): Promise<void>;
   /** Whether events are being read again that the live generation may lack: its holes are none to declare missing meanwhile. @throws IndexUnavailableError */
   isReplaying(): Promise<boolean>;
+  /** Whether one is under way and nothing moves. @throws IndexUnavailableError */
+  isStalled(): Promise<boolean>;
   /** What is under way, or why a rebuild is needed. Never throws for the world's fault: the index says why. */
   health(): Promise<PartHealth>;
 }
@@ -74,6 +76,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     start: () => runner.start(),
     stop: () => runner.stop(),
     isReplaying: async () => ((await runUnderWay(records, now()))?.source ?? 'index') !== 'index',
+    isStalled: async () => ((await runUnderWay(records, now()))?.stalled ?? null) !== null,
     health: async () => {
       try {
         return healthOf(await runUnderWay(records, now()), await index.generations.drift());

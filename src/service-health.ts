@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Backends } from './backends.ts';
 import type { PartHealth } from './broker/port.ts';
 import type { Config } from './config.ts';
 import type { Freshness } from './http/dependencies.ts';
+import { inTime } from './in-time.ts';
 import { combineHealth, type HealthReport } from './observability/health.ts';
 import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
 import { withGaps, type GapMonitor } from './projector/gap-monitor.ts';
@@ -30,12 +30,15 @@ export async function serviceHealth(
   const { config, backends, waitingFor, projector, gaps, rebuilding } = sources;
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
   const [asOf, index, rebuild] = await Promise.all([
-    inTime(knownFreshness(freshness), undefined),
-    inTime(indexHealth(backends.index), {
+    inTime(knownFreshness(freshness), ANSWER_WITHIN_MS, undefined),
+    inTime(indexHealth(backends.index), ANSWER_WITHIN_MS, {
       state: 'down',
       reason: `the index has not answered within ${ANSWER_WITHIN_MS} ms`,
     }),
-    inTime<PartHealth>(rebuilding.health(), { state: 'degraded', reason: 'nothing is known of rebuilds' }),
+    inTime<PartHealth>(rebuilding.health(), ANSWER_WITHIN_MS, {
+      state: 'degraded',
+      reason: 'nothing is known of rebuilds',
+    }),
   ]);
   return combineHealth({
     broker: backends.broker.health(),
@@ -64,15 +67,4 @@ async function indexHealth(index: OrderIndex): Promise<PartHealth> {
     return undefined;
   });
   return { ...part, details: { ...part.details, ...(deadLetters !== undefined && { deadLetters }) } };
-}
-
-async function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-  const enough = new AbortController();
-  const late = delay(ANSWER_WITHIN_MS, otherwise, { signal: enough.signal, ref: false });
-  late.catch(() => undefined); // Aborted: the answer was in time.
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    enough.abort();
-  }
 }

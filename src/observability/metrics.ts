@@ -23,11 +23,17 @@ export interface Metrics {
   readonly rebuildDurationSeconds: Histogram;
   readonly rebuildProcessed: Gauge;
   readonly rebuildTotal: Gauge;
+  /** 1 while a rebuild is under way and nothing moves. */
+  readonly rebuildStalled: Gauge;
   readonly parkedEvents: Gauge;
+  /** Orders whose parked events have waited for longer than the grace. */
+  readonly gappedOrders: Gauge;
   readonly deadLetters: Gauge;
   /** The watermark as seconds since the epoch. */
   readonly watermarkSeconds: Gauge<'projection'>;
   readonly lateEvents: Counter;
+  /** 1 on the instance that refreshes the aggregates, 0 on one that would; without a value where they are not run. */
+  readonly rollupLeader: Gauge;
   /** One of {@link BREAKER_STATES}. */
   readonly circuitBreakerState: Gauge<'name'>;
   /** `route` is the route's pattern, `static` or `unmatched`. */
@@ -41,10 +47,12 @@ export function createMetrics(): Metrics {
   const metrics = {
     registry,
     ...projectionMetrics([registry]),
+    ...aggregateMetrics([registry]),
     ...rebuildMetrics([registry]),
     ...servingMetrics([registry]),
   };
   for (const outcome of UPDATE_OUTCOMES) metrics.updates.inc({ projection: 'orders', outcome }, 0);
+  metrics.rollupLeader.remove();
   return metrics;
 }
 
@@ -74,6 +82,11 @@ function projectionMetrics(registers: Registers) {
     parkedEvents: new Gauge({
       name: 'projection_parked_events',
       help: 'Events that wait for an earlier one of their order',
+      registers,
+    }),
+    gappedOrders: new Gauge({
+      name: 'projection_gapped_orders',
+      help: 'Orders that have waited for a missing event longer than GAP_GRACE_SECONDS',
       registers,
     }),
     deadLetters: new Gauge({
@@ -109,6 +122,11 @@ function progressMetrics(registers: Registers) {
       labelNames: ['projection', 'reason'] as const,
       registers,
     }),
+  };
+}
+
+function aggregateMetrics(registers: Registers) {
+  return {
     watermarkSeconds: new Gauge({
       name: 'projection_watermark_seconds',
       help: 'Event time up to which days are final, in seconds since the epoch',
@@ -118,6 +136,11 @@ function progressMetrics(registers: Registers) {
     lateEvents: new Counter({
       name: 'projection_late_events_total',
       help: 'Changes to days that were final',
+      registers,
+    }),
+    rollupLeader: new Gauge({
+      name: 'projection_rollup_leader',
+      help: '1 on the instance that refreshes the aggregates, 0 on one that stands by to',
       registers,
     }),
   };
@@ -139,6 +162,11 @@ function rebuildMetrics(registers: Registers) {
     rebuildTotal: new Gauge({
       name: 'projection_rebuild_total',
       help: 'Items the running rebuild has to process',
+      registers,
+    }),
+    rebuildStalled: new Gauge({
+      name: 'projection_rebuild_stalled',
+      help: '1 while a rebuild is under way and nothing moves',
       registers,
     }),
   };

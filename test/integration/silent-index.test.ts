@@ -34,6 +34,13 @@ describe('an Elasticsearch that takes connections and never answers', function (
     assert.match(body.parts.index.reason, /not answered/);
   });
 
+  it('does not keep /metrics from answering before a scrape is given up', async () => {
+    const askedAt = performance.now();
+    const response = await fetch(`${service.url}/metrics`);
+    assert.match(await response.text(), /^circuit_breaker_state\{name="[a-z-]+"\} [01]/m);
+    assert.ok(performance.now() - askedAt < 5_000);
+  });
+
   it('does not keep the service from stopping within its limit', async () => {
     const stoppedAt = performance.now();
     await service.stop();

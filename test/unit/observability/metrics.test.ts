@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 
+/** Beyond the contract: what alerts need. */
+const FURTHER_NAMES = ['projection_gapped_orders', 'projection_rebuild_stalled', 'projection_rollup_leader'];
+
 const CONTRACT_NAMES = [
   'projection_lag_seconds',
   'projection_lag_messages',
@@ -22,9 +25,14 @@ const CONTRACT_NAMES = [
 
 describe('createMetrics', () => {
   describe('when nothing has happened yet', () => {
-    it('has every name of the contract and the process defaults', async () => {
+    it('has every name of the contract, those that alerts need, and the process defaults', async () => {
       const text = await createMetrics().registry.metrics();
-      for (const name of [...CONTRACT_NAMES, 'process_cpu_seconds_total', 'nodejs_eventloop_lag_seconds']) {
+      for (const name of [
+        ...CONTRACT_NAMES,
+        ...FURTHER_NAMES,
+        'process_cpu_seconds_total',
+        'nodejs_eventloop_lag_seconds',
+      ]) {
         assert.match(text, new RegExp(`^# TYPE ${name} `, 'm'), name);
       }
     });
@@ -37,6 +45,12 @@ describe('createMetrics', () => {
           new RegExp(`^projection_updates_total\\{projection="orders",outcome="${outcome}"\\} 0$`, 'm'),
         );
       }
+    });
+  });
+
+  describe('when the aggregates are not run here', () => {
+    it('says nothing of who leads them: a 0 would be a leader that is missing', async () => {
+      assert.doesNotMatch(await createMetrics().registry.metrics(), /^projection_rollup_leader /m);
     });
   });
 
