@@ -164,6 +164,24 @@ describe('readConfig', () => {
     });
   });
 
+  describe('when the aggregates are configured', () => {
+    it('takes how often they are brought up to date, how long they are kept, and how long a day stays open', () => {
+      const given = { ROLLUP_INTERVAL_MS: '250', ROLLUP_RETENTION_DAYS: '730', LATE_GRACE_SECONDS: '0' };
+      assert.deepEqual(configOf(given).rollups, { intervalMs: 250, retentionDays: 730, lateGraceSeconds: 0 });
+    });
+
+    it('refuses an interval that would never rest, no days at all, and a grace of years', () => {
+      assert.deepEqual(
+        problemsOf({ ROLLUP_INTERVAL_MS: '99', ROLLUP_RETENTION_DAYS: '0', LATE_GRACE_SECONDS: '31622401' }),
+        [
+          'ROLLUP_INTERVAL_MS="99": use a whole number from 100 to 3600000',
+          'ROLLUP_RETENTION_DAYS="0": use a whole number from 1 to 36500',
+          'LATE_GRACE_SECONDS="31622401": use a whole number from 0 to 31622400',
+        ],
+      );
+    });
+  });
+
   describe('when several values are wrong', () => {
     it('says so in one line each, with the value and the remedy', () => {
       const problems = problemsOf({
