@@ -224,12 +224,6 @@ async function closeAll(
   await backends.index.close();
 }
 
-/** Nobody waits on while the service is stopping. */
-function versionAwaiter({ backends, versionWaits, stopping }: Service): HttpDependencies['awaitVersion'] {
-  const awaitVersion = createVersionAwaiter(backends.index, versionWaits);
-  return (awaited) => awaitVersion({ ...awaited, signal: AbortSignal.any([awaited.signal, stopping.signal]) });
-}
-
 function httpDependencies(service: Service, freshness: HttpDependencies['freshness']): HttpDependencies {
   const { config, deps, metrics, backends } = service;
   const readGauges = createGaugeReader(service, freshness);
@@ -238,7 +232,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     suggest: (query, signal) => backends.index.suggest(query, signal),
     customerOrders: (query, signal) => backends.index.customerOrders(query, signal),
     getOrder: (orderId, signal) => backends.index.get(orderId, signal),
-    awaitVersion: versionAwaiter(service),
+    awaitVersion: createVersionAwaiter(backends.index, service.versionWaits, service.stopping.signal),
     freshness,
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),

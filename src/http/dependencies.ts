@@ -70,7 +70,7 @@ export interface HttpDependencies {
   customerOrders(query: CustomerOrdersQuery, signal: AbortSignal): Promise<CustomerOrdersPage>;
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
   getOrder(orderId: string, signal: AbortSignal): Promise<OrderDocument | undefined>;
-  /** Whether an order's version has arrived in time. @throws IndexUnavailableError */
+  /** Whether an order's version has arrived in time. @throws IndexUnavailableError, or the reason of its signal */
   awaitVersion(awaited: AwaitedVersion): Promise<boolean>;
   /** @throws IndexUnavailableError */
   freshness(): Promise<Freshness>;

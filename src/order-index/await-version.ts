@@ -12,27 +12,29 @@ const REFRESH_SPACING_MS = 100;
  * Waits until readers see an order at a version: through the read alias and as of the last refresh, like every read, so that none
  * goes back. A write of this process wakes the reader and is made visible at once, by one refresh for all who wait; a write of
  * another process is looked for with a growing pause, and seen with the refresh that comes every second.
- * False where it has not arrived within `waitMs`, or nobody waits any more.
- * @throws IndexUnavailableError
+ * False where it has not arrived within `waitMs`, or by the time that `stopping` is aborted: nobody waits on while the service stops.
+ * @throws IndexUnavailableError, or the reason of the asker's own signal
  */
 export function createVersionAwaiter(
   index: Pick<OrderIndex, 'getAny' | 'refresh'>,
   waits: Pick<VersionWaits, 'waitFor'>,
+  stopping: AbortSignal,
 ): (awaited: AwaitedVersion) => Promise<boolean> {
   const refresh = spaced(() => index.refresh());
   return async ({ orderId, version, waitMs, counts, signal }) => {
     const untilMs = performance.now() + waitMs;
     const found = new AbortController();
-    const over = AbortSignal.any([signal, found.signal]);
+    const over = AbortSignal.any([signal, stopping, found.signal]);
     try {
       for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, MAX_PAUSE_MS)) {
         const leftMs = untilMs - performance.now();
         // Begun before the look, so that no write falls between the two.
         const written = waits.waitFor(orderId, version, Math.min(pauseMs, leftMs), over);
-        const document = await index.getAny(orderId);
+        const document = await index.getAny(orderId, signal);
         if (document && document.version >= version && counts(document)) return true;
-        if (leftMs <= 0 || signal.aborted) return false;
+        if (leftMs <= 0 || stopping.aborted) return false;
         if (await written) await refresh();
+        signal.throwIfAborted();
       }
     } finally {
       found.abort();

@@ -47,7 +47,7 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. `signal` as in a search. @throws IndexUnavailableError */
   get(orderId: string, signal?: AbortSignal): Promise<OrderDocument | undefined>;
   /** Like `get`, and hidden orders too: for who must know that a write has arrived. @throws IndexUnavailableError */
-  getAny(orderId: string): Promise<OrderDocument | undefined>;
+  getAny(orderId: string, signal?: AbortSignal): Promise<OrderDocument | undefined>;
 
   /** A small document of `orders-control`, in real time. @throws IndexUnavailableError */
   readControl(id: string): Promise<ControlRecord | undefined>;

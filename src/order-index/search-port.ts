@@ -116,6 +116,6 @@ export interface AwaitedVersion {
   readonly waitMs: number;
   /** Whether such a document counts; one that the caller may not see must not, or waiting would tell that it exists. */
   readonly counts: (document: OrderDocument) => boolean;
-  /** Aborted when nobody waits any more. */
+  /** Aborted when nobody waits any more: it rejects with its reason then. */
   readonly signal: AbortSignal;
 }

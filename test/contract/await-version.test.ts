@@ -30,13 +30,16 @@ describeForEachBackend('waiting for a write', (backend) => {
   }
 
   /** Counts what is read and refreshed for it. */
-  function awaiting(asked: Partial<AwaitedVersion> & Pick<AwaitedVersion, 'orderId' | 'version'>) {
+  function awaiting(
+    asked: Partial<AwaitedVersion> & Pick<AwaitedVersion, 'orderId' | 'version'>,
+    stopping = new AbortController(),
+  ) {
     const counted = { looks: 0, refreshes: 0 };
     const awaitVersion = createVersionAwaiter(
       {
-        getAny: (orderId) => {
+        getAny: (orderId, signal) => {
           counted.looks += 1;
-          return index.getAny(orderId);
+          return index.getAny(orderId, signal);
         },
         refresh: () => {
           counted.refreshes += 1;
@@ -44,6 +47,7 @@ describeForEachBackend('waiting for a write', (backend) => {
         },
       },
       waits,
+      stopping.signal,
     );
     const defaults = { waitMs: LONG_MS, counts: () => true, signal: new AbortController().signal };
     return { counted, awaitVersion, arrived: awaitVersion({ ...defaults, ...asked }) };
@@ -84,7 +88,17 @@ describeForEachBackend('waiting for a write', (backend) => {
     const client = new AbortController();
     const { arrived } = awaiting({ orderId: 'late', version: 1, signal: client.signal });
     client.abort();
+    await assert.rejects(arrived, { name: 'AbortError' });
+    const looked = awaiting({ orderId: 'late', version: 1, signal: AbortSignal.abort() });
+    await assert.rejects(looked.arrived, { name: 'AbortError' });
+  });
+
+  it('says that it has not arrived when the service stops, and finishes the look under way', async () => {
+    const stopping = new AbortController();
+    const { arrived } = awaiting({ orderId: 'late', version: 1 }, stopping);
+    stopping.abort();
     assert.equal(await arrived, false);
+    assert.equal(await awaiting({ orderId: 'there', version: 1 }, stopping).arrived, true);
   });
 
   it('knows that an erasure has arrived', async () => {

@@ -18,7 +18,7 @@ export async function serveIndex(index: OrderIndex, replaced: Partial<HttpDepend
     suggest: (query, signal) => index.suggest(query, signal),
     customerOrders: (query, signal) => index.customerOrders(query, signal),
     getOrder: (orderId, signal) => index.get(orderId, signal),
-    awaitVersion: createVersionAwaiter(index, createVersionWaits()),
+    awaitVersion: createVersionAwaiter(index, createVersionWaits(), new AbortController().signal),
     ...replaced,
   });
   const server = await listen(createHttpApp(dependencies), { host: '127.0.0.1', port: 0 });

@@ -66,7 +66,7 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Or
       const document = await getRefreshed(searching, orderId, signal);
       return document && isReadable(document) ? document : undefined;
     },
-    getAny: (orderId) => getRefreshed(searching, orderId),
+    getAny: (orderId, signal) => getRefreshed(searching, orderId, signal),
     search: (query, signal) => searchOrders(searching, query, signal),
     suggest: (query, signal) => suggestFor(searching, query, signal),
     customerOrders: (query, signal) => customerOrders(searching, query, signal),

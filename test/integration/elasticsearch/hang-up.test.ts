@@ -3,10 +3,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createVersionAwaiter } from '../../../src/order-index/await-version.ts';
 import { createElasticsearchIndex } from '../../../src/order-index/elasticsearch/index.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
+import { createVersionWaits } from '../../../src/order-index/version-waits.ts';
 import { eventually } from '../../support/eventually.ts';
 
 /** It tells what it was asked and what was taken back, and answers as it is told: after a while, or with an outage. */
@@ -31,6 +33,11 @@ class SlowElasticsearch {
       });
     }).listen(0, '127.0.0.1');
   }
+}
+
+function awaitVersion(index: OrderIndex, signal: AbortSignal): Promise<boolean> {
+  const awaited = createVersionAwaiter(index, createVersionWaits(), new AbortController().signal);
+  return awaited({ orderId: 'A-1', version: 1, waitMs: 5_000, counts: () => true, signal });
 }
 
 describe('a reader of Elasticsearch that hangs up', () => {
@@ -62,6 +69,8 @@ describe('a reader of Elasticsearch that hangs up', () => {
     ['suggest', (signal) => index.suggest({ q: 'x' }, signal)],
     ['customerOrders', (signal) => index.customerOrders({ customerId: 'C-1', size: 1 }, signal)],
     ['get', (signal) => index.get('A-1', signal)],
+    ['getAny', (signal) => index.getAny('A-1', signal)],
+    ['awaitVersion', (signal) => awaitVersion(index, signal)],
   ];
 
   for (const [name, read] of reads) {
