@@ -1,7 +1,8 @@
-import type { OrderDocument, OrderView } from '../order/document.ts';
+import { TECHNICAL_FIELDS, type OrderDocument, type OrderView } from '../order/document.ts';
 
-/** The document as readers see it: without its events and search words. */
+const HIDDEN: ReadonlySet<string> = new Set(TECHNICAL_FIELDS);
+
+/** The document as readers see it, without its technical fields. */
 export function toOrderView(document: OrderDocument): OrderView {
-  const { events: _events, search: _search, eventsDigest: _eventsDigest, ...view } = document;
-  return view;
+  return Object.fromEntries(Object.entries(document).filter(([field]) => !HIDDEN.has(field))) as unknown as OrderView;
 }

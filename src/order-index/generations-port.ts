@@ -109,6 +109,7 @@ export interface StoredOrder {
   readonly orderId: string;
   readonly version: number;
   readonly events: readonly OrderEvent[];
+  readonly aggregateKeys?: readonly string[];
 }
 
 export interface OrderVersion {

@@ -1,3 +1,4 @@
+import type { Contribution, Sale } from './contribution.ts';
 import type { Item, OrderEvent, OrderStatus, Payment, Refund } from './event.ts';
 
 /**
@@ -35,6 +36,11 @@ export interface OrderDocument {
   readonly search?: SearchFields;
   /** Of which events the document is made: two documents of one version are the same where this is. */
   readonly eventsDigest?: string;
+  /** Every key of the aggregates that any prefix of its events contributed to; an erased order keeps them. Absent where there are none. */
+  readonly aggregateKeys?: readonly string[];
+  /** What the order adds to the aggregates now. Absent where that is nothing. */
+  readonly contributions?: readonly Contribution[];
+  readonly sales?: readonly Sale[];
   /** The order's own events, in sequence; stored, never indexed. */
   readonly events: readonly OrderEvent[];
 }
@@ -50,5 +56,15 @@ export interface SearchFields {
   readonly exact: readonly string[];
 }
 
+/** The fields of a document that no reader is shown: what it is folded, found and counted by. */
+export const TECHNICAL_FIELDS = [
+  'events',
+  'search',
+  'eventsDigest',
+  'aggregateKeys',
+  'contributions',
+  'sales',
+] as const;
+
 /** What a reader is shown of a document. */
-export type OrderView = Omit<OrderDocument, 'events' | 'search' | 'eventsDigest'>;
+export type OrderView = Omit<OrderDocument, (typeof TECHNICAL_FIELDS)[number]>;

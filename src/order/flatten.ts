@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { contribution } from './contribution.ts';
 import type { OrderDocument, OrderView, SearchFields } from './document.ts';
 import type { OrderEvent } from './event.ts';
 import type { OrderFacts } from './facts.ts';
@@ -7,14 +8,20 @@ import { foldText, searchString, separateStrings } from './search-text.ts';
 
 /** The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone. */
 export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
-  const { orderId, events, facts, erasedAt } = state;
+  const { orderId, events, facts, erasedAt, aggregateKeys } = state;
   const isHidden = !facts || erasedAt !== undefined;
   return {
     ...viewOf(state, projectedAt),
     eventsDigest: digestOf(events),
     events,
-    ...(!isHidden && { search: searchFieldsOf(orderId, facts) }),
+    ...(aggregateKeys.length > 0 && { aggregateKeys }),
+    ...(!isHidden && { search: searchFieldsOf(orderId, facts), ...contributionFieldsOf(facts) }),
   };
+}
+
+function contributionFieldsOf(facts: OrderFacts): Pick<OrderDocument, 'contributions' | 'sales'> {
+  const { contributions, sales } = contribution(facts);
+  return { ...(contributions.length > 0 && { contributions }), ...(sales.length > 0 && { sales }) };
 }
 
 const DIGEST_CHARACTERS = 22;

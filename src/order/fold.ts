@@ -1,12 +1,14 @@
+import { withKeysOf } from './contribution.ts';
 import { evolveFacts, factsOfSnapshot, snapshotOf, type OrderFacts } from './facts.ts';
 import { isKnownEvent, type OrderEvent, type Refusal } from './event.ts';
 import { later } from './instant.ts';
 
 /**
- * Raise it with every change to what a document contains at a version (this file, `facts.ts`, `flatten.ts`, `search-text.ts`): a generation
- * remembers the version it was folded by, older code refuses to write into newer generations, and drift is reported.
+ * Raise it with every change to what a document contains at a version (this file, `facts.ts`, `flatten.ts`, `search-text.ts`,
+ * `contribution.ts`): a generation remembers the version it was folded by, older code refuses to write into newer generations, and
+ * drift is reported.
  */
-export const FOLD_VERSION = 4;
+export const FOLD_VERSION = 5;
 
 /** The fold of events 1…version. Immutable: overlapping batches hold on to older states. */
 export interface OrderState {
@@ -22,6 +24,12 @@ export interface OrderState {
   readonly events: readonly OrderEvent[];
   /** The size of {@link events} as JSON. */
   readonly eventBytes: number;
+  /**
+   * Every key of the aggregates to which any prefix of its events contributed, as far as this order was ever folded: what an order
+   * leaves when it is corrected or erased must be counted anew (design §4). They outlive events that are compacted or erased; so of one
+   * that was erased over a hole, whoever had the events in the hole knows more keys. None is ever missing that its generation counted.
+   */
+  readonly aggregateKeys: readonly string[];
 }
 
 /** How much of its history a document carries before the older part of it is compacted. */
@@ -42,7 +50,7 @@ export type Evolved =
   { readonly kind: 'folded'; readonly state: OrderState } | { readonly kind: 'refused'; readonly refusal: Refusal };
 
 export function newOrder(orderId: string): OrderState {
-  return { orderId, version: 0, updatedAt: '', events: [], eventBytes: 0 };
+  return { orderId, version: 0, updatedAt: '', events: [], eventBytes: 0, aggregateKeys: [] };
 }
 
 /**
@@ -50,11 +58,12 @@ export function newOrder(orderId: string): OrderState {
  * Refuses only a correction whose result is no valid placed data.
  */
 export function evolve(state: OrderState, event: OrderEvent, limits: StorageLimits): Evolved {
-  const { orderId } = state;
+  const { orderId, aggregateKeys } = state;
   const base = {
     orderId,
     version: event.sequence,
     updatedAt: later(state.updatedAt, event.time),
+    aggregateKeys,
   };
   // Whatever was before: an erasure may come over a hole, and its version has the same content with and without what was there.
   if (event.type === 'order.erased.v1') {
@@ -78,22 +87,36 @@ export function evolve(state: OrderState, event: OrderEvent, limits: StorageLimi
       facts,
       events: [event],
       eventBytes: bytesOf(event),
+      aggregateKeys: withKeysOf(facts, aggregateKeys),
     });
   }
   const facts = isKnownEvent(event) ? evolveFacts(state.facts, event) : state.facts;
   if (facts && 'reason' in facts) return { kind: 'refused', refusal: facts };
   const events = [...state.events, event];
   const eventBytes = state.eventBytes + bytesOf(event);
-  return folded(compact({ ...base, ...(facts && { facts }), events, eventBytes }, limits));
+  const keys = facts && movesMoney(event) ? withKeysOf(facts, aggregateKeys) : aggregateKeys;
+  return folded(compact({ ...base, ...(facts && { facts }), events, eventBytes, aggregateKeys: keys }, limits));
+}
+
+/** Whether it may bring the order to a key of the aggregates to which it did not contribute before. */
+function movesMoney({ type }: OrderEvent): boolean {
+  return type === 'order.payment_captured.v1' || type === 'order.refunded.v1' || type === 'order.corrected.v1';
 }
 
 function folded(state: OrderState): Evolved {
   return { kind: 'folded', state };
 }
 
-/** The state that a document's own events say, by the present code. They are trusted: this service stored them. */
-export function foldStored(orderId: string, events: readonly OrderEvent[]): OrderState {
-  let state = newOrder(orderId);
+/**
+ * The state that a document's own events say, by the present code. They are trusted: this service stored them. `aggregateKeys` are the
+ * document's, of which its events may no longer know.
+ */
+export function foldStored(
+  orderId: string,
+  events: readonly OrderEvent[],
+  aggregateKeys: readonly string[] = [],
+): OrderState {
+  let state: OrderState = { ...newOrder(orderId), aggregateKeys };
   for (const event of events) {
     const evolved = evolve(state, event, UNLIMITED);
     if (evolved.kind === 'refused') {

@@ -50,7 +50,7 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   const loaded = await load(deps.index, view.live, orderIds);
   for (const work of toLoad) {
     const document = loaded.get(work.orderId);
-    const state = document ? foldStored(work.orderId, document.events) : newOrder(work.orderId);
+    const state = document ? foldStored(work.orderId, document.events, document.aggregateKeys) : newOrder(work.orderId);
     plans.set(work, planOf(work, state, view.live.generation, deps));
   }
   return works.flatMap((work) => plans.get(work) ?? []);

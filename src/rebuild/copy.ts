@@ -125,9 +125,9 @@ export function fold(
   const writes: DocumentWrite[] = [];
   const failed: { orderId: string; reason: string }[] = [];
   let bytes = 0;
-  for (const { orderId, events } of orders) {
+  for (const { orderId, events, aggregateKeys } of orders) {
     try {
-      const state = foldStored(orderId, events);
+      const state = foldStored(orderId, events, aggregateKeys);
       bytes += state.eventBytes;
       writes.push({ orderId, version: state.version, document: documentOf(state, projectedAt) });
     } catch (error) {

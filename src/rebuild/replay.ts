@@ -220,7 +220,8 @@ class Replay {
     if (unknown.length === 0) return known;
     const target = await targetOf(this.#deps.index, this.#generation);
     const documents = await load(this.#deps.index, target, unknown);
-    for (const [orderId, { events }] of documents) known.set(orderId, foldStored(orderId, events));
+    for (const [orderId, { events, aggregateKeys }] of documents)
+      known.set(orderId, foldStored(orderId, events, aggregateKeys));
     return known;
   }
 

@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { firstInstantOf, lastInstantOf } from '../../order/day.ts';
-import type { OrderDocument } from '../../order/document.ts';
+import { TECHNICAL_FIELDS, type OrderDocument } from '../../order/document.ts';
 import { READABLE_STATUSES } from '../../order/event.ts';
 import { parseTextQuery } from '../../order/search-text.ts';
 import { decodeSearchCursor } from '../cursor.ts';
@@ -76,7 +76,7 @@ export function searchRequest(query: SearchQuery): SearchRequest {
     track_total_hits: true,
     // A shard that does not answer is an outage, not an order fewer.
     allow_partial_search_results: false,
-    _source: { excludes: ['events', 'search', 'eventsDigest'] },
+    _source: { excludes: [...TECHNICAL_FIELDS] },
   };
 }
 

@@ -28,7 +28,7 @@ export async function openSnapshot(taking: Taking, index: string): Promise<Snaps
     async orders({ slice: { number, slices }, ...page }) {
       const slice = { id: number, max: slices, field: SLICED_BY };
       const hits = await readPage<StoredOrder>(taking, id, page, {
-        _source: ['orderId', 'version', 'events'],
+        _source: ['orderId', 'version', 'events', 'aggregateKeys'],
         ...(slices > 1 && { slice: { ...slice, id: String(slice.id) } }),
       });
       return hits.flatMap(({ _source }) => (_source ? [_source] : []));

@@ -50,7 +50,9 @@ function documentOfRow(row: Row): OrderDocument | undefined {
 
 function viewOfRow(row: Row): OrderDocument[] {
   if (!row) return [];
-  const { eventsDigest: _eventsDigest, ...view } = JSON.parse(String(row['view'])) as OrderDocument;
+  const { eventsDigest: _, aggregateKeys: __, contributions: ___, sales: ____, ...view } = JSON.parse(
+    String(row['view']),
+  ) as OrderDocument;
   return [{ ...view, events: [] }];
 }
 

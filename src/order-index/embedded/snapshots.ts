@@ -85,7 +85,7 @@ function makeMoment(database: DatabaseSync, generation: number, name: string): O
     generation,
     name,
     orders: database.prepare(
-      `SELECT ${version}, coalesce(b.events, d.events) AS events ${then} AND d.id % ? = ? ${inOrder}`,
+      `SELECT ${version}, coalesce(b.events, d.events) AS events, coalesce(b.view, d.view) ->> 'aggregateKeys' AS keys ${then} AND d.id % ? = ? ${inOrder}`,
     ),
     versions: database.prepare(`SELECT ${version}, coalesce(b.view, d.view) AS view ${then} ${inOrder}`),
   };
@@ -97,7 +97,13 @@ function dropMoment(database: DatabaseSync, { name }: OpenSnapshot): void {
 
 function orderOfRow(row: Row): StoredOrder {
   const events = JSON.parse(String(row['events'])) as readonly OrderEvent[];
-  return { orderId: String(row['orderId']), version: Number(row['version']), events };
+  const keys = row['keys'];
+  return {
+    orderId: String(row['orderId']),
+    version: Number(row['version']),
+    events,
+    ...(typeof keys === 'string' && { aggregateKeys: JSON.parse(keys) as readonly string[] }),
+  };
 }
 
 function versionOfRow(row: Row): OrderVersion {

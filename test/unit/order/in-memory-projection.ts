@@ -27,7 +27,9 @@ export function deliver(
 ): void {
   let offered = [...batch];
   while (offered.length > 0) {
-    const start = projection.document ? foldStored('o-1', projection.document.events) : newOrder('o-1');
+    const start = projection.document
+      ? foldStored('o-1', projection.document.events, projection.document.aggregateKeys)
+      : newOrder('o-1');
     const { state, placements } = offer(start, offered, limits);
     offered.forEach((event, index) => {
       const placement = placements[index];

@@ -18,7 +18,7 @@ describe('the search that Elasticsearch is sent', () => {
         size: 21,
         track_total_hits: true,
         allow_partial_search_results: false,
-        _source: { excludes: ['events', 'search', 'eventsDigest'] },
+        _source: { excludes: ['events', 'search', 'eventsDigest', 'aggregateKeys', 'contributions', 'sales'] },
       });
     });
   });
