@@ -76,8 +76,13 @@ export function createClient(options: ClientOptions): OrderSearchClient {
       for (;;) {
         const leftMs = Math.max(0, Math.round(until - performance.now()));
         const parameters = { minVersion, waitMs: Math.min(leftMs, MAX_WAIT_MS) };
-        const answer = await orNothing(get<OrderAnswer>(path, parameters, signal), 404, 412);
-        if (answer || leftMs <= MAX_WAIT_MS) return answer;
+        try {
+          // An order that is hidden by now has arrived all the same.
+          return await orNothing(get<OrderAnswer>(path, parameters, signal), 404);
+        } catch (error) {
+          if (!isProblem(error, 412)) throw error;
+          if (leftMs <= MAX_WAIT_MS) return undefined;
+        }
       }
     },
   };
@@ -97,13 +102,17 @@ async function* allHits(
   } while (cursor !== undefined);
 }
 
-async function orNothing<T>(answer: Promise<T>, ...statuses: number[]): Promise<T | undefined> {
+async function orNothing<T>(answer: Promise<T>, status: number): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof OrderSearchProblem && statuses.includes(error.status)) return undefined;
+    if (isProblem(error, status)) return undefined;
     throw error;
   }
+}
+
+function isProblem(error: unknown, status: number): boolean {
+  return error instanceof OrderSearchProblem && error.status === status;
 }
 
 async function send<T>(

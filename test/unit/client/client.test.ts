@@ -98,9 +98,18 @@ describe('createClient', () => {
   });
 
   it('does not wait for an order that is hidden by now', async () => {
-    const { fetch } = answering(refusal(404));
+    const { asked, fetch } = answering(refusal(404));
     const client = createClient({ url: 'http://x.example', fetch });
-    assert.equal(await client.waitForVersion('A', 2, { waitMs: 0 }), undefined);
+    assert.equal(await client.waitForVersion('A', 2, { waitMs: 60_000 }), undefined);
+    assert.equal(asked.length, 1);
+  });
+
+  it('asks again as long as a version has not arrived', async () => {
+    const { asked, fetch } = answering(refusal(412), refusal(412), Response.json({ order: {} }));
+    const client = createClient({ url: 'http://x.example', fetch });
+    assert.deepEqual(await client.waitForVersion('A', 2, { waitMs: 60_000 }), { order: {} });
+    assert.equal(asked.length, 3);
+    assert.match(asked[0]?.url ?? '', /\?minVersion=2&waitMs=10000$/);
   });
 });
 
