@@ -1,8 +1,9 @@
 import type { Client, estypes } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
+import { analysisOf, type Analysis } from './analysis.ts';
 import { READ } from './client.ts';
 import { unavailable } from './errors.ts';
-import { compareProperties, hashMapping } from './mapping.ts';
+import { changedAnalysis, compareProperties, hashMapping } from './mapping.ts';
 import type { GenerationMeta, IndexDefinition, Properties } from './mapping.ts';
 
 /** What a generation is made from. */
@@ -34,15 +35,16 @@ export function metaOf({ definition, foldVersion }: GenerationCode, number: numb
 
 export interface ActualMapping {
   readonly properties: Properties;
+  readonly analysis: Analysis;
   readonly meta: Partial<GenerationMeta>;
 }
 
 /** @throws IndexUnavailableError also where the index is gone */
 export async function readMapping(client: Client, index: string): Promise<ActualMapping> {
   try {
-    const answer = await client.indices.getMapping({ index }, READ);
-    const mappings = answer[index]?.mappings;
-    return { properties: mappings?.properties ?? {}, meta: mappings?._meta ?? {} };
+    const answer = await client.indices.get({ index, features: ['mappings', 'settings'] }, READ);
+    const { mappings, settings = {} } = answer[index] ?? {};
+    return { properties: mappings?.properties ?? {}, analysis: analysisOf(settings), meta: mappings?._meta ?? {} };
   } catch (thrown) {
     throw unavailable(`the mapping of ${index}`, thrown);
   }
@@ -50,14 +52,24 @@ export async function readMapping(client: Client, index: string): Promise<Actual
 
 /**
  * Puts the fields that only the code has into an index; idempotent. What is mapped otherwise stays as it is: that takes a
- * rebuild. `_meta` stays too, so that it goes on telling with which mapping the index was made.
+ * rebuild, and so does a field that needs an analysis which the index has not. `_meta` stays too, so that it goes on telling with which
+ * mapping the index was made.
+ * @throws IndexUnavailableError
  */
-export async function addMissingFields(client: Client, index: string, wanted: Properties, log: Logger): Promise<void> {
-  const { properties } = await readMapping(client, index);
-  const { missing, missingPaths, changedPaths } = compareProperties(wanted, properties);
-  if (changedPaths.length > 0)
-    log.warn({ index, fields: changedPaths }, 'fields are mapped otherwise than in the code: a rebuild is needed');
-  if (missingPaths.length === 0) return;
+export async function addMissingFields(
+  client: Client,
+  index: string,
+  definition: IndexDefinition,
+  log: Logger,
+): Promise<void> {
+  const { properties, analysis } = await readMapping(client, index);
+  const { missing, missingPaths, changedPaths } = compareProperties(definition.mappings.properties, properties);
+  const otherAnalysis = changedAnalysis(definition, analysis);
+  const changed = [...otherAnalysis, ...changedPaths];
+  if (changed.length > 0)
+    log.warn({ index, fields: changed }, 'fields are mapped otherwise than in the code: a rebuild is needed');
+  // Elasticsearch refuses a field whose analyzer the index does not know; documents lack nothing without it (`dynamic: false`).
+  if (missingPaths.length === 0 || otherAnalysis.length > 0) return;
   try {
     await client.indices.putMapping({ index, properties: { ...missing } });
   } catch (thrown) {

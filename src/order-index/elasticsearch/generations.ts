@@ -63,8 +63,7 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
       } catch (error) {
         throw error instanceof NewerCodeError ? new IndexConfigurationError(error.message) : error;
       }
-      const wanted = code.definition.mappings.properties;
-      for (const { generation } of targets) await addMissingFields(client, generation, wanted, options.log);
+      for (const { generation } of targets) await addMissingFields(client, generation, code.definition, options.log);
     },
     registry,
     list: async () => {

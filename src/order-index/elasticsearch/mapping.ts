@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { estypes } from '@elastic/elasticsearch';
 import type { MappingDrift } from '../generations-port.ts';
+import { analysisOf, type Analysis } from './analysis.ts';
 
 export type MappingName = 'orders' | 'parked' | 'dead-letters' | 'control';
 
@@ -27,9 +28,11 @@ export function readDefinition(name: MappingName): IndexDefinition {
   return JSON.parse(readFileSync(file, 'utf8')) as IndexDefinition;
 }
 
-/** Names a mapping by its content, however it is written down. */
-export function hashMapping({ mappings }: IndexDefinition): string {
-  return createHash('sha256').update(canonical(mappings)).digest('hex').slice(0, 16);
+/** Names a mapping, and the analysis that it refers to, by its content, however it is written down. */
+export function hashMapping({ settings, mappings }: IndexDefinition): string {
+  const analysis = analysisOf(settings);
+  const content = Object.keys(analysis).length === 0 ? mappings : { mappings, analysis };
+  return createHash('sha256').update(canonical(content)).digest('hex').slice(0, 16);
 }
 
 /** The fields of one mapping that another lacks, as a mapping of their own, and the paths of those that it has otherwise. */
@@ -62,12 +65,28 @@ export function compareProperties(wanted: Properties, actual: Properties, path =
 }
 
 /**
+ * The paths of the code's analysis that an index lacks or has otherwise; what only the index has, nothing uses. None of it can be
+ * changed in an open index.
+ */
+export function changedAnalysis({ settings }: IndexDefinition, actual: Analysis): string[] {
+  return Object.entries(analysisOf(settings)).flatMap(([kind, wanted]) =>
+    Object.keys(wanted)
+      .filter((name) => canonical(wanted[name]) !== canonical(actual[kind]?.[name]))
+      .map((name) => `analysis.${kind}.${name}`),
+  );
+}
+
+/**
  * What an operator should know of the live generation: `additive` where new fields are in place but the documents written
- * before are not found by them, `rebuild needed` where its mapping or its fold is another one.
+ * before are not found by them, `rebuild needed` where its mapping, its analysis or its fold is another one.
  */
 export function driftOf(
   code: { readonly definition: IndexDefinition; readonly foldVersion: number },
-  live: { readonly properties: Properties; readonly meta: Partial<GenerationMeta> },
+  live: {
+    readonly properties: Properties;
+    readonly analysis: Analysis;
+    readonly meta: Partial<GenerationMeta>;
+  },
 ): MappingDrift {
   const foldVersion = live.meta.foldVersion ?? 0;
   if (foldVersion !== code.foldVersion) {
@@ -77,8 +96,8 @@ export function driftOf(
     };
   }
   const { changedPaths, missingPaths } = compareProperties(code.definition.mappings.properties, live.properties);
-  if (changedPaths.length > 0)
-    return { mapping: 'rebuild needed', reason: `mapped otherwise: ${changedPaths.join(', ')}` };
+  const changed = [...changedAnalysis(code.definition, live.analysis), ...changedPaths];
+  if (changed.length > 0) return { mapping: 'rebuild needed', reason: `mapped otherwise: ${changed.join(', ')}` };
   if (missingPaths.length > 0) return { mapping: 'additive', reason: `not there yet: ${missingPaths.join(', ')}` };
   if (live.meta.mappingHash === hashMapping(code.definition)) return { mapping: 'current' };
   return {

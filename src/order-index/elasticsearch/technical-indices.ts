@@ -42,7 +42,7 @@ export async function ensureTechnicalIndices({ client, names, sizing, log }: Tec
     } catch (thrown) {
       if (thrownType(thrown) !== 'resource_already_exists_exception') throw creationFailure(thrown, index);
       await completeExisting(client, index, alias);
-      await addMissingFields(client, index, definition.mappings.properties, log);
+      await addMissingFields(client, index, definition, log);
     }
   }
 }
