@@ -25,6 +25,7 @@ export interface AggregateDefinition {
   readonly mapping: object;
 }
 
+/** Whole numbers; a sum that would be beyond 2^53 - 1 is 2^53 - 1, here and of products. */
 export interface Measures {
   readonly orders: number;
   readonly revenueCents: number;
@@ -36,7 +37,7 @@ export interface Measures {
 export interface AggregateRow extends Measures, Partial<AggregateKey> {
   /** Of its dimensions' values: {@link rowKey}. */
   readonly key: string;
-  /** By SKU; absent where the aggregate has none. */
+  /** One a SKU, in the order of the SKUs' UTF-8 bytes; absent where the aggregate has no products, empty where none was sold. */
   readonly products?: readonly ProductSales[];
 }
 
@@ -57,7 +58,8 @@ export interface AggregateSource {
   checkpoint(orders: string): Promise<Checkpoint>;
   /**
    * The keys ({@link aggregateKey}) of every document that was written after `since` and up to `until`, each once, in pages; and the
-   * newest event time (`updatedAt`) of these documents that is not after `notAfter`, RFC 3339; undefined where there is none.
+   * newest event time (`updatedAt`) of these documents that is not after `notAfter`, RFC 3339; undefined where there is none. A document
+   * that was written again after `until` may be left to the range of its newer write: its keys are only ever more.
    */
   changed(range: CheckpointRange): Promise<Changes>;
   /** Keys of all documents of a generation, after the given one, in the order of their UTF-8 bytes; empty at the end. */
@@ -99,8 +101,8 @@ export interface AggregateStore {
   /** An empty one that nobody reads. */
   create(number: number): Promise<'created' | 'exists'>;
   /**
-   * Writes rows under a version: one that has a newer version already stays as it is, so a writer who has lost the lead changes
-   * nothing that his successor wrote.
+   * Writes rows under a version: one that has this version or a newer one already stays as it is, so a writer who has lost the lead
+   * changes nothing that his successor wrote. @throws AggregateMovedError where the generation is gone; nothing is created
    */
   write(generation: string, rows: readonly AggregateRow[], version: number): Promise<void>;
   /**
@@ -114,7 +116,7 @@ export interface AggregateStore {
   drop(generation: string): Promise<void>;
   /** Deletes the rows of days before this one; how many. Nothing where the aggregate has no days. */
   expire(generation: string, beforeDay: string): Promise<number>;
-  /** The rows of the live generation, by day, currency and seller; without their products. Empty where none is live. `signal` as in a search. */
+  /** The rows of the live generation, also those of zeros, by day, currency and seller; without their products. Empty where none is live. `signal` as in a search. */
   rows(query: RowQuery, signal?: AbortSignal): Promise<readonly AggregateRow[]>;
   /**
    * The products that brought the most, by revenue, then SKU and currency (by their UTF-8 bytes), over all rows of the query: each for
@@ -123,6 +125,7 @@ export interface AggregateStore {
   topProducts(query: RowQuery & { readonly size: number }, signal?: AbortSignal): Promise<readonly TopProduct[]>;
 }
 
+/** Of what is absent nothing is asked; an empty list, or a filter by a dimension that the aggregate does not have, finds nothing. */
 export interface RowQuery {
   /** Days, `YYYY-MM-DD`, both included. */
   readonly from?: string;
