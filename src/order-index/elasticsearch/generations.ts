@@ -50,8 +50,7 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
   /** Fold versions by write address: a generation's name may be given up and used again, but not within an epoch of the registry. */
   const foldVersions = new Map<string, number>();
   const registry = async () => {
-    const reading = await look(client, names);
-    const current = expectRegistry(reading, names);
+    const current = await expectRegistry(await look(client, names), options);
     await refuseNewerCode(options, current, foldVersions);
     return current;
   };
@@ -124,11 +123,14 @@ function hasAliases(value: unknown): value is AliasTable[string] {
   return typeof value === 'object' && value !== null && 'aliases' in value;
 }
 
-function expectRegistry(reading: RegistryReading, names: IndexNames): Registry {
+async function expectRegistry(reading: RegistryReading, { client, names }: GenerationsOptions): Promise<Registry> {
   if (reading.kind === 'registry') return reading.registry;
-  const gone = `the alias "${names.alias}" and its indices are gone: restore them, or start the service anew and rebuild`;
   // Elasticsearch has answered: it is no outage, and no reason to keep an operator's repair from it.
-  throw new MissingIndexError(reading.kind === 'absent' ? gone : reading.problem);
+  if (reading.kind === 'misconfigured') throw new MissingIndexError(reading.problem);
+  const orphans = orphansIn(names, await everything(client, names));
+  if (orphans.length > 0) throw new MissingIndexError(orphaned(names, orphans));
+  const gone = `the alias "${names.alias}" and its indices are gone: restore them, or start the service anew and rebuild`;
+  throw new MissingIndexError(gone);
 }
 
 /** Thrown by `registry()` while another instance with newer code has a write target: this one must not write under it. */
@@ -159,11 +161,16 @@ async function ensureFirst(options: GenerationsOptions): Promise<Registry> {
     const reading = readRegistry(names, table);
     if (reading.kind === 'registry') return reading.registry;
     if (reading.kind === 'misconfigured') throw new IndexConfigurationError(reading.problem);
-    const orphans = Object.keys(table).filter((index) => names.generationNumber(index) !== undefined);
+    const orphans = orphansIn(names, table);
     if (orphans.length === 0) await createFirst(options);
     else if (Date.now() > deadline) throw new IndexConfigurationError(orphaned(names, orphans));
     await pause(POLL_MS);
   }
+}
+
+/** Generations, of which nothing says which one is live. */
+function orphansIn(names: IndexNames, table: AliasTable): string[] {
+  return Object.keys(table).filter((index) => names.generationNumber(index) !== undefined);
 }
 
 function orphaned({ alias }: IndexNames, orphans: readonly string[]): string {

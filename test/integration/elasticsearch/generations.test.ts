@@ -186,6 +186,20 @@ describe('generations in Elasticsearch', () => {
     });
   });
 
+  describe('when only its aliases are gone', () => {
+    it('answers which generations are there, and not that they are gone', async () => {
+      const index = under.instance();
+      await index.open();
+      const first = under.names.generation(1);
+      await under.elasticsearch.indices.deleteAlias({ index: first, name: '*' });
+      await assert.rejects(index.registry(), (error) => {
+        assert.ok(error instanceof IndexUnavailableError);
+        assert.match(error.message, /-000001 exist, but the alias .* and its markers are gone: .*put the aliases back/);
+        return true;
+      });
+    });
+  });
+
   describe('when the registry is moved', () => {
     const opened = async () => {
       const index = under.instance();
