@@ -5,8 +5,10 @@ import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { generateEvents } from '../../src/sample/generate-events.ts';
 import { assertExactly, deadLettersOf, publish, untilDrained } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
+import { operatorOf } from '../support/rebuild-operator.ts';
 import { startService, untilReady, type RunningService } from '../support/running-service.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
+import { freePort } from '../support/under-load.ts';
 
 const CLI = new URL('../../src/cli.ts', import.meta.url).pathname;
 /** Of ten orders the second event is in the history alone; of one the third is nowhere. */
@@ -91,7 +93,7 @@ describe('orders with holes', function () {
       const parked = waiting.reduce((sum, item) => sum + item.parked, 0);
       assert.match(
         await (await fetch(`${service.url}/metrics`)).text(),
-        new RegExp(`^projection_parked_events ${parked}$`, 'm'),
+        new RegExp(`^projection_gapped_orders 11$[^]*^projection_parked_events ${parked}$`, 'm'),
       );
 
       const stillMissing = [{ orderId: LOST, missing: [[LOST_SEQUENCE, LOST_SEQUENCE]] }];
@@ -119,6 +121,32 @@ describe('orders with holes', function () {
         isLost(event) ? { ...event, ...skip, data: { ...(skip.data as object) } } : event,
       );
       await assertExactly(backend, told, [`declared_missing sequence ${LOST} ${LOST_SEQUENCE}`]);
+    });
+  });
+
+  describe('when a rebuild reads the history again', () => {
+    it('declares nothing missing that may be among it, until that is over', async () => {
+      await publishWithHoles();
+      await service.stop();
+      // The same name, so that it goes on with the rebuild at once.
+      const environment = { ...backend.environment, PORT: String(await freePort()) };
+      service = await startService({ ...environment, ORDER_SEARCH_FAULT_POINT: 'rebuild COPY:stall=600000' });
+      await untilReady(service);
+      const { id } = await operatorOf(service).start({ source: 'history' });
+      await operatorOf(service).in(id, 'COPY');
+      const detail = 'a rebuild is reading events again, the missing ones perhaps among them: wait until it is over';
+      for (const path of [`/admin/orders/${LOST}/repair`, '/admin/parked/repair']) {
+        const { status, body } = await repair(path, 'skip');
+        assert.deepEqual([status, (body as { detail: string }).detail], [409, detail]);
+      }
+      assert.equal((await repair(`/admin/orders/${LOST}/repair`, 'history')).status, 200);
+
+      await service.kill();
+      service = await startService(environment);
+      await untilReady(service);
+      const { state, error } = await operatorOf(service).over(id);
+      assert.equal(state, 'DONE', error ?? '');
+      assert.equal((await repair(`/admin/orders/${LOST}/repair`, 'skip')).status, 200);
     });
   });
 
