@@ -2,6 +2,7 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { OrderDocument, OrderView, SearchFields } from '../../order/document.ts';
 import { isTooBig } from '../../sqlite/database.ts';
 import type { DocumentWrite, WriteOutcome } from '../port.ts';
+import { prepareTrace } from './aggregate-trace.ts';
 import { tablesOf } from './schema.ts';
 import { prepareTerms } from './terms.ts';
 import { Vocabulary } from './vocabulary.ts';
@@ -50,9 +51,13 @@ function documentOfRow(row: Row): OrderDocument | undefined {
 
 function viewOfRow(row: Row): OrderDocument[] {
   if (!row) return [];
-  const { eventsDigest: _, aggregateKeys: __, contributions: ___, sales: ____, ...view } = JSON.parse(
-    String(row['view']),
-  ) as OrderDocument;
+  const {
+    eventsDigest: _,
+    aggregateKeys: __,
+    contributions: ___,
+    sales: ____,
+    ...view
+  } = JSON.parse(String(row['view'])) as OrderDocument;
   return [{ ...view, events: [] }];
 }
 
@@ -82,6 +87,7 @@ function prepareWrite(
   );
   const indexWords = prepareWords(database, number, vocabulary);
   const setTerms = prepareTerms(database, number);
+  const trace = prepareTrace(database, number);
   return ({ orderId, version, document: { search, events, ...view } }) => {
     const row = stored.get(orderId);
     if (row && Number(row['version']) >= version) return { kind: 'present' };
@@ -91,6 +97,7 @@ function prepareWrite(
     const id = Number(row?.['id'] ?? lastInsertRowid);
     if ((row?.['search'] ?? null) !== words) indexWords(id, row !== undefined, search);
     setTerms(id, view);
+    trace(id, view);
     return { kind: 'written' };
   };
 }

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/database.ts';
 import { IndexConfigurationError } from '../port.ts';
 import type { Registry, WriteTarget } from '../port.ts';
+import { completeTrace } from './aggregate-trace.ts';
 import { createGenerationTables, createTechnicalTables } from './schema.ts';
 import { completeTerms } from './terms.ts';
 
@@ -16,8 +17,10 @@ export function prepareRegistry(database: DatabaseSync, prefix: string, foldVers
   inTransaction(database, () => {
     createTechnicalTables(database);
     if (database.prepare('SELECT 1 FROM registry').get() !== undefined) {
-      for (const { number } of database.prepare('SELECT number FROM generations').all())
+      for (const { number } of database.prepare('SELECT number FROM generations').all()) {
         completeTerms(database, Number(number));
+        completeTrace(database, Number(number));
+      }
       return;
     }
     createGenerationTables(database, 1);

@@ -22,6 +22,10 @@ const TECHNICAL = `
     attempts INTEGER NOT NULL, first_failed_at TEXT NOT NULL, last_failed_at TEXT NOT NULL,
     settled_at TEXT, revision INTEGER NOT NULL, body BLOB NOT NULL
   ) STRICT;
+  CREATE TABLE IF NOT EXISTS aggregate_generations (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, aggregate TEXT NOT NULL, number INTEGER NOT NULL,
+    is_live INTEGER NOT NULL, mapping_hash TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (aggregate, number)
+  ) STRICT;
   CREATE INDEX IF NOT EXISTS dead_letter_entries_by_failure ON dead_letter_entries (last_failed_at DESC, id);
   CREATE INDEX IF NOT EXISTS dead_letter_entries_by_order ON dead_letter_entries (order_id);
 `;
@@ -37,6 +41,8 @@ export interface GenerationTables {
   readonly vocabulary: string;
   readonly exact: string;
   readonly terms: string;
+  readonly changes: string;
+  readonly contributions: string;
 }
 
 export function tablesOf(number: number): GenerationTables {
@@ -47,13 +53,17 @@ export function tablesOf(number: number): GenerationTables {
     vocabulary: `vocabulary_${suffix}`,
     exact: `exact_${suffix}`,
     terms: `terms_${suffix}`,
+    changes: `changes_${suffix}`,
+    contributions: `contributions_${suffix}`,
   };
 }
 
 /** The number of the generation that a table or index belongs to, also one that SQLite has made for it; undefined for those of none. */
 export function numberInName(name: string): number | undefined {
   const [, digits] =
-    /^(?:sqlite_autoindex_)?(?:documents|words|vocabulary|exact|terms)_(\d{6,})(?:_|$)/.exec(name) ?? [];
+    /^(?:sqlite_autoindex_)?(?:documents|words|vocabulary|exact|terms|changes|contributions)_(\d{6,})(?:_|$)/.exec(
+      name,
+    ) ?? [];
   return digits === undefined ? undefined : Number(digits);
 }
 
@@ -85,6 +95,7 @@ export function createGenerationTables(database: DatabaseSync, number: number): 
     CREATE INDEX ${exact}_by_document ON ${exact} (id);
   `);
   createTermsTable(database, number);
+  createTraceTables(database, number);
 }
 
 /** Of visible orders, the values that filters and facets take and no column of the documents holds. Does nothing where it is there already. */
@@ -98,8 +109,30 @@ export function createTermsTable(database: DatabaseSync, number: number): void {
   `);
 }
 
+/**
+ * Of all documents, hidden ones too: each one's last write, counted over all of them, and a row for each of its aggregate keys, with
+ * what it adds there now. The order of the key's parts is that of the keys, as a day and a currency always have the same length.
+ */
+export function createTraceTables(database: DatabaseSync, number: number): void {
+  const { changes, contributions } = tablesOf(number);
+  database.exec(`
+    CREATE TABLE ${changes} (
+      id INTEGER PRIMARY KEY, change INTEGER NOT NULL UNIQUE, updated_at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX ${changes}_by_time ON ${changes} (updated_at_ms);
+    CREATE TABLE ${contributions} (
+      day TEXT NOT NULL, currency TEXT NOT NULL, seller_id TEXT NOT NULL, id INTEGER NOT NULL, orders INTEGER NOT NULL,
+      revenue_cents INTEGER NOT NULL, refunded_cents INTEGER NOT NULL, refund_count INTEGER NOT NULL, sales TEXT,
+      PRIMARY KEY (day, currency, seller_id, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX ${contributions}_by_document ON ${contributions} (id);
+  `);
+}
+
 /** With their indices. Within a transaction. */
 export function dropGenerationTables(database: DatabaseSync, number: number): void {
-  const { documents, words, vocabulary, exact, terms } = tablesOf(number);
-  for (const table of [vocabulary, words, exact, terms, documents]) database.exec(`DROP TABLE IF EXISTS ${table}`);
+  const { documents, words, vocabulary, exact, terms, changes, contributions } = tablesOf(number);
+  for (const table of [vocabulary, words, exact, terms, changes, contributions, documents]) {
+    database.exec(`DROP TABLE IF EXISTS ${table}`);
+  }
 }

@@ -1,0 +1,56 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { AggregateRow, RowQuery, TopProduct } from '../aggregates-port.ts';
+import { measuresOf, productOf, SALES_COLUMNS } from './aggregate-columns.ts';
+import { allOf } from './sql.ts';
+import type { Sql } from './sql.ts';
+
+/** What {@link AggregateStore.rows} promises, of a generation's table. */
+export function readRows(database: DatabaseSync, table: string, query: RowQuery): AggregateRow[] {
+  const { text, values } = conditionsOf(query);
+  const rows = database
+    .prepare(
+      `SELECT key, day, currency, seller_id, orders, revenue_cents, refunded_cents, refund_count FROM ${table} r
+       WHERE ${text} ORDER BY day, currency, seller_id`,
+    )
+    .all(...values);
+  return rows.map(({ key, day, currency, seller_id: sellerId, ...measures }) => ({
+    key: String(key),
+    ...(typeof day === 'string' && { day }),
+    ...(typeof currency === 'string' && { currency }),
+    ...(typeof sellerId === 'string' && { sellerId }),
+    ...measuresOf(measures),
+  }));
+}
+
+/** What {@link AggregateStore.topProducts} promises, of a generation's table. */
+export function readTopProducts(
+  database: DatabaseSync,
+  table: string,
+  { size, ...query }: RowQuery & { readonly size: number },
+): TopProduct[] {
+  const { text, values } = conditionsOf(query);
+  return database
+    .prepare(
+      `SELECT r.currency, ${SALES_COLUMNS} FROM ${table} r CROSS JOIN json_each(r.products) p WHERE ${text}
+       GROUP BY r.currency, sku ORDER BY revenue_cents DESC, sku, r.currency LIMIT ?`,
+    )
+    .all(...values, size)
+    .map((row) => ({ ...productOf(row), currency: String(row['currency']) }));
+}
+
+/** On rows `r`. */
+function conditionsOf({ from, to, sellerId, currencies, keys }: RowQuery): Sql {
+  return allOf([
+    ...condition('r.day >= ?', from),
+    ...condition('r.day <= ?', to),
+    ...condition('r.seller_id = ?', sellerId),
+    ...condition(IS_AMONG('r.currency'), currencies && JSON.stringify(currencies)),
+    ...condition(IS_AMONG('r.key'), keys && JSON.stringify(keys)),
+  ]);
+}
+
+const IS_AMONG = (column: string) => `${column} IN (SELECT value FROM json_each(?))`;
+
+function condition(text: string, value: string | undefined): Sql[] {
+  return value === undefined ? [] : [{ text, values: [value] }];
+}
