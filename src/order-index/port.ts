@@ -121,6 +121,9 @@ export class IndexUnavailableError extends Error {
   override readonly name = 'IndexUnavailableError';
 }
 
+/** No aggregate was derived yet, so there is nothing true to answer. Its message is for whoever asked. */
+export class AggregatesNotBuiltError extends IndexUnavailableError {}
+
 export class IndexConfigurationError extends Error {
   readonly code = 'INDEX_CONFIGURATION';
   override readonly name = 'IndexConfigurationError';
