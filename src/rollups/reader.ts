@@ -1,0 +1,111 @@
+import type { AggregateDefinition, AggregateStore, Aggregates, TopProduct } from '../order-index/aggregates-port.ts';
+import { AggregatesNotBuiltError } from '../order-index/port.ts';
+import { dailyRows, totalsOf } from './daily-view.ts';
+import type { CurrencyTotals, DailyRow } from './daily-view.ts';
+import { REVENUE_DAILY } from './revenue-daily.ts';
+import { SELLER_DAILY } from './seller-daily.ts';
+
+const TOP_PRODUCTS = 10;
+
+/** Of which moment the rows of an aggregate are. */
+export interface AggregateProgress {
+  /** RFC 3339: all that was published up to then is in the rows that are read from now on. */
+  readonly asOf: string;
+  /** RFC 3339, in event time; undefined before the first event. */
+  readonly watermark: string | undefined;
+  /** A day: those before it are not kept. It is told before they are dropped. Undefined: all are kept. */
+  readonly keptFrom: string | undefined;
+}
+
+export interface DayRange {
+  /** `YYYY-MM-DD`, UTC, both included. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** How old an answer is, and from which day on there is any; absent where all days are kept. */
+export interface Standing {
+  /** RFC 3339. */
+  readonly asOf: string;
+  readonly keptFrom?: string;
+}
+
+export interface RevenueDaily extends Standing {
+  readonly days: readonly DailyRow[];
+}
+
+export interface SellerDashboard extends RevenueDaily {
+  readonly totals: readonly CurrencyTotals[];
+  /** Those of the most revenue, the most first. */
+  readonly topProducts: readonly TopProduct[];
+}
+
+/** Both reject with AggregatesNotBuiltError before there is anything, and with IndexUnavailableError. */
+export interface AggregateReader {
+  /** `currencies`: those asked for; empty: those in which there is anything. */
+  revenueDaily(
+    query: DayRange & { readonly currencies: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<RevenueDaily>;
+  /** Without rows for a seller of whom nothing is known. */
+  sellerDashboard(query: DayRange & { readonly sellerId: string }, signal: AbortSignal): Promise<SellerDashboard>;
+}
+
+export interface AggregateReaderDependencies {
+  readonly stores: Pick<Aggregates, 'store'>;
+  /** Of the aggregate of that name; undefined while it was never derived. */
+  readonly progress: (aggregate: string) => Promise<AggregateProgress | undefined>;
+}
+
+/** Answers from the rows that the refresher keeps. */
+export function createAggregateReader(dependencies: AggregateReaderDependencies): AggregateReader {
+  return {
+    revenueDaily: async ({ currencies, ...asked }, signal) => {
+      const narrowed = currencies.length > 0 ? { currencies } : {};
+      const { found, view, standing } = await readKept(dependencies, REVENUE_DAILY, asked, (store, range) =>
+        store.rows({ ...range, ...narrowed }, signal),
+      );
+      return { days: dailyRows(found, { ...view, currencies }), ...standing };
+    },
+    sellerDashboard: async ({ sellerId, ...asked }, signal) => {
+      const { found, view, standing } = await readKept(dependencies, SELLER_DAILY, asked, (store, range) => {
+        const query = { ...range, sellerId };
+        return Promise.all([store.rows(query, signal), store.topProducts({ ...query, size: TOP_PRODUCTS }, signal)]);
+      });
+      const [rows, topProducts] = found;
+      const days = dailyRows(rows, { ...view, currencies: [] });
+      return { days, totals: totalsOf(days), topProducts, ...standing };
+    },
+  };
+}
+
+interface Kept<T> {
+  readonly found: T;
+  /** Those of the days asked for that are kept, and how far they are. */
+  readonly view: DayRange & Pick<AggregateProgress, 'watermark'>;
+  readonly standing: Standing;
+}
+
+async function readKept<T>(
+  { stores, progress }: AggregateReaderDependencies,
+  aggregate: AggregateDefinition,
+  asked: DayRange,
+  read: (store: AggregateStore, range: DayRange) => Promise<T>,
+): Promise<Kept<T>> {
+  const reached = async () => {
+    const known = await progress(aggregate.name);
+    if (!known) throw new AggregatesNotBuiltError('The aggregates are being built for the first time.');
+    return known;
+  };
+  // Before the rows are: what is counted while they are read may be missing from them.
+  const { asOf, watermark, keptFrom } = await reached();
+  const found = await read(stores.store(aggregate), within(asked, keptFrom));
+  if (keptFrom === undefined) return { found, view: { ...asked, watermark }, standing: { asOf } };
+  // Again: a day that was dropped while they were read would look like one without orders.
+  const { keptFrom: stillFrom = keptFrom } = await reached();
+  return { found, view: { ...within(asked, stillFrom), watermark }, standing: { asOf, keptFrom: stillFrom } };
+}
+
+function within({ from, to }: DayRange, keptFrom = from): DayRange {
+  return { from: from > keptFrom ? from : keptFrom, to };
+}
