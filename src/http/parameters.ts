@@ -42,6 +42,10 @@ export function day() {
   return z.string({ error: 'may be given once only' }).refine(isDay, message).meta({ format: 'date' });
 }
 
+export function currency() {
+  return z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters such as EUR');
+}
+
 /** RFC 3339, normalised to UTC milliseconds. */
 export function instant() {
   const message = 'must be an instant such as 2026-03-01T10:00:00Z, a + in it written %2B';

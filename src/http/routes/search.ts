@@ -7,7 +7,7 @@ import { searchAnswer, suggestAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../order-view.ts';
-import { cursor, day, oneOf, pageSize, repeatable, text, wholeNumber } from '../parameters.ts';
+import { currency, cursor, day, oneOf, pageSize, repeatable, text, wholeNumber } from '../parameters.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { restrictionOf } from '../visibility.ts';
@@ -26,7 +26,7 @@ const filters = {
   tag: value,
   customerId: value,
   sellerId: value,
-  currency: repeatable(z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters such as EUR')).optional(),
+  currency: repeatable(currency()).optional(),
   placedFrom: day()
     .meta({ examples: ['2026-01-01'] })
     .optional(),
