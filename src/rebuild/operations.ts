@@ -24,6 +24,8 @@ export interface OperationsDependencies {
   /** Lets this instance's runner look at once. */
   readonly wake: () => void;
   readonly signal: AbortSignal;
+  /** After how long an activation is given up, whose every order is compared first; a minute unless told. */
+  readonly activationLimitMs?: number;
 }
 
 export interface GenerationState {
@@ -39,7 +41,7 @@ export interface GenerationState {
   readonly reason: string | null;
 }
 
-/** Every order is compared first; beyond this it is given up. The command line waits for two minutes. */
+/** The command line waits for two minutes. */
 const ACTIVATION_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
 
@@ -187,7 +189,7 @@ function busyReason({ id, kind, step, generation }: RunState): string {
 
 /** By the same machine, so that an instance that dies in the middle of the swap leaves it to another one. Why it failed, or undefined. */
 async function activate(target: GenerationState, deps: OperationsDependencies): Promise<string | undefined> {
-  const { index, records, now, signal } = deps;
+  const { index, records, now, signal, activationLimitMs = ACTIVATION_LIMIT_MS } = deps;
   const { live, epoch } = await index.registry();
   const { name, number } = target;
   const request: RebuildRequest = {
@@ -205,7 +207,7 @@ async function activate(target: GenerationState, deps: OperationsDependencies): 
     deps,
   );
   if (begun.kind === 'busy') return busyReason(begun.by.state);
-  const untilMs = performance.now() + ACTIVATION_LIMIT_MS;
+  const untilMs = performance.now() + activationLimitMs;
   for (;;) {
     const kept = await records.read(begun.kept.state.id);
     if (kept && isOver(kept.state))
@@ -216,10 +218,12 @@ async function activate(target: GenerationState, deps: OperationsDependencies): 
 }
 
 /** Readers must not be moved some time later, when nobody expects it. */
-async function giveUp(id: string, kept: Kept | undefined, { records, wake }: OperationsDependencies): Promise<string> {
+async function giveUp(id: string, kept: Kept | undefined, deps: OperationsDependencies): Promise<string> {
+  const { records, wake, activationLimitMs = ACTIVATION_LIMIT_MS } = deps;
+  const limit = `${activationLimitMs / 1_000} s`;
   const why = kept?.state.held ? `: ${kept.state.held.reason}` : '';
-  if (kept && !canBeCancelled(kept.state)) return `readers are being moved, which takes longer than a minute${why}`;
+  if (kept && !canBeCancelled(kept.state)) return `readers are being moved, which takes longer than ${limit}${why}`;
   await records.wish(id, 'cancel');
   wake();
-  return `it was given up after a minute${why}`;
+  return `it was given up after ${limit}${why}`;
 }

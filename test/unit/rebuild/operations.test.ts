@@ -35,7 +35,7 @@ describe('what operators do about rebuilds and generations', () => {
   });
 
   /** What an operator sees of an index of which single operations do not work. */
-  function operated(broken: Partial<OrderIndex['generations']>) {
+  function operated(broken: Partial<OrderIndex['generations']>, activationLimitMs = 60_000) {
     Object.assign(generations, broken);
     const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
     const clock = () => performance.now();
@@ -50,7 +50,10 @@ describe('what operators do about rebuilds and generations', () => {
     });
     runner.start();
     const signal = new AbortController().signal;
-    const deps = { index, records, importDir: undefined, now: () => Date.now(), wake: () => runner.wake(), signal };
+    const deps = {
+      ...{ index, records, importDir: undefined, now: () => Date.now(), wake: () => runner.wake(), signal },
+      activationLimitMs,
+    };
     return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
   }
 
@@ -100,6 +103,42 @@ describe('what operators do about rebuilds and generations', () => {
       });
       const activated = await operations.activate(target.generation);
       assert.match(activated.kind === 'refused' ? activated.reason : '', /is no write target any more/);
+    });
+  });
+
+  describe('when an activation takes too long', () => {
+    const LIMIT_MS = 2_500;
+
+    it('is given up for good, saying why, since nobody expects readers to be moved later', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const working = { ...generations };
+      const { rebuilds, generations: operations } = operated(
+        { refresh: () => Promise.reject(new IndexUnavailableError('no primary')) },
+        LIMIT_MS,
+      );
+      const reason = 'it was given up after 2.5 s: no primary';
+      assert.deepEqual(await operations.activate(target.generation), { kind: 'refused', reason });
+      Object.assign(generations, working);
+      await eventually(async () => {
+        const [run] = await rebuilds.list();
+        assert.deepEqual([run?.state, run?.finishedAt === null], ['CANCELLED', false]);
+      });
+      assert.notEqual((await index.registry()).live.generation, target.generation);
+    });
+
+    it('is done to its end where readers are being moved already, and says so', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const working = { ...generations };
+      const { generations: operations } = operated(
+        { freeze: () => Promise.reject(new IndexUnavailableError('writes go on')) },
+        LIMIT_MS,
+      );
+      const reason = 'readers are being moved, which takes longer than 2.5 s: writes go on';
+      assert.deepEqual(await operations.activate(target.generation), { kind: 'refused', reason });
+      Object.assign(generations, working);
+      await eventually(async () => {
+        assert.equal((await index.registry()).live.generation, target.generation);
+      });
     });
   });
 
