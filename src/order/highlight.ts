@@ -1,5 +1,5 @@
 import type { OrderView } from './document.ts';
-import { matchesTerm, wordsOf } from './search-text.ts';
+import { matchesTerm, spellings, wordsOf } from './search-text.ts';
 import type { TextQuery, Word } from './search-text.ts';
 
 /** By field, the values in which something matched: HTML-escaped, the matching words within `<mark>`. */
@@ -52,13 +52,15 @@ function rememberWords(judge: (word: string) => boolean): (word: string | undefi
 /** The positions of the words that are part of a phrase's occurrence. */
 function wordsInPhrases(words: readonly Word[], phrases: TextQuery['phrases']): ReadonlySet<number> {
   const positions = new Set<number>();
-  for (const phrase of phrases) {
-    for (let start = 0; start + phrase.length <= words.length; start++) {
-      if (phrase.every((folded, at) => words[start + at]?.folded === folded))
-        phrase.forEach((_, at) => positions.add(start + at));
-    }
+  for (const form of phrases.flatMap(({ forms }) => forms)) {
+    for (const start of spellings(words).flatMap((spelt) => startsOf(form, spelt)))
+      form.forEach((_, at) => positions.add(start + at));
   }
   return positions;
+}
+
+function startsOf(form: readonly string[], spelt: readonly string[]): number[] {
+  return spelt.flatMap((_, start) => (form.every((word, at) => spelt[start + at] === word) ? [start] : []));
 }
 
 function markText(text: string, marks: readonly Word[]): string {

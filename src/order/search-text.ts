@@ -67,27 +67,24 @@ export function wordsOf(text: string): Word[] {
   return words;
 }
 
-/** One string of words for the index: the folded words in order, and behind them the transcribed ones, so that phrases stay whole. */
-export function searchString(texts: Iterable<string>): string {
-  const folded: string[] = [];
-  const transcribed: string[] = [];
-  for (const text of texts) {
-    for (const word of wordsOf(text)) {
-      folded.push(word.folded);
-      if (word.transcribed !== undefined) transcribed.push(word.transcribed);
-    }
-  }
-  return [...folded, ...transcribed].join(' ');
+/** Words as they are written, one after another, in each way of writing them: bare, and transcribed where that is another way. */
+export function spellings(words: readonly Word[]): string[][] {
+  const bare = words.map(({ folded }) => folded);
+  if (words.every(({ transcribed }) => transcribed === undefined)) return [bare];
+  return [bare, words.map(({ folded, transcribed }) => transcribed ?? folded)];
 }
 
 /** Stands between texts, and is no word of any: neither a word nor a phrase matches across it. */
 const BETWEEN_TEXTS = '|';
 
-/** Like {@link searchString}, but no phrase begins in one text and ends in the next. */
-export function separateStrings(texts: Iterable<string>): string {
-  const strings = Array.from(texts, (text) => searchString([text]));
+/** One string of words for the index: each text's folded words in order, then the same transcribed where that is another way to write them. */
+export function searchString(texts: Iterable<string>): string {
+  const strings = Array.from(texts).flatMap((text) => spellings(wordsOf(text)).map((words) => words.join(' ')));
   return strings.filter((words) => words !== '').join(` ${BETWEEN_TEXTS} `);
 }
+
+/** The same, by the name that it had while texts were not apart in every field. */
+export const separateStrings = searchString;
 
 /** One word of a query. A document's word matches when it equals a form, starts with one (`prefix`), or is a typo away (`edits`). */
 export interface QueryTerm {
@@ -97,15 +94,19 @@ export interface QueryTerm {
   readonly prefix: boolean;
 }
 
+/** Words that must follow one another in a text, in one of the ways in which they may be written. */
+export interface QueryPhrase {
+  readonly forms: readonly (readonly string[])[];
+}
+
 /**
  * A search box's text, understood. A document matches when there is a term or a phrase and every term matches one of its words and
  * every phrase stands in one of its texts; or when `exact` is one of its ids.
  */
 export interface TextQuery {
   readonly terms: readonly QueryTerm[];
-  /** Folded words that must follow one another. */
-  readonly phrases: readonly (readonly string[])[];
-  /** The whole text, folded and trimmed: compared with whole ids. */
+  readonly phrases: readonly QueryPhrase[];
+  /** The whole text, folded and trimmed, without the quotation marks around it: compared with whole ids. */
   readonly exact: string;
 }
 
@@ -115,12 +116,12 @@ const MAX_TERMS = 24;
 /** Quoted parts are phrases; whatever else is no letter or digit separates words. The last word, while unfinished, is a prefix. */
 export function parseTextQuery(q: string): TextQuery {
   const terms: QueryTerm[] = [];
-  const phrases: string[][] = [];
+  const phrases: QueryPhrase[] = [];
   const parts = q.split('"');
   parts.forEach((part, index) => {
     const quoted = index % 2 === 1 && index < parts.length - 1;
     const words = wordsOf(part);
-    if (quoted && words.length > 1) phrases.push(words.map((word) => word.folded));
+    if (quoted && words.length > 1) phrases.push({ forms: spellings(words) });
     else terms.push(...words.map((word) => queryTerm(word, quoted)));
   });
   const last = terms.at(-1);
@@ -128,8 +129,12 @@ export function parseTextQuery(q: string): TextQuery {
   return {
     terms: terms.slice(0, MAX_TERMS),
     phrases,
-    exact: foldText(q.trim()),
+    exact: foldText(unquoted(q.trim()).trim()),
   };
+}
+
+function unquoted(text: string): string {
+  return /^"([^"]*)"$/.exec(text)?.[1] ?? text;
 }
 
 function queryTerm(word: Word, quoted: boolean): QueryTerm {

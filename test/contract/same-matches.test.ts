@@ -33,10 +33,10 @@ function matching(q: string): string[] {
     if (search.exact.includes(exact)) return true;
     if (terms.length + phrases.length === 0) return false;
     const words = search.all.split(' ');
-    const inText = (text: string, phrase: readonly string[]) => ` ${text} `.includes(` ${phrase.join(' ')} `);
+    const isThere = (phrase: readonly string[]) => ` ${search.all} `.includes(` ${phrase.join(' ')} `);
     return (
       terms.every((term) => words.some((word) => matchesTerm(term, word))) &&
-      phrases.every((phrase) => inText(search.items, phrase) || inText(search.customer, phrase))
+      phrases.every(({ forms }) => forms.some(isThere))
     );
   };
   return DOCUMENTS.filter(isFound)

@@ -30,8 +30,13 @@ const ORDERS = hourly([
       ['T-2', 'Teapot'],
     ],
   },
-  { orderId: 'A-4', customer: customer('C-103', 'Łukasz Wiśniewski'), items: ['Candle, white'], tags: ['lantern'] },
-  { orderId: 'A-5', customer: customer('C-104', '김민준'), items: ['Oak board'], then: [PAID] },
+  {
+    orderId: 'A-4',
+    customer: customer('C-103', 'Łukasz Wiśniewski'),
+    items: ['Candle, white'],
+    tags: ['gift wrap', 'lantern'],
+  },
+  { orderId: 'A-5', customer: customer('C-104', '김민준'), items: ['Oak board', 'Ruedi Duerig: Briefe'], then: [PAID] },
   { orderId: 'A-6', customer: customer('C-100', 'José Álvarez'), items: ['Oak board'], totalCents: 5_000 },
   { orderId: 'A-7', customer: customer('C-105', 'Frank Lanten'), items: ['Lamp'], then: [PAID], sellerId: 'S-2' },
   { orderId: '100', customer: customer('C-106', 'Ann Other'), items: [['A-1', 'Thing with the SKU A-1']] },
@@ -101,6 +106,22 @@ describeForEachBackend('searching', (backend) => {
       assert.deepEqual(await found('"white lantern'), ['A-1', 'A-2', 'A-4']);
     });
 
+    it('finds a phrase in any text, an id or a tag too, but not across two of them', async () => {
+      assert.deepEqual(await found('"L-11"'), ['A-2']);
+      assert.deepEqual(await found('"C-103"'), ['A-4']);
+      assert.deepEqual(await found('"gift wrap"'), ['A-4']);
+      assert.deepEqual(await found('"wrap lantern"'), []);
+      assert.deepEqual(await found('"lukasz wisniewski"'), ['A-4']);
+      assert.deepEqual(await found('"wisniewski SKU0"'), []);
+    });
+
+    it('takes a phrase in either way of writing its umlauts', async () => {
+      for (const q of ['"Jürgen Müller"', '"juergen mueller"', '"jurgen muller"'])
+        assert.deepEqual(await found(q), ['A-2'], q);
+      assert.deepEqual(await found('"Ruedi Duerig"'), ['A-5']);
+      assert.deepEqual(await found('"Rüdi Dürig"'), ['A-5']);
+    });
+
     it('ranks the words as they were typed above scattered ones, and names above tags', async () => {
       assert.deepEqual(idsOf(await search({ q: 'white metal lantern ' })), ['A-1', 'A-2']);
       assert.deepEqual(idsOf(await search({ q: 'lantern ' })), ['A-2', 'A-1', 'A-4', 'A-7']);
@@ -115,6 +136,7 @@ describeForEachBackend('searching', (backend) => {
           .sort(),
         ['100', 'A-1'],
       );
+      assert.equal(idsOf(await search({ q: '"A-1"' })).length, 2);
       assert.deepEqual(idsOf(await search({ q: '100' }))[0], '100');
       assert.deepEqual(idsOf(await search({ q: 'c-100' })).slice(0, 2), ['A-6', 'A-1']);
     });

@@ -1,5 +1,5 @@
 import type { estypes } from '@elastic/elasticsearch';
-import type { QueryTerm, TextQuery } from '../../order/search-text.ts';
+import type { QueryPhrase, QueryTerm, TextQuery } from '../../order/search-text.ts';
 
 /** The client's own type admits undefined. */
 type Query = NonNullable<estypes.QueryDslQueryContainer>;
@@ -33,7 +33,8 @@ export function textClause({ terms, phrases, exact }: TextQuery): Query | undefi
   const ways: Query[] = [];
   if (terms.length + phrases.length > 0) {
     const must = [...terms.map(termClause), ...phrases.map(phraseClause)];
-    ways.push({ bool: { must, should: [...terms.map(inNameClause), ...wholeClauses(terms)] } });
+    const inNames = [...terms.map(inNameClause), ...phrases.map(phraseInNameClause)];
+    ways.push({ bool: { must, should: [...inNames, ...wholeClauses(terms)] } });
   }
   if (exact !== '') ways.push(worth(WORTH.exactId, { term: { 'search.exact': exact } }));
   return ways.length === 0 ? undefined : anyOf(ways);
@@ -104,9 +105,13 @@ function wholeClauses(terms: readonly QueryTerm[]): Query[] {
   ];
 }
 
-function phraseClause(words: readonly string[]): Query {
-  const typed = words.join(' ');
-  return worth(0, anyOf([phrase('search.items', typed), phrase('search.customer', typed)]));
+function phraseClause({ forms }: QueryPhrase): Query {
+  return worth(0, anyOf(forms.map((words) => phrase('search.all', words.join(' ')))));
+}
+
+function phraseInNameClause({ forms }: QueryPhrase): Query {
+  const within = (field: TextField) => forms.map((words) => phrase(field, words.join(' ')));
+  return worth(WORTH.inName, anyOf([...within('search.items'), ...within('search.customer')]));
 }
 
 function phrase(field: TextField, words: string): Query {

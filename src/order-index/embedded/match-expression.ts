@@ -23,13 +23,15 @@ export function matchExpressions({ terms, phrases }: TextQuery, vocabulary: Voca
   const variants = terms.map((term) => variantsOf(term, vocabulary));
   const isHopeless = terms.length + phrases.length === 0 || variants.some(({ all }) => all.length === 0);
   if (isHopeless) return { match: undefined, boosts: [] };
-  const required = [
-    ...variants.map(({ all }) => inColumns('words', all)),
-    ...phrases.map((phrase) => inColumns('items customer', [quote(phrase.join(' '))])),
-  ];
+  const quoted = phrases.map(({ forms }) => forms.map((words) => quote(words.join(' '))));
+  const required = [...variants.map(({ all }) => all), ...quoted].map((ways) => inColumns('words', ways));
   return {
     match: allOf(required),
-    boosts: [...variants.flatMap(termBoosts), ...wholeBoosts(terms, variants)],
+    boosts: [
+      ...variants.flatMap(termBoosts),
+      ...quoted.map((ways) => ({ expression: inColumns('items customer', ways), weight: IN_NAME })),
+      ...wholeBoosts(terms, variants),
+    ],
   };
 }
 

@@ -68,6 +68,15 @@ describe('createHighlighter', () => {
         '<mark>White</mark> <mark>metal</mark> lantern',
       ]);
     });
+
+    it('marks them in either way of writing their umlauts', () => {
+      const order = { ...LANTERN, customerName: 'Jürgen Müller', itemNames: ['Juergen Mueller: Briefe'] };
+      for (const q of ['"Jürgen Müller"', '"juergen mueller"']) {
+        const marked = highlight(q, order);
+        assert.deepEqual(marked['customerName'], ['<mark>Jürgen</mark> <mark>Müller</mark>'], q);
+        assert.deepEqual(marked['itemNames'], ['<mark>Juergen</mark> <mark>Mueller</mark>: Briefe'], q);
+      }
+    });
   });
 
   describe('when the text looks like HTML', () => {

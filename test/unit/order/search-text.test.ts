@@ -100,20 +100,27 @@ describe('wordsOf', () => {
 });
 
 describe('searchString', () => {
-  it('has the folded words in order, and the transcribed ones behind them', () => {
-    assert.equal(searchString(['Jörg Müller', 'Öl-Lampe']), 'jorg muller ol lampe joerg mueller oel');
+  it('has the folded words of each text, and the same transcribed, apart from each other', () => {
+    assert.equal(
+      searchString(['Jörg Fuß', 'Öl-Lampe', '—', 'Mug']),
+      'jorg fuss | joerg fuss | ol lampe | oel lampe | mug',
+    );
     assert.equal(searchString([]), '');
   });
 
   it('gives the words back when it is split at white space', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 4 }), (texts) => {
-        const words = texts.flatMap(wordsOf);
-        const expected = [
-          ...words.map(({ folded }) => folded),
-          ...words.map(({ transcribed }) => transcribed).filter((word) => word !== undefined),
-        ];
-        assert.deepEqual(searchString(texts).split(/\s+/u).filter(Boolean), expected);
+        const expected = texts
+          .map(wordsOf)
+          .flatMap((words) => [
+            ...words.map(({ folded }) => folded),
+            ...words.map(({ transcribed }) => transcribed).filter((word) => word !== undefined),
+          ]);
+        const given = searchString(texts)
+          .split(/\s+/u)
+          .filter((word) => word !== '' && word !== '|');
+        assert.deepEqual(new Set(given), new Set(expected));
       }),
       { numRuns: 500 },
     );
@@ -156,10 +163,21 @@ describe('parseTextQuery', () => {
 
   it('takes quoted words for a phrase, a single one for an exact word', () => {
     const query = parseTextQuery('"Metal Lantern" "white" x');
-    assert.deepEqual(query.phrases, [['metal', 'lantern']]);
+    assert.deepEqual(query.phrases, [{ forms: [['metal', 'lantern']] }]);
     assert.deepEqual(query.terms, [
       { forms: ['white'], edits: 0, prefix: false },
       { forms: ['x'], edits: 0, prefix: true },
+    ]);
+  });
+
+  it('takes a phrase in both ways of writing its umlauts', () => {
+    assert.deepEqual(parseTextQuery('"Jörg Müller Fuß"').phrases, [
+      {
+        forms: [
+          ['jorg', 'muller', 'fuss'],
+          ['joerg', 'mueller', 'fuss'],
+        ],
+      },
     ]);
   });
 
@@ -170,6 +188,8 @@ describe('parseTextQuery', () => {
 
   it('keeps the whole text for ids', () => {
     assert.equal(parseTextQuery('  Order-5/Ä ').exact, 'order-5/a');
+    assert.equal(parseTextQuery(' "Order-5" ').exact, 'order-5');
+    assert.equal(parseTextQuery('"Order-5" "x"').exact, '"order-5" "x"');
   });
 
   it('finds nothing to look for in a text without words', () => {

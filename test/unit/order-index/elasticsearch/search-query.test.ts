@@ -130,17 +130,13 @@ describe('the search that Elasticsearch is sent', () => {
       }
     });
 
-    it('wants a quoted phrase in the item names or the customer name', () => {
-      const filter = {
-        bool: {
-          should: [
-            { match_phrase: { 'search.items': 'paper lantern' } },
-            { match_phrase: { 'search.customer': 'paper lantern' } },
-          ],
-          minimum_should_match: 1,
-        },
-      };
+    it('wants a quoted phrase in one of the texts, in either way of writing it', () => {
+      const filter = { match_phrase: { 'search.all': 'paper lantern' } };
       assert.deepEqual(mustOf('"Paper Lantern"'), [{ constant_score: { filter, boost: 0 } }]);
+      const should = ['uwe muller', 'uwe mueller'].map((words) => ({ match_phrase: { 'search.all': words } }));
+      assert.deepEqual(mustOf('"Uwe Müller"'), [
+        { constant_score: { filter: { bool: { should, minimum_should_match: 1 } }, boost: 0 } },
+      ]);
     });
 
     it('stays bounded, however long the text', () => {
