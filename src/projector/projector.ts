@@ -2,6 +2,7 @@ import { backOff } from '../back-off/back-off.ts';
 import { BrokerUnavailableError, type Broker, type EventDelivery, type PartHealth } from '../broker/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import { REFUSAL_REASONS } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import type { OrderIndex } from '../order-index/port.ts';
@@ -80,6 +81,10 @@ export class Projector {
   constructor(options: ProjectorOptions, deps: ProjectorDependencies) {
     this.#options = options;
     this.#deps = deps;
+    // A rate does not see a counter that begins at 1.
+    for (const reason of [...REFUSAL_REASONS, 'unavailable']) {
+      deps.metrics.updateErrors.inc({ projection: 'orders', reason }, 0);
+    }
     this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
     this.#intake = new Intake(
       deps.broker,

@@ -93,7 +93,7 @@ describe('orders with holes', function () {
       const parked = waiting.reduce((sum, item) => sum + item.parked, 0);
       assert.match(
         await (await fetch(`${service.url}/metrics`)).text(),
-        new RegExp(`^projection_gapped_orders 11$[^]*^projection_parked_events ${parked}$`, 'm'),
+        new RegExp(`^projection_parked_events ${parked}$[^]*^projection_gapped_orders 11$`, 'm'),
       );
 
       const stillMissing = [{ orderId: LOST, missing: [[LOST_SEQUENCE, LOST_SEQUENCE]] }];
