@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createAggregating, type Aggregating } from './aggregating.ts';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
 import { BrokerUnavailableError } from './broker/port.ts';
 import type { Config } from './config.ts';
@@ -26,13 +27,14 @@ import { createRepair } from './projector/repair.ts';
 import type { ProtocolStep } from './projector/round.ts';
 import { createRebuilding, type Rebuilding } from './rebuilding.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
+import type { RollupStep } from './rollups/turn.ts';
 import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
 
 export interface AppDependencies {
   readonly log: Logger;
   readonly certificateAuthorities: CertificateAuthorities;
   /** Called at each step of the projector's protocol and of a rebuild: a test's fault point. */
-  readonly reached?: (step: ProtocolStep | RebuildStep) => Promise<void>;
+  readonly reached?: (step: ProtocolStep | RebuildStep | RollupStep) => Promise<void>;
 }
 
 export interface App {
@@ -65,15 +67,15 @@ export function createApp(config: Config, deps: AppDependencies): App {
     onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
   });
   const stopping = new AbortController();
-  const service: Service = {
-    ...{ config, deps, metrics, backends, stopping, waitingFor: undefined },
-    versionWaits: createVersionWaits(),
-    rebuilding: createRebuilding({
-      ...{ config, backends, metrics, log: deps.log, stopping: stopping.signal, instance: rebuilderOf(config) },
-      reached: deps.reached ?? (() => Promise.resolve()),
-    }),
-  };
   const freshness = createFreshnessReader(backends.index, () => service.projector?.asOf());
+  const { reached = () => Promise.resolve(), log } = deps;
+  const common = { config, backends, metrics, log, instance: rebuilderOf(config), reached };
+  const aggregating = createAggregating({ ...common, freshness });
+  const service: Service = {
+    ...{ config, deps, metrics, backends, stopping, aggregating, waitingFor: undefined },
+    versionWaits: createVersionWaits(),
+    rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
+  };
   const http = httpDependencies(service, freshness);
   return {
     start: async () => {
@@ -99,6 +101,7 @@ interface Service {
   /** Readers who wait for a write; the projector wakes them. */
   readonly versionWaits: VersionWaits;
   readonly rebuilding: Rebuilding;
+  readonly aggregating: Aggregating;
   server?: HttpServer;
   projector?: Projector;
   gaps?: GapMonitor;
@@ -110,7 +113,10 @@ async function openBackends(service: Service): Promise<void> {
   const { broker, index } = service.backends;
   await untilAvailable(service, 'the index', () => index.open());
   // Whatever a swap has left behind, and what needs no broker, does not wait for one.
-  if (service.config.role !== 'api') service.rebuilding.start();
+  if (service.config.role !== 'api') {
+    service.rebuilding.start();
+    service.aggregating.start();
+  }
   await untilAvailable(service, 'the broker', () => broker.open());
 }
 
@@ -211,11 +217,11 @@ function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrd
 }
 
 async function closeAll(
-  { stopping, samples, projector, drainer, gaps, rebuilding, server, backends }: Service,
+  { stopping, samples, projector, drainer, gaps, rebuilding, aggregating, server, backends }: Service,
   limitMs: number,
 ): Promise<void> {
   stopping.abort();
-  await rebuilding.stop();
+  await Promise.all([rebuilding.stop(), aggregating.stop()]);
   await samples?.stop();
   await gaps?.stop();
   await Promise.all([projector?.stop(limitMs), drainer?.stop()]);

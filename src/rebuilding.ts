@@ -1,3 +1,4 @@
+import type { Aggregating } from './aggregating.ts';
 import type { Backends } from './backends.ts';
 import type { PartHealth } from './broker/port.ts';
 import type { Config } from './config.ts';
@@ -21,6 +22,7 @@ export interface RebuildingDependencies {
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly instance: string;
+  readonly aggregating: Pick<Aggregating, 'rollups' | 'projections'>;
   readonly reached: (step: RebuildStep) => Promise<void>;
   /** Aborted when the service stops. */
   readonly stopping: AbortSignal;
@@ -71,7 +73,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     deps.log.info({ kind: started.kind, reason }, 'AUTO_REBUILD: the live generation is not what the code makes');
   };
   return {
-    rebuilds,
+    rebuilds: { ...rebuilds, projections: deps.aggregating.projections },
     generations: createGenerationOperations(operations),
     start: () => runner.start(),
     stop: () => runner.stop(),
@@ -101,12 +103,13 @@ function runnerOptions({
   metrics,
   log,
   instance,
+  aggregating: { rollups },
   reached,
 }: RebuildingDependencies): Omit<RunnerOptions, 'records' | 'housekeeping'> {
   const { index, broker } = backends;
   const { maxMessageBytes, maxStoredEvents } = config.projector;
   return {
-    ...{ index, log, reached, maxMessageBytes },
+    ...{ index, rollups, log, reached, maxMessageBytes },
     storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: maxStoredEvents },
     now: () => new Date(),
     lease: createLease({

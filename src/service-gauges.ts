@@ -1,4 +1,5 @@
 import type { Gauge } from 'prom-client';
+import type { Aggregating } from './aggregating.ts';
 import type { Backends } from './backends.ts';
 import { BrokerUnavailableError } from './broker/port.ts';
 import type { Freshness } from './http/dependencies.ts';
@@ -13,6 +14,7 @@ export interface GaugeSources {
   readonly backends: Backends;
   readonly metrics: Metrics;
   readonly rebuilding: Rebuilding;
+  readonly aggregating: Aggregating;
   readonly projector?: Projector;
 }
 
@@ -24,7 +26,7 @@ const ANSWER_WITHIN_MS = 2_000;
  * grows on from what was last known, since nothing gets fresher that nobody can write or read.
  */
 export function createGaugeReader(sources: GaugeSources, freshness: () => Promise<Freshness>): () => Promise<void> {
-  const { metrics, backends, rebuilding } = sources;
+  const { metrics, backends, rebuilding, aggregating } = sources;
   // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
   let asOf = 0;
   return async () => {
@@ -33,6 +35,7 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
       known(backends.broker.queueDepth()),
       known(backends.index.countDeadLetters()),
       known(rebuilding.isStalled()),
+      known(aggregating.measure()),
     ]);
     asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);

@@ -1,3 +1,4 @@
+import type { Aggregating } from './aggregating.ts';
 import type { Backends } from './backends.ts';
 import type { PartHealth } from './broker/port.ts';
 import type { Config } from './config.ts';
@@ -17,6 +18,7 @@ export interface HealthSources {
   readonly projector?: Projector;
   readonly gaps?: GapMonitor;
   readonly rebuilding: Rebuilding;
+  readonly aggregating: Aggregating;
 }
 
 /** Shorter than any probe waits: a probe that times out tells nobody why. */
@@ -27,9 +29,9 @@ export async function serviceHealth(
   sources: HealthSources,
   freshness: () => Promise<Freshness>,
 ): Promise<HealthReport> {
-  const { config, backends, waitingFor, projector, gaps, rebuilding } = sources;
+  const { config, backends, waitingFor, projector, gaps, rebuilding, aggregating } = sources;
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
-  const [asOf, index, rebuild] = await Promise.all([
+  const [asOf, index, rebuild, aggregates] = await Promise.all([
     inTime(knownFreshness(freshness), ANSWER_WITHIN_MS, undefined),
     inTime(indexHealth(backends.index), ANSWER_WITHIN_MS, {
       state: 'down',
@@ -39,11 +41,16 @@ export async function serviceHealth(
       state: 'degraded',
       reason: 'nothing is known of rebuilds',
     }),
+    inTime<PartHealth>(aggregating.health(), ANSWER_WITHIN_MS, {
+      state: 'degraded',
+      reason: 'nothing is known of the aggregates',
+    }),
   ]);
   return combineHealth({
     broker: backends.broker.health(),
     index,
     rebuild,
+    aggregates,
     ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
   });
 }

@@ -68,6 +68,7 @@ export interface HttpDependencies {
   suggest(query: SuggestQuery, signal: AbortSignal): Promise<Suggestions>;
   /** @throws InvalidCursorError, IndexUnavailableError */
   customerOrders(query: CustomerOrdersQuery, signal: AbortSignal): Promise<CustomerOrdersPage>;
+  readonly aggregates: AggregateReads;
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
   getOrder(orderId: string, signal: AbortSignal): Promise<OrderDocument | undefined>;
   /** Whether an order's version has arrived in time. @throws IndexUnavailableError, or the reason of its signal */
@@ -90,6 +91,55 @@ export interface HttpDependencies {
   observeRequest(observation: RequestObservation): void;
   readonly authenticate: Authenticate;
   readonly log: Logger;
+}
+
+/** UTC days, `YYYY-MM-DD`, both included. */
+export interface DayRange {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** What came in on a day in one currency. */
+export interface DailyRevenue {
+  readonly day: string;
+  readonly currency: string;
+  readonly orders: number;
+  readonly revenueCents: number;
+  readonly refundedCents: number;
+  readonly refundCount: number;
+  readonly netCents: number;
+  readonly final: boolean;
+}
+
+/** Each day of the range in each currency, by day, then currency. */
+export interface DailyRevenues {
+  readonly days: readonly DailyRevenue[];
+  /** RFC 3339: all that was published up to then is counted. */
+  readonly asOf: string;
+  /** The first day that is kept; absent where all are. */
+  readonly keptFrom?: string;
+}
+
+export interface SellerDashboard extends DailyRevenues {
+  readonly totals: readonly (Omit<DailyRevenue, 'day' | 'final'> & { readonly refundRate: number | null })[];
+  /** The most revenue first. */
+  readonly topProducts: readonly {
+    readonly sku: string;
+    readonly name: string;
+    readonly currency: string;
+    readonly quantity: number;
+    readonly revenueCents: number;
+  }[];
+}
+
+/** Both reject with IndexUnavailableError, and with AggregatesNotBuiltError before there is anything to read. */
+export interface AggregateReads {
+  /** `currencies`: those asked for; empty: those in which there is anything. */
+  revenueDaily(
+    query: DayRange & { readonly currencies: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<DailyRevenues>;
+  sellerDashboard(query: DayRange & { readonly sellerId: string }, signal: AbortSignal): Promise<SellerDashboard>;
 }
 
 /** All reject with IndexUnavailableError or BrokerUnavailableError while these are away. */
@@ -116,7 +166,8 @@ export interface DeadLetterOperations {
 
 /** What is asked for by `POST /admin/rebuilds`, its defaults filled in. */
 export interface RebuildRequest {
-  readonly projection: 'orders';
+  /** `orders`, or one of {@link RebuildOperations.projections}. */
+  readonly projection: string;
   readonly source: 'index' | 'history' | 'file';
   /** Of a `file`: relative to `IMPORT_DIR`. */
   readonly path?: string;
@@ -139,7 +190,7 @@ export interface RebuildView extends RebuildRequest {
   readonly state: string;
   /** The one that is being built; empty before it has a name. */
   readonly generation: string;
-  /** Orders, or messages of the history or the file. */
+  /** Orders, or messages of the history or the file; of an aggregate keys. */
   readonly processed: number;
   /** Null where it is not known yet; an estimate for the history. */
   readonly total: number | null;
@@ -161,6 +212,8 @@ export interface RebuildView extends RebuildRequest {
 
 /** All reject with IndexUnavailableError while the index is away. */
 export interface RebuildOperations {
+  /** What can be rebuilt beside the orders: the aggregates. */
+  readonly projections: readonly string[];
   start(
     request: RebuildRequest,
   ): Promise<

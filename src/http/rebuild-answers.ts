@@ -13,7 +13,7 @@ export const rebuildAnswer = z
     kind: z
       .enum(['rebuild', 'activation'])
       .meta({ description: 'An activation moves readers to a generation that is there already.' }),
-    projection: z.literal('orders'),
+    projection: z.string().meta({ description: '`orders`, or the aggregate that is rebuilt by itself.' }),
     source: z.enum(REBUILD_SOURCES),
     from: instant.optional().meta({ description: 'Of the history, from when on it is read.' }),
     path: z.string().optional().meta({ description: 'Of a file, relative to IMPORT_DIR.' }),
@@ -25,7 +25,7 @@ export const rebuildAnswer = z
         'CREATE, REGISTER, SNAPSHOT, COPY, CATCH_UP, RESTORE_SETTINGS, REFRESH, VALIDATE, SWAP, ROLLUPS, PRUNE, and in the end DONE, FAILED or CANCELLED.',
     }),
     generation: z.string().meta({ description: 'The one that is being built; empty before it has a name.' }),
-    processed: count.meta({ description: 'Orders, or messages of the history or the file.' }),
+    processed: count.meta({ description: 'Orders, or messages of the history or the file; of an aggregate keys.' }),
     total: count.nullable().meta({ description: 'Null where it is not known yet; an estimate for the history.' }),
     ratePerSecond: z.number().nonnegative().nullable(),
     etaSeconds: z.number().nonnegative().nullable(),

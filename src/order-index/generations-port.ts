@@ -32,6 +32,8 @@ export interface Generations {
   thaw(generation: string): Promise<void>;
   /** Deletes it, with everything in it; nothing where it is gone. @throws Error where it is a write target still, a bug */
   drop(generation: string): Promise<void>;
+  /** Which generation it is that has this name, and by which code it was folded. */
+  origin(generation: string): Promise<{ readonly createdAt: string; readonly foldVersion: number }>;
   /** How the live generation stands to the code. */
   drift(): Promise<MappingDrift>;
 }

@@ -1,10 +1,13 @@
 import type { OrderDocument } from '../order/document.ts';
 import type { OrderEvent } from '../order/event.ts';
+import type { Aggregates } from './aggregates-port.ts';
 import type { DeadLetterStore } from './dead-letter-port.ts';
 import type { Generations, Registry, WriteTarget } from './generations-port.ts';
 import type { OrderSearch } from './search-port.ts';
 
 export { FACETS, MAX_FACET_VALUES } from './search-port.ts';
+export type * from './aggregates-port.ts';
+export { AggregateMovedError, rowKey } from './aggregates-port.ts';
 export type * from './generations-port.ts';
 export { compareOrderIds, SnapshotLostError } from './generations-port.ts';
 export type * from './search-port.ts';
@@ -55,6 +58,7 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   writeControl(id: string, value: Readonly<Record<string, unknown>>, expected?: string | null): Promise<boolean>;
 
   readonly generations: Generations;
+  readonly aggregates: Aggregates;
 
   health(): Promise<IndexHealth>;
   close(): Promise<void>;

@@ -9,11 +9,13 @@ import { EventSourceError, type EventSource } from './event-source.ts';
 import type { Response } from './model.ts';
 import type { Action } from './next.ts';
 import { replay } from './replay.ts';
+import { performRollups, type RollupAction } from './rollups.ts';
 import {
   canBeCancelled,
   type CopyProgress,
   type RebuildIndex,
   type RebuildRequest,
+  type RebuildRollups,
   type ReplayProgress,
   type RunState,
 } from './state.ts';
@@ -25,6 +27,7 @@ export type RebuildPoint = 'rebuild refreshed' | 'rebuild page' | 'rebuild froze
 
 export interface ActionDependencies {
   readonly index: RebuildIndex;
+  readonly rollups: RebuildRollups;
   /** @throws EventSourceError */
   readonly openSource: (request: RebuildRequest) => Promise<EventSource>;
   readonly storageLimits: StorageLimits;
@@ -88,13 +91,17 @@ async function attempt(action: Action, run: RunState, deps: ActionDependencies):
       return await discard(index, action);
     case 'nothing to discard':
       return { kind: 'done' };
+    case 'await rollups':
+    case 'rebuild rollup':
+    case 'withdraw rollup':
+      return await performRollups(action, run, deps);
     default:
       return await build(action, run, deps);
   }
 }
 
 type Registering = 'choose' | 'register' | 'swap' | 'choose surplus' | 'prune' | 'discard' | 'nothing to discard';
-type Building = Exclude<Action, { readonly kind: Registering }>;
+type Building = Exclude<Action, RollupAction | { readonly kind: Registering }>;
 
 /** What has to do with the content and the settings of generations, and not with the registry. */
 async function build(action: Building, run: RunState, deps: ActionDependencies): Promise<Response> {

@@ -1,4 +1,4 @@
-import { isCopied, isEnd, STEPS, type End, type RunState, type Step } from './state.ts';
+import { isCopied, isEnd, ORDERS, STEPS, type End, type RunState, type Step } from './state.ts';
 
 /** A document that cannot be what it must be. */
 export interface FailedOrder {
@@ -62,12 +62,18 @@ function afterStep(state: RunState, now: number): RunState {
     case 'VALIDATE':
       return { ...state, step: state.request.activate ? 'SWAP' : 'PRUNE' };
     case 'SWAP':
-      return state.kind === 'activation' ? { ...state, step: 'DONE', finishedAt: now } : { ...state, step: 'PRUNE' };
+      return state.kind === 'activation' ? { ...state, step: 'DONE', finishedAt: now } : { ...state, step: 'ROLLUPS' };
+    case 'ROLLUPS':
+      return isOfOrders(state) ? { ...state, step: 'PRUNE' } : { ...state, step: 'DONE', finishedAt: now };
     case 'PRUNE':
       return { ...state, step: 'DONE', finishedAt: now };
     default:
       return { ...state, step: following(step) };
   }
+}
+
+function isOfOrders({ request }: RunState): boolean {
+  return request.projection === ORDERS;
 }
 
 /** @throws Error after the last step, a bug */

@@ -1,4 +1,4 @@
-import { isCopied, isEnd, type CopyProgress, type ReplayProgress, type RunState } from './state.ts';
+import { isCopied, isEnd, ORDERS, type CopyProgress, type ReplayProgress, type RunState } from './state.ts';
 
 /** What is to be done in a state. All are idempotent: one whose answer got lost, or whose runner died, is simply done again. */
 export type Action =
@@ -22,6 +22,10 @@ export type Action =
   /** The same, and refuses what stays different. */
   | { readonly kind: 'validate'; readonly generation: string }
   | { readonly kind: 'swap'; readonly from: string; readonly to: string; readonly epoch: number }
+  /** Waits until the aggregates derive from the generation that is live now. */
+  | { readonly kind: 'await rollups'; readonly generation: string }
+  | { readonly kind: 'rebuild rollup'; readonly aggregate: string }
+  | { readonly kind: 'withdraw rollup'; readonly aggregate: string }
   | { readonly kind: 'choose surplus'; readonly from: string; readonly keep: number; readonly built: string }
   | { readonly kind: 'prune'; readonly surplus: readonly string[]; readonly epoch: number }
   /** What a rebuild leaves behind that has failed or was cancelled. */
@@ -55,6 +59,10 @@ export function next(state: RunState): Action {
       return { kind: 'validate', generation };
     case 'SWAP':
       return { kind: 'swap', from, to: generation, epoch };
+    case 'ROLLUPS':
+      return request.projection === ORDERS
+        ? { kind: 'await rollups', generation }
+        : { kind: 'rebuild rollup', aggregate: request.projection };
     case 'PRUNE':
       return state.surplus === undefined
         ? { kind: 'choose surplus', from, keep: request.keep, built: generation }
@@ -62,8 +70,9 @@ export function next(state: RunState): Action {
   }
 }
 
-function cleanUp({ step, kind, generation, epoch, from, finishedAt }: RunState): Action {
+function cleanUp({ step, kind, request, generation, epoch, from, finishedAt }: RunState): Action {
   if (step === 'DONE' || finishedAt !== undefined) throw new Error('there is nothing left to do');
+  if (request.projection !== ORDERS) return { kind: 'withdraw rollup', aggregate: request.projection };
   if (kind === 'activation') return { kind: 'thaw', generation: from };
   return generation === '' ? { kind: 'nothing to discard' } : { kind: 'discard', generation, from, epoch };
 }

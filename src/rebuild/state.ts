@@ -1,6 +1,8 @@
 import type { OrderIndex } from '../order-index/port.ts';
 
-/** The steps of design §3, in their order; an activation has only those from REFRESH to SWAP. */
+/**
+ * The steps of design §3, in their order; an activation has only those from REFRESH to SWAP, a rebuild of an aggregate only ROLLUPS.
+ */
 export const STEPS = [
   'CREATE',
   'REGISTER',
@@ -11,13 +13,15 @@ export const STEPS = [
   'REFRESH',
   'VALIDATE',
   'SWAP',
+  'ROLLUPS',
   'PRUNE',
 ] as const;
 export type Step = (typeof STEPS)[number];
 export type End = 'DONE' | 'FAILED' | 'CANCELLED';
 
 export interface RebuildRequest {
-  readonly projection: 'orders';
+  /** `orders`, or an aggregate's name. */
+  readonly projection: string;
   readonly source: 'index' | 'history' | 'file';
   /** Of a `file`: relative to `IMPORT_DIR`. */
   readonly path?: string;
@@ -88,6 +92,9 @@ export interface ReplayProgress {
   readonly readTo?: number;
 }
 
+/** The projection that the aggregates derive from. */
+export const ORDERS = 'orders';
+
 const SLICES = 3;
 
 export interface NewRun {
@@ -113,10 +120,15 @@ export function newRun({ target = NO_TARGET, ...run }: NewRun): RunState {
   return {
     ...run,
     ...target,
-    step: run.kind === 'rebuild' ? 'CREATE' : 'REFRESH',
+    step: firstStep(run),
     copy: { copied: 0, slices: Array.from({ length: SLICES }, () => ({ done: false })) },
     replay: { processed: 0, position: 0, done: run.request.source === 'index', unparseable: 0, withoutBeginning: 0 },
   };
+}
+
+function firstStep({ kind, request }: Omit<NewRun, 'target'>): Step {
+  if (request.projection !== ORDERS) return 'ROLLUPS';
+  return kind === 'rebuild' ? 'CREATE' : 'REFRESH';
 }
 
 /** Ended, and nothing left to clean up. */
@@ -125,8 +137,9 @@ export function isOver({ finishedAt }: RunState): boolean {
 }
 
 /** Until the alias moves; what comes after it is done to the end. */
-export function canBeCancelled({ step }: RunState): boolean {
-  return step !== 'SWAP' && step !== 'PRUNE' && !isEnd(step);
+export function canBeCancelled({ step, request }: RunState): boolean {
+  const isPastSwap = step === 'ROLLUPS' && request.projection === ORDERS;
+  return step !== 'SWAP' && step !== 'PRUNE' && !isPastSwap && !isEnd(step);
 }
 
 export function isEnd(step: Step | End): step is End {
@@ -143,3 +156,25 @@ export type RebuildIndex = Pick<
   OrderIndex,
   'registry' | 'load' | 'write' | 'park' | 'listParked' | 'generations' | 'readControl' | 'writeControl'
 >;
+
+/** What rebuilds need of the aggregates. All reject with IndexUnavailableError. */
+export interface RebuildRollups {
+  /** How far the aggregates derive from a generation of the orders: readers see none any more that derives from another one. */
+  derivation(orders: string): Promise<RollupProgress>;
+  /** Has one aggregate rebuilt for a run, and says how far that is. */
+  rebuild(aggregate: string, run: string): Promise<RollupProgress>;
+  /** Lets that rest until `rebuild` is asked for again. */
+  pause(aggregate: string, run: string): Promise<void>;
+  /** Takes the wish for it back. */
+  withdraw(aggregate: string, run: string): Promise<void>;
+}
+
+export interface RollupProgress {
+  readonly isDone: boolean;
+  /** Empty before it has a name. */
+  readonly generation: string;
+  readonly processed: number;
+  readonly total: number;
+  /** Changes while somebody works on it. */
+  readonly pulse: string;
+}

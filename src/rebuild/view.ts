@@ -54,7 +54,7 @@ function progressOf({ request, copy, replay, step, rate }: RunState, isMoving: b
   const processed = copy.copied + replay.processed;
   const isPartial = request.source !== 'index' && replay.total === undefined;
   const total = copy.total === undefined || isPartial ? null : Math.max(processed, copy.total + (replay.total ?? 0));
-  const isCopying = isMoving && step === 'COPY' && rate !== undefined && rate > 0;
+  const isCopying = isMoving && (step === 'COPY' || step === 'ROLLUPS') && rate !== undefined && rate > 0;
   return {
     processed,
     total,

@@ -6,6 +6,7 @@ import { IndexConfigurationError, IndexUnavailableError, type OrderIndex } from 
 import { createRebuilding, type Rebuilding } from '../../src/rebuilding.ts';
 import { describeForEachBackend, type BrokerPlace, type IndexPlace } from '../support/backends.ts';
 import { eventually } from '../support/eventually.ts';
+import { NO_AGGREGATES } from '../support/no-aggregates.ts';
 
 const NEWER = 1_000;
 
@@ -47,6 +48,7 @@ describeForEachBackend('AUTO_REBUILD, after the code has changed', (backend) => 
         index: { ...index, generations: { ...index.generations, ...broken, drift } },
       },
       ...{ config: read.config, metrics: createMetrics(), log: createLogger('silent'), instance: 'test' },
+      aggregating: { rollups: NO_AGGREGATES, projections: [] },
       ...{ reached: () => Promise.resolve(), stopping: new AbortController().signal },
     });
     rebuilding = started;

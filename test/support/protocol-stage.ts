@@ -22,6 +22,7 @@ import { heldSteps, type HeldSteps } from './held-steps.ts';
 import { startProjector, type InProcessProjector } from './in-process-projector.ts';
 import type { Environment } from './running-service.ts';
 import { testBackend, type TestBackend } from './test-backend.ts';
+import { NO_AGGREGATES } from './no-aggregates.ts';
 
 /**
  * The actors of the protocol of design §2, over the real services and each with connections of its own, whose every step a test can
@@ -233,7 +234,15 @@ function createRuns(backend: TestBackend, broker: Broker) {
       await runRebuild(
         id,
         {
-          ...{ index, records, lease, log: LOG, reached: steps.reached, maxMessageBytes: 4 * 1024 * 1024 },
+          ...{
+            index,
+            rollups: NO_AGGREGATES,
+            records,
+            lease,
+            log: LOG,
+            reached: steps.reached,
+            maxMessageBytes: 4 * 1024 * 1024,
+          },
           ...{ storageLimits: DEFAULT_STORAGE_LIMITS, now: () => new Date(), onState: () => undefined },
           openSource: () => Promise.resolve(historySource(broker)),
         },

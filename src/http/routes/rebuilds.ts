@@ -12,6 +12,7 @@ type Dependencies = Pick<HttpDependencies, 'rebuilds'>;
 
 const MAX_PATH_CHARACTERS = 1_024;
 const MAX_STANDBYS = 100;
+const ORDERS = 'orders';
 const NO_QUERY = z.strictObject({});
 const ONE = z.object({ id: text(64) });
 
@@ -19,33 +20,44 @@ const EVENTS = z
   .string()
   .meta({ contentMediaType: 'text/event-stream', description: 'The data of each event is a Rebuild.' });
 
-const startBody = z
-  .strictObject({
-    projection: oneOf(['orders']).default('orders'),
-    source: oneOf(REBUILD_SOURCES).default('index'),
-    path: z
-      .string('must be text')
-      .min(1, 'must not be empty')
-      .max(MAX_PATH_CHARACTERS, `may have at most ${MAX_PATH_CHARACTERS} characters`)
-      .optional()
-      .meta({ description: 'With the source `file` only, and always with it: relative to IMPORT_DIR.' }),
-    from: z.iso.datetime('must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z').optional().meta({
-      description:
-        'With the source `history` only: events published before are not read. From its beginning unless given.',
-    }),
-    activate: yesOrNo().default(true),
-    keep: standbys().default(1),
-    allowPartial: yesOrNo().default(false),
-  })
-  .superRefine(({ source, from }, context) => {
-    if (from === undefined || source === 'history') return;
-    context.addIssue({ code: 'custom', path: ['from'], message: `does not go with the source ${source}` });
-  })
-  .superRefine(({ source, path }, context) => {
-    if ((source === 'file') === (path !== undefined)) return;
-    const message = source === 'file' ? 'is needed with the source file' : `does not go with the source ${source}`;
-    context.addIssue({ code: 'custom', path: ['path'], message });
-  });
+/** `projections`: the aggregates, which are rebuilt from the orders alone. */
+function startBody(projections: readonly string[]) {
+  return z
+    .strictObject({
+      projection: oneOf([ORDERS, ...projections]).default(ORDERS),
+      source: oneOf(REBUILD_SOURCES).default('index'),
+      path: z
+        .string('must be text')
+        .min(1, 'must not be empty')
+        .max(MAX_PATH_CHARACTERS, `may have at most ${MAX_PATH_CHARACTERS} characters`)
+        .optional()
+        .meta({ description: 'With the source `file` only, and always with it: relative to IMPORT_DIR.' }),
+      from: z.iso.datetime('must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z').optional().meta({
+        description:
+          'With the source `history` only: events published before are not read. From its beginning unless given.',
+      }),
+      activate: yesOrNo().default(true),
+      keep: standbys().default(1),
+      allowPartial: yesOrNo().default(false),
+    })
+    .superRefine(({ projection, source, activate }, context) => {
+      if (projection === ORDERS) return;
+      const refuse = (field: string, message: string) => {
+        context.addIssue({ code: 'custom', path: [field], message });
+      };
+      if (source !== 'index') refuse('source', `must be index: ${projection} is made from the orders in the index`);
+      if (!activate) refuse('activate', `must be true: ${projection} has no standbys`);
+    })
+    .superRefine(({ source, from }, context) => {
+      if (from === undefined || source === 'history') return;
+      context.addIssue({ code: 'custom', path: ['from'], message: `does not go with the source ${source}` });
+    })
+    .superRefine(({ source, path }, context) => {
+      if ((source === 'file') === (path !== undefined)) return;
+      const message = source === 'file' ? 'is needed with the source file' : `does not go with the source ${source}`;
+      context.addIssue({ code: 'custom', path: ['path'], message });
+    });
+}
 
 function yesOrNo() {
   return z.boolean('must be true or false');
@@ -73,11 +85,11 @@ function startRoute({ rebuilds }: Dependencies): Route {
   return defineRoute({
     method: 'post',
     path: '/admin/rebuilds',
-    summary: 'Starts to build a new generation beside the live one',
+    summary: 'Starts to build a new generation of the orders, or of one aggregate, beside the live one',
     access: 'admin',
     params: z.object({}),
     query: NO_QUERY,
-    body: startBody,
+    body: startBody(rebuilds.projections),
     answers: { 202: rebuildAnswer },
     problems: [409],
     handle: async ({ body: { path, from, ...request } }) => {

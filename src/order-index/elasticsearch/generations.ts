@@ -78,6 +78,10 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
       ),
     ...careOf(options),
     drop: async (generation) => await dropUnlessTarget(options, generation, (await registry()).targets),
+    async origin(generation) {
+      const { foldVersion = 0, createdAt = '' } = (await readMapping(client, generation)).meta;
+      return { foldVersion, createdAt };
+    },
     async drift() {
       const { live } = await registry();
       return driftOf(code, await readMapping(client, live.generation));

@@ -49,6 +49,7 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
       }),
     thaw: (name) => reading(({ frozen }) => void frozen.delete(name)),
     drop: (name) => reading((store) => drop(store, name)),
+    origin: (name) => reading(({ database }) => originOf(database, name)),
     drift: () => reading(({ database }) => driftOf(database, foldVersion)),
   };
 }
@@ -76,8 +77,19 @@ function snapshotOf(reading: Reading, name: string, snapshot: OpenSnapshot): Sna
 /** @throws IndexUnavailableError where it is gone */
 function expectNumber(database: DatabaseSync, name: string): number {
   const row = database.prepare('SELECT number FROM generations WHERE name = ?').get(name);
-  if (!row) throw new IndexUnavailableError(`the generation ${name} is gone`);
+  if (!row) throw gone(name);
   return Number(row['number']);
+}
+
+/** @throws IndexUnavailableError where it is gone */
+function originOf(database: DatabaseSync, name: string): Awaited<ReturnType<Generations['origin']>> {
+  const row = database.prepare('SELECT created_at, fold_version FROM generations WHERE name = ?').get(name);
+  if (!row) throw gone(name);
+  return { createdAt: String(row['created_at']), foldVersion: Number(row['fold_version']) };
+}
+
+function gone(name: string): IndexUnavailableError {
+  return new IndexUnavailableError(`the generation ${name} is gone`);
 }
 
 function create(database: DatabaseSync, made: GenerationCode & { readonly number: number }): 'created' | 'exists' {

@@ -43,6 +43,7 @@ describe('order-search rebuild', function () {
 
   async function serve(at: number): Promise<void> {
     const rebuilds: RebuildOperations = {
+      projections: ['revenue-daily'],
       start: (request) => start(request),
       list: async () => all,
       get: (id) => get(id),

@@ -161,6 +161,7 @@ const NO_DEAD_LETTERS: HttpDependencies['deadLetters'] = {
 };
 
 const NO_REBUILDS: HttpDependencies['rebuilds'] = {
+  projections: ['revenue-daily', 'seller-daily'],
   start: () => Promise.resolve({ kind: 'invalid', path: 'source', message: 'there is nothing to rebuild' }),
   list: () => Promise.resolve([]),
   get: () => Promise.resolve(undefined),

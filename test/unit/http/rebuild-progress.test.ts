@@ -86,7 +86,7 @@ describe('GET /admin/rebuilds/{id}/progress', () => {
       looks += 1;
       return look();
     };
-    const rebuilds: RebuildOperations = { start: never, list: never, get, change: never };
+    const rebuilds: RebuildOperations = { projections: [], start: never, list: never, get, change: never };
     const app = express();
     const admin = () => Promise.resolve({ kind: 'caller', caller: { role: 'admin', sub: 'a' } } as const);
     mountRoutes(app, rebuildRoutes({ rebuilds }, { ...PACE, ...changes }), admin);

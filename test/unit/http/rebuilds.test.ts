@@ -8,7 +8,13 @@ import { withApp } from './running-app.ts';
 import type { Answered } from './running-app.ts';
 
 const never = () => assert.fail('not asked for');
-const NONE: RebuildOperations = { start: never, list: never, get: never, change: never };
+const NONE: RebuildOperations = {
+  projections: ['revenue-daily'],
+  start: never,
+  list: never,
+  get: never,
+  change: never,
+};
 
 async function ask(operations: Partial<RebuildOperations>, path = '', init: RequestInit = {}): Promise<Answered> {
   const dependencies = fakeDependencies(new FakeOrders(), { rebuilds: { ...NONE, ...operations } });

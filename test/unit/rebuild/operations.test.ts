@@ -13,6 +13,7 @@ import { RebuildRunner } from '../../../src/rebuild/rebuild-runner.ts';
 import { eventually } from '../../support/eventually.ts';
 import { registerGeneration } from '../../support/second-generation.ts';
 import { aRebuild } from './runs.ts';
+import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
 
 const log = createLogger('silent');
 
@@ -40,7 +41,14 @@ describe('what operators do about rebuilds and generations', () => {
     const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
     const clock = () => performance.now();
     runner = new RebuildRunner({
-      ...{ index, records, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
+      ...{
+        index,
+        rollups: NO_AGGREGATES,
+        records,
+        log,
+        storageLimits: DEFAULT_STORAGE_LIMITS,
+        maxMessageBytes: 1_000_000,
+      },
       lease: createLease({ index, name: 'rebuild', instance: 'test', expiryMs: 10_000, clock }),
       openSource: () => Promise.reject(new Error('there is nothing to read')),
       now: () => new Date(),

@@ -9,6 +9,7 @@ import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts'
 import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { perform } from '../../../src/rebuild/actions.ts';
 import { aRebuild } from './runs.ts';
+import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
 
 describe('a generation that has the name of one that was dropped', () => {
   let dataDir: string;
@@ -29,7 +30,14 @@ describe('a generation that has the name of one that was dropped', () => {
       await diverge(index, 'orders-000002', 'it refuses order O-1');
       const { signal } = new AbortController();
       const response = await perform({ kind: 'create', number: 2 }, aRebuild(), {
-        ...{ index, log, signal, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
+        ...{
+          index,
+          rollups: NO_AGGREGATES,
+          log,
+          signal,
+          storageLimits: DEFAULT_STORAGE_LIMITS,
+          maxMessageBytes: 1_000_000,
+        },
         openSource: () => Promise.reject(new Error('there is nothing to read')),
         now: () => new Date(),
         holdsLease: () => Promise.resolve(true),

@@ -37,6 +37,14 @@ const FULL: Required<OrderDocument> & { readonly search: Required<SearchFields> 
   version: 1,
   projectedAt: '2026-03-01T10:00:00.000Z',
   eventsDigest: 'E-1 /shop',
+  aggregateKeys: ['2026-03-01|EUR|S-1'],
+  contributions: [
+    {
+      ...{ key: '2026-03-01|EUR|S-1', day: '2026-03-01', currency: 'EUR', sellerId: 'S-1' },
+      ...{ orders: 1, revenueCents: 100, refundedCents: 0, refundCount: 0 },
+    },
+  ],
+  sales: [{ key: '2026-03-01|EUR|S-1', sku: 'A', name: 'Lantern', quantity: 1, revenueCents: 100 }],
   search: { all: 'o 1', items: 'lantern', customer: 'jose', exact: ['o-1'] },
   events: [],
 };
@@ -50,7 +58,13 @@ describe('the mapping of the orders', () => {
 
   it('has the fields that a document may have, and no others', () => {
     assert.deepEqual(Object.keys(properties).sort(), Object.keys(FULL).sort());
-    assert.deepEqual(Object.keys(field('search').properties ?? {}).sort(), Object.keys(FULL.search).sort());
+    for (const [name, [first = {}]] of Object.entries({
+      search: [FULL.search],
+      contributions: FULL.contributions,
+      sales: FULL.sales,
+    })) {
+      assert.deepEqual(Object.keys(field(name).properties ?? {}).sort(), Object.keys(first).sort(), name);
+    }
   });
 
   it('takes fields that it does not know, without looking at them', () => {

@@ -1,0 +1,163 @@
+import { randomUUID } from 'node:crypto';
+import type { Backends } from './backends.ts';
+import type { PartHealth } from './broker/port.ts';
+import type { Config } from './config.ts';
+import type { Freshness } from './http/dependencies.ts';
+import type { Logger } from './observability/logging.ts';
+import type { Metrics } from './observability/metrics.ts';
+import { createLease } from './order-index/lease.ts';
+import { IndexUnavailableError, type AggregateDefinition } from './order-index/port.ts';
+import type { RebuildRollups } from './rebuild/state.ts';
+import { AGGREGATES } from './rollups/aggregates.ts';
+import { createRollupOperations } from './rollups/operations.ts';
+import { createAggregateReader, type AggregateProgress, type AggregateReader } from './rollups/reader.ts';
+import { createRollupRecords } from './rollups/records.ts';
+import { Refresher } from './rollups/refresher.ts';
+import type { RollupState } from './rollups/state.ts';
+import type { RollupStep } from './rollups/turn.ts';
+
+export interface AggregatingDependencies {
+  readonly config: Config;
+  readonly backends: Backends;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** The same after a restart. */
+  readonly instance: string;
+  readonly freshness: () => Promise<Freshness>;
+  readonly reached: (step: RollupStep) => Promise<void>;
+  readonly aggregates?: readonly AggregateDefinition[];
+}
+
+/** Everything about the aggregates that the rest of the service deals with. */
+export interface Aggregating {
+  readonly reads: AggregateReader;
+  readonly rollups: RebuildRollups;
+  /** Those of the aggregates, beside `orders`. */
+  readonly projections: readonly string[];
+  /** Refreshes them from now on, whenever no other instance does. */
+  start(): void;
+  stop(): Promise<void>;
+  /** Never throws for the world's fault: the index says why. */
+  health(): Promise<PartHealth>;
+  /** Sets the gauges of lag and watermark. @throws IndexUnavailableError */
+  measure(): Promise<void>;
+}
+
+const LEASE_EXPIRY_MS = 10_000;
+/** The first fold version whose documents say what they contribute. */
+const COUNTED_FROM = 5;
+const DAY_MS = 86_400_000;
+/** How long a record is believed without another look: `asOf` is then a little older than it need be, never newer. */
+const RECORD_MAX_AGE_MS = 500;
+const SILENT_MS = 30_000;
+
+export function createAggregating(deps: AggregatingDependencies): Aggregating {
+  const { config, backends, metrics, log, instance, freshness, reached, aggregates = AGGREGATES } = deps;
+  const { index } = backends;
+  const { intervalMs, retentionDays, lateGraceSeconds } = config.rollups;
+  const records = createRollupRecords(index, `${instance}/${randomUUID()}`);
+  const keptFrom = () =>
+    retentionDays === undefined ? undefined : new Date(Date.now() - retentionDays * DAY_MS).toISOString().slice(0, 10);
+  const refresher = new Refresher({
+    ...{ index, records, aggregates, intervalMs, log, keptFrom, reached },
+    countedFrom: COUNTED_FROM,
+    now: () => Date.now(),
+    asOf: async () => (await freshness()).asOf,
+    lease: createLease({
+      ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS },
+      clock: () => performance.now(),
+    }),
+    onLead: (leads) => metrics.rollupLeader.set(Number(leads)),
+  });
+  const names = aggregates.map(({ name }) => name);
+  const stateOf = rememberBriefly(async (name) => (await records.read(name)).state);
+  const progress = async (name: string): Promise<AggregateProgress | undefined> => {
+    const state = await stateOf(name);
+    return (
+      state.live && { asOf: state.live.asOf, watermark: watermarkOf(state, lateGraceSeconds), keptFrom: keptFrom() }
+    );
+  };
+  let measured: Awaited<ReturnType<typeof eachState>> = [];
+  const eachState = async () => await Promise.all(names.map(async (name) => [name, await stateOf(name)] as const));
+  return {
+    reads: createAggregateReader({ stores: index.aggregates, progress }),
+    rollups: createRollupOperations({ records, index, aggregates: names, wake: () => refresher.wake() }),
+    projections: names,
+    start: () => refresher.start(),
+    stop: () => refresher.stop(),
+    health: async () => {
+      try {
+        return healthOf(await eachState(), Math.max(SILENT_MS, 4 * intervalMs), Date.now());
+      } catch (error) {
+        if (!(error instanceof IndexUnavailableError)) throw error;
+        return { state: 'degraded', reason: `nothing is known of the aggregates: ${error.message}` };
+      }
+    },
+    measure: async () => {
+      try {
+        measured = await eachState();
+      } finally {
+        // What cannot be read now gets no fresher meanwhile.
+        for (const [name, state] of measured) observe(name, state, lateGraceSeconds, metrics);
+      }
+    },
+  };
+}
+
+/** RFC 3339, in event time. */
+function watermarkOf({ newestEventTime }: RollupState, lateGraceSeconds: number): string | undefined {
+  if (newestEventTime === undefined) return undefined;
+  return new Date(Date.parse(newestEventTime) - lateGraceSeconds * 1_000).toISOString();
+}
+
+function observe(projection: string, state: RollupState, lateGraceSeconds: number, metrics: Metrics): void {
+  const watermark = watermarkOf(state, lateGraceSeconds);
+  const asOf = Date.parse(state.live?.asOf ?? '');
+  if (watermark !== undefined) metrics.watermarkSeconds.set({ projection }, Date.parse(watermark) / 1_000);
+  // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
+  if (asOf > 0) metrics.lagSeconds.set({ projection }, Math.max(0, (Date.now() - asOf) / 1_000));
+  else metrics.lagSeconds.remove({ projection });
+}
+
+function healthOf(
+  states: readonly (readonly [name: string, state: RollupState])[],
+  silentMs: number,
+  now: number,
+): PartHealth {
+  const details = Object.fromEntries(states.map(([name, state]) => [name, detailsOf(state)]));
+  for (const [name, { live, building }] of states) {
+    if (!live && building) return { state: 'degraded', reason: `${name} is being built for the first time`, details };
+    if (!live) {
+      const reason = `${name} is not there yet: it is built once the orders are folded by the present code`;
+      return { state: 'degraded', reason, details };
+    }
+    const silentForMs = now - live.refreshedAt;
+    if (silentForMs < silentMs) continue;
+    const reason = `${name} was not refreshed for ${Math.round(silentForMs / 1_000)} s: no projector leads, or Elasticsearch does not let it`;
+    return { state: 'degraded', reason, details };
+  }
+  return { state: 'up', details };
+}
+
+function detailsOf({ live, building }: RollupState) {
+  return {
+    ...(live && { generation: live.generation, asOf: live.asOf }),
+    ...(building && {
+      building: { generation: building.generation, processed: building.processed, total: building.total },
+    }),
+  };
+}
+
+function rememberBriefly<T>(read: (name: string) => Promise<T>): (name: string) => Promise<T> {
+  const known = new Map<string, { readonly readAt: number; readonly value: Promise<T> }>();
+  return async (name) => {
+    const now = performance.now();
+    const last = known.get(name);
+    if (last && now - last.readAt < RECORD_MAX_AGE_MS) return await last.value;
+    const value = read(name);
+    known.set(name, { readAt: now, value });
+    // What failed is asked again by the next one.
+    value.catch(() => known.delete(name));
+    return await value;
+  };
+}

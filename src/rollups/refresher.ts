@@ -1,0 +1,146 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { backOffMs } from '../back-off/back-off.ts';
+import type { Logger } from '../observability/logging.ts';
+import type { Lease } from '../order-index/lease.ts';
+import { AggregateMovedError, IndexUnavailableError, type AggregateDefinition } from '../order-index/port.ts';
+import { takeTurn, type TurnDependencies } from './turn.ts';
+
+export interface RefresherOptions extends TurnDependencies {
+  readonly aggregates: readonly AggregateDefinition[];
+  readonly lease: Lease;
+  readonly intervalMs: number;
+  readonly log: Logger;
+  /** Told whether this instance leads, after each attempt. */
+  readonly onLead?: (leads: boolean) => void;
+}
+
+/** While something is built, what readers see is refreshed at least this often. */
+const BUILD_SLICE_MS = 2_000;
+/** What nobody refers to is kept for a while: a reader may be in the middle of it. */
+const LEFTOVER_MS = 60_000;
+const TIDY_EVERY_MS = 10 * 60_000;
+const MAX_BACK_OFF_MS = 60_000;
+
+/** Keeps the aggregates up to date, in micro-batches; of all instances that run one, the holder of the lease does (design §4). */
+export class Refresher {
+  readonly #options: RefresherOptions;
+  readonly #stopping = new AbortController();
+  #wake = Promise.withResolvers<void>();
+  #ended: Promise<void> = Promise.resolve();
+  #failures = 0;
+  /** When each was first seen to be referred to by nobody. */
+  readonly #leftovers = new Map<string, number>();
+  readonly #tidiedAt = new Map<string, number>();
+
+  constructor(options: RefresherOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#ended = this.#loop();
+  }
+
+  /** There is something to do at once. */
+  wake(): void {
+    this.#wake.resolve();
+  }
+
+  /** Resolves when nothing is done any more; what is under way is gone on with by the next leader. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.wake();
+    await this.#ended;
+  }
+
+  async #loop(): Promise<void> {
+    while (!this.#isStopping()) {
+      const startedAt = performance.now();
+      const outcome = await this.#attempt();
+      if (outcome !== 'more') await this.#rest(performance.now() - startedAt, outcome);
+    }
+    await this.#giveBack();
+  }
+
+  async #attempt(): Promise<'more' | 'rested' | 'failed'> {
+    const { lease, log, onLead = () => undefined } = this.#options;
+    try {
+      const leads = await lease.hold();
+      onLead(leads);
+      const outcome = leads ? await this.#refreshAll() : 'rested';
+      this.#failures = 0;
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError) && !(error instanceof AggregateMovedError)) throw error;
+      this.#failures += 1;
+      log.warn({ reason: error.message }, 'the aggregates cannot be refreshed for now');
+      return 'failed';
+    }
+  }
+
+  async #refreshAll(): Promise<'more' | 'rested'> {
+    let isMore = false;
+    for (const aggregate of this.#options.aggregates) {
+      if (this.#isStopping()) break;
+      if (await this.#refresh(aggregate)) isMore = true;
+    }
+    return isMore ? 'more' : 'rested';
+  }
+
+  /** Whether there is more to do at once. */
+  async #refresh(aggregate: AggregateDefinition): Promise<boolean> {
+    const until = performance.now() + BUILD_SLICE_MS;
+    let outcome = await takeTurn(aggregate, this.#options, { refresh: true });
+    while (outcome === 'more' && performance.now() < until && !this.#isStopping()) {
+      if (!(await this.#options.lease.hold())) return false;
+      outcome = await takeTurn(aggregate, this.#options, { refresh: false });
+    }
+    if (outcome === 'rested') await this.#tidy(aggregate);
+    return outcome === 'more';
+  }
+
+  /** Drops what nobody refers to any more, and the days that are not kept. */
+  async #tidy(aggregate: AggregateDefinition): Promise<void> {
+    const { index, records, keptFrom } = this.#options;
+    const store = index.aggregates.store(aggregate);
+    const now = performance.now();
+    const isDue = now - (this.#tidiedAt.get(aggregate.name) ?? -Infinity) >= TIDY_EVERY_MS;
+    if (!isDue && this.#leftovers.size === 0) return;
+    this.#tidiedAt.set(aggregate.name, now);
+    const { live, building } = (await records.read(aggregate.name)).state;
+    const from = keptFrom();
+    if (live && from !== undefined) await store.expire(live.generation, from);
+    for (const { name, isLive } of await store.list()) {
+      if (isLive || name === live?.generation || name === building?.generation) this.#leftovers.delete(name);
+      else if (!this.#leftovers.has(name)) this.#leftovers.set(name, now);
+      else if (now - (this.#leftovers.get(name) ?? now) >= LEFTOVER_MS) {
+        await store.drop(name);
+        this.#leftovers.delete(name);
+      }
+    }
+  }
+
+  /** At least as long as the work took, so that a strained index has half of the time for itself; longer after failures. */
+  async #rest(tookMs: number, outcome: 'rested' | 'failed'): Promise<void> {
+    const { intervalMs } = this.#options;
+    const limits = { firstMs: intervalMs, capMs: Math.max(MAX_BACK_OFF_MS, intervalMs) };
+    const ms = outcome === 'failed' ? backOffMs(this.#failures, limits) : Math.max(intervalMs - tookMs, tookMs);
+    const enough = new AbortController();
+    const late = delay(ms, undefined, { signal: enough.signal }).catch(() => undefined); // Woken.
+    await Promise.race([late, this.#wake.promise]);
+    enough.abort();
+    this.#wake = Promise.withResolvers();
+  }
+
+  async #giveBack(): Promise<void> {
+    try {
+      await this.#options.lease.release();
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError)) throw error;
+      // It expires by itself.
+    }
+  }
+
+  #isStopping(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+}

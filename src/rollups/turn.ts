@@ -1,0 +1,284 @@
+import type { Logger } from '../observability/logging.ts';
+import type { AggregateDefinition, OrderIndex } from '../order-index/port.ts';
+import { rowKey } from '../order-index/port.ts';
+import { parseAggregateKey } from '../order/contribution.ts';
+import { later } from '../order/instant.ts';
+import type { Kept, RollupRecords } from './records.ts';
+import {
+  isSame,
+  nextTurn,
+  type BuildingRollup,
+  type LiveRollup,
+  type Origin,
+  type RollupState,
+  type Surroundings,
+} from './state.ts';
+
+/** Where tests stop or kill the process. */
+export type RollupStep =
+  | 'rollup claimed'
+  | 'rollup created'
+  | 'rollup checkpoint'
+  | 'rollup computed'
+  | 'rollup written'
+  | 'rollup activated'
+  | 'rollup kept';
+
+export interface TurnDependencies {
+  readonly index: Pick<OrderIndex, 'registry' | 'generations' | 'aggregates'>;
+  readonly records: RollupRecords;
+  /** RFC 3339: all that was published until then is in what a refresh of the orders makes visible. @throws IndexUnavailableError */
+  readonly asOf: () => Promise<string>;
+  /** Days before it are not kept; undefined: all are. */
+  readonly keptFrom: () => string | undefined;
+  /** The first fold version whose documents say what they contribute. */
+  readonly countedFrom: number;
+  readonly now: () => number;
+  readonly reached: (step: RollupStep) => Promise<void>;
+  readonly log: Logger;
+  /** Told of what is kept. */
+  readonly onState?: (aggregate: string, state: RollupState) => void;
+}
+
+export type TurnOutcome =
+  /** There is more to do at once. */
+  | 'more'
+  | 'rested'
+  /** Another one has taken a round meanwhile: it leads. */
+  | 'lost lead'
+  | 'waits for orders';
+
+/** Keys that are computed and written together. */
+const PAGE_KEYS = 200;
+/** Event times that are further ahead of the clock are believed by nobody (contract §1, `final`). */
+const AHEAD_MS = 5 * 60_000;
+
+/**
+ * Brings one aggregate a step on: counts what was written to the orders since, and builds what is to replace it. All of it is done under a
+ * round of its own, and may be done again: a leader that dies between any two steps leaves nothing that the next one does not do anew,
+ * from the checkpoint that is kept (design §4).
+ * @throws IndexUnavailableError, AggregateMovedError: nothing is lost by trying again
+ */
+export async function takeTurn(
+  aggregate: AggregateDefinition,
+  deps: TurnDependencies,
+  { refresh }: { readonly refresh: boolean },
+): Promise<TurnOutcome> {
+  const before = await deps.records.read(aggregate.name);
+  const kept = await deps.records.replace(aggregate.name, before, { ...before.state, round: before.state.round + 1 });
+  if (!kept) return 'lost lead';
+  await deps.reached('rollup claimed');
+  return await new Turn(aggregate, deps, kept).take(refresh);
+}
+
+class Turn {
+  readonly #aggregate: AggregateDefinition;
+  readonly #deps: TurnDependencies;
+  #kept: Kept;
+
+  constructor(aggregate: AggregateDefinition, deps: TurnDependencies, kept: Kept) {
+    this.#aggregate = aggregate;
+    this.#deps = deps;
+    this.#kept = kept;
+  }
+
+  get #state(): RollupState {
+    return this.#kept.state;
+  }
+
+  async take(refresh: boolean): Promise<TurnOutcome> {
+    const around = await surroundingsOf(this.#state, this.#aggregate.name, this.#deps);
+    const { live } = this.#state;
+    if (refresh && live && around.isOriginWritten && !(await this.#refresh(live))) return 'lost lead';
+    const turn = nextTurn(this.#state, around);
+    switch (turn.kind) {
+      case 'wait for orders':
+        return 'waits for orders';
+      case 'rest':
+        return 'rested';
+      case 'begin':
+        return await this.#begin(around.origin, turn.wish);
+      case 'abandon':
+        return await this.#abandon(turn.building);
+      case 'build':
+        return await this.#build(turn.building);
+      case 'activate':
+        return await this.#activate(turn.building);
+    }
+  }
+
+  async #refresh(live: LiveRollup): Promise<boolean> {
+    const { newestEventTime, ...progress } = await this.#catchUp(live);
+    const refreshed: LiveRollup = { ...live, ...progress, refreshedAt: this.#deps.now() };
+    return await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), live: refreshed });
+  }
+
+  /** Counts anew what the documents that were written since the checkpoint may contribute to. */
+  async #catchUp({
+    generation,
+    origin: { orders },
+    checkpoint,
+    asOf,
+  }: Pick<LiveRollup, 'generation' | 'origin' | 'checkpoint' | 'asOf'>) {
+    const { source } = this.#deps.index.aggregates;
+    // Before the next checkpoint: what was written until then is within it.
+    const known = await this.#deps.asOf();
+    const until = await source.checkpoint(orders);
+    await this.#deps.reached('rollup checkpoint');
+    const { keys, newestEventTime } = await source.changed({
+      orders,
+      since: checkpoint,
+      until,
+      notAfter: this.#notAfter(),
+    });
+    for (let at = 0; at < keys.length; at += PAGE_KEYS)
+      await this.#count(generation, orders, keys.slice(at, at + PAGE_KEYS));
+    if (keys.length > 0) await this.#store.refresh(generation);
+    return { checkpoint: until, asOf: later(asOf, known), newestEventTime };
+  }
+
+  #notAfter(): string {
+    return new Date(this.#deps.now() + AHEAD_MS).toISOString();
+  }
+
+  async #begin(origin: Origin, wish: string | undefined): Promise<TurnOutcome> {
+    const { index, asOf, reached } = this.#deps;
+    const { source } = index.aggregates;
+    const existing = await this.#store.list();
+    const number = Math.max(this.#state.lastNumber ?? 0, ...existing.map((generation) => generation.number)) + 1;
+    await this.#store.create(number);
+    await reached('rollup created');
+    const made = (await this.#store.list()).find((generation) => generation.number === number);
+    if (!made) return 'lost lead';
+    const known = await asOf();
+    const checkpoint = await source.checkpoint(origin.orders);
+    const building: BuildingRollup = {
+      ...{ generation: made.name, number, origin, checkpoint, asOf: known, processed: 0, isComplete: false },
+      total: await source.countKeys(origin.orders),
+      ...(wish !== undefined && { wish }),
+    };
+    const newestEventTime = await source.newestEventTime(origin.orders, this.#notAfter());
+    const seen = newest(this.#state, newestEventTime);
+    const isKept = await this.#keep({ ...this.#state, ...seen, lastNumber: number, building });
+    return isKept ? 'more' : 'lost lead';
+  }
+
+  async #build(building: BuildingRollup): Promise<TurnOutcome> {
+    const { orders } = building.origin;
+    const page = { orders, after: building.after, size: PAGE_KEYS };
+    const keys = await this.#deps.index.aggregates.source.keys(page);
+    const after = keys.at(-1);
+    if (after === undefined) return await this.#complete(building);
+    const done = building.after === undefined ? undefined : this.#rowOf(building.after);
+    await this.#count(
+      building.generation,
+      orders,
+      keys.filter((key) => this.#rowOf(key) !== done),
+    );
+    const processed = building.processed + keys.length;
+    const next = { ...building, after, processed, total: Math.max(building.total, processed) };
+    return (await this.#keep({ ...this.#state, building: next })) ? 'more' : 'lost lead';
+  }
+
+  async #complete(building: BuildingRollup): Promise<TurnOutcome> {
+    const complete = { ...building, total: building.processed, isComplete: true };
+    return (await this.#keep({ ...this.#state, building: complete })) ? 'more' : 'lost lead';
+  }
+
+  /** Readers never go back to what was counted when it was begun: it catches up first, after the one that they see now. */
+  async #activate(built: BuildingRollup): Promise<TurnOutcome> {
+    const { newestEventTime, ...progress } = await this.#catchUp(built);
+    const building = { ...built, ...progress };
+    if (!(await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), building }))) return 'lost lead';
+    const { generation, origin, checkpoint, asOf, wish } = building;
+    const { live, building: _, ...state } = this.#state;
+    await this.#store.activate(generation, live?.generation ?? (await this.#readBefore(generation)));
+    await this.#deps.reached('rollup activated');
+    const isKept = await this.#keep({
+      ...state,
+      live: { generation, origin, checkpoint, asOf, refreshedAt: this.#deps.now() },
+      ...(wish !== undefined && { fulfilled: wish }),
+    });
+    this.#deps.log.info(
+      { aggregate: this.#aggregate.name, generation, orders: origin.orders },
+      'rebuilt the aggregate',
+    );
+    return isKept ? 'more' : 'lost lead';
+  }
+
+  /** Where nothing is kept of what readers see: the control index was lost, and the aggregate was not. */
+  async #readBefore(generation: string): Promise<string | undefined> {
+    const live = (await this.#store.list()).find(({ isLive }) => isLive)?.name;
+    return live === generation ? undefined : live;
+  }
+
+  async #abandon({ generation }: BuildingRollup): Promise<TurnOutcome> {
+    const { building: _, ...state } = this.#state;
+    if (!(await this.#keep(state))) return 'lost lead';
+    await this.#store.drop(generation);
+    return 'more';
+  }
+
+  /** Adds up the rows that these keys belong to, and writes them. */
+  async #count(generation: string, orders: string, keys: readonly string[]): Promise<void> {
+    const { index, keptFrom, reached } = this.#deps;
+    const from = this.#aggregate.dimensions.includes('day') ? (keptFrom() ?? '') : '';
+    const wanted = keys.filter((key) => parseAggregateKey(key).day >= from);
+    if (wanted.length === 0) return;
+    const rows = await index.aggregates.source.compute(this.#aggregate, orders, wanted);
+    await reached('rollup computed');
+    await this.#store.write(generation, rows, this.#state.round);
+    await reached('rollup written');
+  }
+
+  #rowOf(key: string): string {
+    return rowKey(this.#aggregate.dimensions, parseAggregateKey(key));
+  }
+
+  get #store() {
+    return this.#deps.index.aggregates.store(this.#aggregate);
+  }
+
+  async #keep(state: RollupState): Promise<boolean> {
+    const kept = await this.#deps.records.replace(this.#aggregate.name, this.#kept, state);
+    if (!kept) return false;
+    this.#kept = kept;
+    this.#deps.onState?.(this.#aggregate.name, state);
+    await this.#deps.reached('rollup kept');
+    return true;
+  }
+}
+
+async function surroundingsOf(
+  { live }: RollupState,
+  aggregate: string,
+  { index, records, countedFrom }: TurnDependencies,
+): Promise<Surroundings> {
+  const { live: ordersLive, targets } = await index.registry();
+  const orders = ordersLive.generation;
+  const { createdAt, foldVersion } = await index.generations.origin(orders);
+  const isTarget = targets.some(({ generation }) => generation === live?.origin.orders);
+  return {
+    origin: { orders, createdAt },
+    isCounted: foldVersion >= countedFrom,
+    isOriginWritten:
+      isTarget && live !== undefined && (await isThatGeneration(live.origin, { orders, createdAt }, index)),
+    wish: await records.wish(aggregate),
+  };
+}
+
+/** Not another one that was made under its name. */
+async function isThatGeneration(
+  origin: Origin,
+  ordersLive: Origin,
+  index: TurnDependencies['index'],
+): Promise<boolean> {
+  if (origin.orders === ordersLive.orders) return isSame(origin, ordersLive);
+  const { createdAt } = await index.generations.origin(origin.orders);
+  return createdAt === origin.createdAt;
+}
+
+function newest({ newestEventTime = '' }: RollupState, seen: string | undefined): Pick<RollupState, 'newestEventTime'> {
+  const time = later(newestEventTime, seen ?? '');
+  return time === '' ? {} : { newestEventTime: time };
+}
