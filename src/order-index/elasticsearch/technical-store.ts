@@ -3,6 +3,7 @@ import type { Breaker } from './breaker.ts';
 import type { BulkOperation } from './bulk-request.ts';
 import type { BulkOutcome, BulkWriter } from './bulk-writer.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
+import { writePersistently } from './persistent-write.ts';
 
 /** How parking and control get at their indices. */
 export interface TechnicalStore {
@@ -30,11 +31,11 @@ export function createTechnicalStore(
     });
   return {
     async write(operations) {
-      const outcomes = await writePersistently(writer, operations);
+      const outcomes = await writePersistently(writer, operations, 'live');
       // Refused, since it was addressed to an alias that is gone: nothing was created.
       if (!outcomes.some(({ kind }) => kind === 'moved')) return outcomes.map(settled);
       await restore();
-      return (await writePersistently(writer, operations)).map(settled);
+      return (await writePersistently(writer, operations, 'live')).map(settled);
     },
     async read(doing, request) {
       try {
@@ -46,18 +47,6 @@ export function createTechnicalStore(
       }
     },
   };
-}
-
-/**
- * Sends what was unavailable once more as long as something gets through: one of many fails the whole, so where some are always
- * rejected all of them together might never succeed.
- */
-async function writePersistently(writer: BulkWriter, operations: readonly BulkOperation[]): Promise<BulkOutcome[]> {
-  const outcomes = await writer.write(operations, 'live');
-  const left = operations.filter((_, position) => outcomes[position]?.kind === 'unavailable');
-  if (left.length === 0 || left.length === operations.length) return outcomes;
-  const rest = await writePersistently(writer, left);
-  return outcomes.map((outcome) => (outcome.kind === 'unavailable' ? (rest.shift() ?? outcome) : outcome));
 }
 
 function settled(outcome: BulkOutcome): SettledOutcome {
