@@ -1,6 +1,7 @@
 import type { Logger } from '../../observability/logging.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { OrderIndex } from '../port.ts';
+import { createAggregates } from './aggregates.ts';
 import { createBreaker } from './breaker.ts';
 import type { Breaker, BreakerState } from './breaker.ts';
 import { createBulkWriter } from './bulk-writer.ts';
@@ -46,7 +47,8 @@ const OPEN_TIMEOUT_MS = 30_000;
 /** Nothing is sent before `open`. */
 export function createElasticsearchIndex(options: ElasticsearchIndexOptions): OrderIndex {
   const { requestTimeoutMs } = options;
-  const { client, names, writes, searches, writer, generations, restoreTechnical } = partsOf(options);
+  const parts = partsOf(options);
+  const { client, names, writes, searches, writer, generations, restoreTechnical } = parts;
   const store = createTechnicalStore(writer, writes, restoreTechnical);
   const searching = { client, searches, alias: names.alias, requestTimeoutMs };
   return {
@@ -54,6 +56,7 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Or
     ...createControl({ client, store, index: names.control }),
     ...createDeadLetters({ client, store, index: names.deadLetters, requestTimeoutMs }),
     generations,
+    aggregates: createAggregates({ ...parts, requestTimeoutMs }),
     async open() {
       await generations.open();
       await restoreTechnical();
@@ -89,6 +92,7 @@ function partsOf(options: ElasticsearchIndexOptions) {
   return {
     client,
     names,
+    sizing,
     writes,
     searches: breakerOf('elasticsearch-searches', options),
     writer: createBulkWriter({

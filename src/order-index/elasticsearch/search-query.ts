@@ -22,6 +22,7 @@ export interface SearchRequest {
   readonly track_total_hits: boolean;
   readonly allow_partial_search_results: boolean;
   readonly _source: estypes.SearchSourceConfig;
+  readonly docvalue_fields?: string[];
 }
 
 /** What an answer's aggregations look like, as far as it is read. */

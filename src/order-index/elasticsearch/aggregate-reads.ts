@@ -1,0 +1,178 @@
+import type { estypes } from '@elastic/elasticsearch';
+import { rowKey } from '../aggregates-port.ts';
+import type {
+  AggregateDefinition,
+  AggregateRow,
+  AggregateStore,
+  Dimension,
+  RowQuery,
+  TopProduct,
+} from '../aggregates-port.ts';
+import { aggregateNames, inChunks, wholeSum } from './aggregate-access.ts';
+import type { AggregateAccess } from './aggregate-access.ts';
+import { firstName, sumsOf } from './aggregate-compute.ts';
+import { MissingIndexError } from './errors.ts';
+import { asked, send } from './search.ts';
+import type { Searching } from './search.ts';
+import type { SearchRequest } from './search-query.ts';
+
+/** The client's own type admits undefined. */
+type Query = NonNullable<estypes.QueryDslQueryContainer>;
+
+/** Elasticsearch's own limits, unless it is told otherwise. */
+const ROWS_A_PAGE = 10_000;
+const VALUES_A_CLAUSE = 65_536;
+/** More than there are. */
+const MAX_CURRENCIES = 1_000;
+
+/** The order in which rows are listed. */
+const DIMENSIONS = ['day', 'currency', 'sellerId'] as const satisfies Dimension[];
+const NOTHING: Query = { match_none: {} };
+
+/** What readers are shown of an aggregate, through its alias. */
+export function aggregateReads(
+  { client, names, searches, requestTimeoutMs }: AggregateAccess,
+  aggregate: AggregateDefinition,
+): Pick<AggregateStore, 'rows' | 'topProducts'> {
+  const { alias } = aggregateNames(names, aggregate);
+  const searching = { client, searches, alias, requestTimeoutMs };
+  return {
+    rows: (query, signal) => emptyWithoutAlias(() => rows(searching, aggregate, query, signal)),
+    topProducts: (query, signal) =>
+      aggregate.products
+        ? emptyWithoutAlias(() => topProducts(searching, aggregate, query, signal))
+        : Promise.resolve([]),
+  };
+}
+
+async function emptyWithoutAlias<T>(read: () => Promise<T[]>): Promise<T[]> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof MissingIndexError) return [];
+    throw error;
+  }
+}
+
+async function rows(
+  searching: Searching,
+  aggregate: AggregateDefinition,
+  query: RowQuery,
+  signal: AbortSignal | undefined,
+): Promise<AggregateRow[]> {
+  const found: AggregateRow[] = [];
+  let after: string[] | undefined;
+  for (;;) {
+    const request = { ...rowsRequest(aggregate, query), ...(after && { search_after: after }) };
+    const { hits } = await asked(searching, signal, (until) => send(searching, request, until));
+    for (const { fields } of hits.hits) found.push(rowOf(aggregate, fields as DocValues | undefined));
+    if (hits.hits.length < ROWS_A_PAGE) return found;
+    after = hits.hits.at(-1)?.sort as string[] | undefined;
+  }
+}
+
+/** By its columns: a row's products, of which there may be thousands, stay unread. Pure. */
+export function rowsRequest({ dimensions }: AggregateDefinition, query: RowQuery): SearchRequest {
+  const listed = DIMENSIONS.filter((dimension) => dimensions.includes(dimension));
+  return {
+    query: rowFilter(dimensions, query),
+    aggs: {},
+    sort: listed.map((dimension) => ({ [dimension]: 'asc' as const })),
+    size: ROWS_A_PAGE,
+    ...COMPLETE,
+    docvalue_fields: [...listed, 'orders', 'revenueCents', 'refundedCents', 'refundCount'],
+  };
+}
+
+const COMPLETE = { track_total_hits: false, allow_partial_search_results: false, _source: false };
+
+type DocValues = Readonly<Record<string, readonly unknown[] | undefined>>;
+
+function rowOf({ dimensions }: AggregateDefinition, columns: DocValues = {}): AggregateRow {
+  const values = Object.fromEntries(dimensions.map((dimension) => [dimension, String(columns[dimension]?.[0])]));
+  const measure = (name: string) => Number(columns[name]?.[0]);
+  return {
+    key: rowKey(dimensions, values),
+    ...values,
+    orders: measure('orders'),
+    revenueCents: measure('revenueCents'),
+    refundedCents: measure('refundedCents'),
+    refundCount: measure('refundCount'),
+  };
+}
+
+/** Pure. */
+export function rowFilter(dimensions: readonly Dimension[], { from, to, sellerId, currencies, keys }: RowQuery): Query {
+  const of = (dimension: Dimension, clause: Query) => (dimensions.includes(dimension) ? clause : NOTHING);
+  const filter: Query[] = [
+    ...(from === undefined ? [] : [of('day', { range: { day: { gte: from } } })]),
+    ...(to === undefined ? [] : [of('day', { range: { day: { lte: to } } })]),
+    ...(sellerId === undefined ? [] : [of('sellerId', { term: { sellerId } })]),
+    ...(currencies === undefined ? [] : [of('currency', { terms: { currency: [...currencies] } })]),
+    ...(keys === undefined ? [] : [oneOf('key', keys)]),
+  ];
+  return { bool: { filter } };
+}
+
+function oneOf(field: string, values: readonly string[]): Query {
+  if (values.length === 0) return NOTHING;
+  const clauses = inChunks(values, VALUES_A_CLAUSE).map((some) => ({ terms: { [field]: some } }));
+  return { bool: { should: clauses, minimum_should_match: 1 } };
+}
+
+interface ProductsAnswer {
+  readonly currencies: {
+    readonly buckets: readonly {
+      readonly key: string;
+      readonly products: { readonly skus: { readonly buckets: readonly ProductBucket[] } };
+    }[];
+  };
+}
+interface ProductBucket {
+  readonly key: string;
+  readonly quantity: { readonly value: number | null };
+  readonly revenueCents: { readonly value: number | null };
+  readonly names: { readonly buckets: readonly { readonly key: string }[] };
+}
+
+async function topProducts(
+  searching: Searching,
+  { dimensions }: AggregateDefinition,
+  { size, ...query }: RowQuery & { readonly size: number },
+  signal: AbortSignal | undefined,
+): Promise<TopProduct[]> {
+  const request = {
+    query: rowFilter(dimensions, query),
+    aggs: { currencies: { terms: { field: 'currency', size: MAX_CURRENCIES }, aggs: topOfCurrency(size) } },
+    sort: [],
+    size: 0,
+    ...COMPLETE,
+  };
+  const answer = await asked(searching, signal, (until) => send<ProductsAnswer>(searching, request, until));
+  const products = (answer.aggregations?.currencies.buckets ?? []).flatMap(({ key: currency, products: { skus } }) =>
+    skus.buckets.map((bucket) => productOf(currency, bucket)),
+  );
+  return products.sort(compareProducts).slice(0, size);
+}
+
+/** Exact, since an aggregate's generation is a single shard. */
+function topOfCurrency(size: number): Record<string, estypes.AggregationsAggregationContainer> {
+  const order = [{ revenueCents: 'desc' as const }, { _key: 'asc' as const }];
+  const aggs = { ...sumsOf('products', ['quantity', 'revenueCents']), names: firstName('products.name') };
+  const skus = { terms: { field: 'products.sku', size, order }, aggs };
+  return { products: { nested: { path: 'products' }, aggs: { skus } } };
+}
+
+function productOf(currency: string, { key, quantity, revenueCents, names }: ProductBucket): TopProduct {
+  const name = names.buckets[0]?.key ?? '';
+  return { sku: key, name, currency, quantity: wholeSum(quantity), revenueCents: wholeSum(revenueCents) };
+}
+
+/** Pure. */
+export function compareProducts(a: TopProduct, b: TopProduct): number {
+  return b.revenueCents - a.revenueCents || compareUtf8(a.sku, b.sku) || compareUtf8(a.currency, b.currency);
+}
+
+function compareUtf8(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
