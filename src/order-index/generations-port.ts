@@ -15,10 +15,8 @@ export interface Generations {
    * succeeds. `lost_race` where the registry had moved on otherwise: nothing was changed.
    */
   renameEpoch(expectedEpoch: number, change: RegistryChange): Promise<MoveResult>;
-  /** Gives it the settings of a live one. `waiting` as long as it has not what it can have on the nodes that there are. */
-  restoreSettings(
-    generation: string,
-  ): Promise<{ readonly kind: 'ready' } | { readonly kind: 'waiting'; readonly reason: string }>;
+  /** Gives it the settings of a live one, and says whether it has what it can have on the nodes that there are. */
+  restoreSettings(generation: string): Promise<Readiness>;
   /** Makes everything that was written to it visible. */
   refresh(generation: string): Promise<void>;
   /** What was visible in it at one moment. A document that was written after its last refresh is not in it: refresh first (design §9). */
@@ -37,6 +35,11 @@ export interface Generations {
   /** How the live generation stands to the code. */
   drift(): Promise<MappingDrift>;
 }
+
+export type Readiness =
+  | { readonly kind: 'ready' }
+  /** `onlyCopies`: everything is there once, and nothing moves; what is missing is copies, for which the index finds no node. */
+  | { readonly kind: 'waiting'; readonly reason: string; readonly onlyCopies: boolean };
 
 export interface Generation {
   /** `orders-000002` */

@@ -121,7 +121,7 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
       await compareWithLive(action.generation, deps);
       return { kind: 'done' };
     case 'restore settings':
-      return await restoreSettings(deps.index, action.generation);
+      return await restoreSettings(action.generation, run, deps);
     case 'refresh':
       await targetOf(deps.index, action.generation);
       await generations.refresh(action.generation);
@@ -186,10 +186,24 @@ async function replayed(run: RunState, deps: ActionDependencies): Promise<Respon
   return { kind: 'done', patch: { replay: await replay(run, { ...deps, source, onProgress: deps.onReplaying }) } };
 }
 
-async function restoreSettings(index: RebuildIndex, generation: string): Promise<Response> {
+/** Copies come whenever there is a node for them: readers need not wait for that, and the live generation has no better place. */
+const COPIES_PATIENCE_MS = 600_000;
+
+async function restoreSettings(
+  generation: string,
+  { id, held }: RunState,
+  deps: ActionDependencies,
+): Promise<Response> {
+  const { index, now, log } = deps;
   await targetOf(index, generation);
   const readiness = await index.generations.restoreSettings(generation);
-  return readiness.kind === 'ready' ? { kind: 'done' } : { kind: 'held', reason: readiness.reason };
+  if (readiness.kind === 'ready') return { kind: 'done' };
+  const { reason, onlyCopies } = readiness;
+  if (!onlyCopies) return { kind: 'held', reason };
+  if (now().getTime() - (held?.since ?? Infinity) < COPIES_PATIENCE_MS)
+    return { kind: 'held', reason: `${reason}; it goes on without them after ${COPIES_PATIENCE_MS / 60_000} minutes` };
+  log.warn({ rebuild: id, generation, reason }, 'the rebuild goes on without all copies');
+  return { kind: 'done' };
 }
 
 /** The registry must be the same before and after: who is live and who is written to has not changed while it was looked at. */

@@ -1,5 +1,5 @@
 import type { Client, estypes } from '@elastic/elasticsearch';
-import type { Generation } from '../generations-port.ts';
+import type { Generation, Readiness } from '../generations-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ, serverTimeout } from './client.ts';
@@ -64,31 +64,32 @@ function sizesOf(stats: estypes.IndicesStatsIndicesStats | undefined) {
 }
 
 /** Puts the settings of a live generation back, and says whether every shard is where it can be. @throws IndexUnavailableError */
-export async function restoreSettings(
-  { client, sizing }: Care,
-  index: string,
-): Promise<{ readonly kind: 'ready' } | { readonly kind: 'waiting'; readonly reason: string }> {
+export async function restoreSettings({ client, sizing }: Care, index: string): Promise<Readiness> {
   const settings = { refresh_interval: sizing.refreshInterval, number_of_replicas: sizing.replicas };
   try {
     await client.indices.putSettings({ index, settings });
     const health = await client.cluster.health({ index, timeout: '0s' }, { ...READ, ignore: [408] });
-    const reason = waitsFor(health);
-    return reason === undefined ? { kind: 'ready' } : { kind: 'waiting', reason: `${index} is not ready: ${reason}` };
+    return readinessOf(index, health, sizing.replicas);
   } catch (thrown) {
     throw unavailable(`the settings of ${index}`, thrown);
   }
 }
 
-/** Replicas that no node is left for are nothing to wait for: on a single node an index with replicas stays yellow. */
-function waitsFor(health: estypes.ClusterHealthHealthResponseBody): string | undefined {
+function readinessOf(index: string, health: estypes.ClusterHealthHealthResponseBody, replicas: number): Readiness {
   const { initializing_shards, relocating_shards, unassigned_shards, active_primary_shards, number_of_data_nodes } =
     health;
+  const waiting = (reason: string, onlyCopies = false): Readiness => {
+    return { kind: 'waiting', reason: `${index} is not ready: ${reason}`, onlyCopies };
+  };
   const status = health.status.toLowerCase();
-  if (status === 'green') return undefined;
-  if (status === 'red' || active_primary_shards === 0) return 'a primary shard has no node';
+  if (status === 'green') return { kind: 'ready' };
+  if (status === 'red' || active_primary_shards === 0) return waiting('a primary shard has no node');
   const moving = initializing_shards + relocating_shards;
-  if (moving > 0) return `${moving} shards are on their way`;
-  return number_of_data_nodes === 1 ? undefined : `${unassigned_shards} replicas have no node yet`;
+  if (moving > 0) return waiting(`${moving} shards are on their way`);
+  // A node has one copy of a shard at most: of an index with replicas a single node leaves all of them out.
+  const withoutNode = active_primary_shards * Math.max(0, replicas - (number_of_data_nodes - 1));
+  if (unassigned_shards <= withoutNode) return { kind: 'ready' };
+  return waiting(`${unassigned_shards} replicas have no node (GET /_cluster/allocation/explain says why)`, true);
 }
 
 /** @throws IndexUnavailableError also where a shard was not refreshed: what was written there is not visible */

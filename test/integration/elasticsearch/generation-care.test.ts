@@ -5,6 +5,7 @@ import { registerGeneration } from '../../support/second-generation.ts';
 import { indexUnderTest } from './index-under-test.ts';
 import type { IndexUnderTest } from './index-under-test.ts';
 import { sampleWrite } from './sample-orders.ts';
+import { unreliableElasticsearch } from './unreliable-elasticsearch.ts';
 
 describe('single generations in Elasticsearch', () => {
   let under: IndexUnderTest;
@@ -35,6 +36,42 @@ describe('single generations in Elasticsearch', () => {
       await index.generations.thaw(live.generation);
       const [outcome] = await index.write(live, [sampleWrite({ orderId: 'O-1' })], 'live');
       assert.equal(outcome?.kind, 'moved');
+    });
+  });
+
+  describe('when its settings are restored', () => {
+    /** What it is found to be, of three shards, where the cluster is said to be so. */
+    async function readiness(replicas: number, health: Readonly<Record<string, unknown>>) {
+      const proxy = await unreliableElasticsearch();
+      try {
+        const moving = { initializing_shards: 0, relocating_shards: 0, unassigned_shards: 0 };
+        const body = { status: 'yellow', active_primary_shards: 3, ...moving, ...health };
+        proxy.intercept(({ path }) => (path.startsWith('/_cluster/health') ? { status: 200, body } : 'forward'));
+        const { generations } = under.instance({ nodes: [proxy.url], replicas });
+        const found = await generations.restoreSettings(under.names.generation(1));
+        return found.kind === 'ready' ? 'ready' : [found.reason.replace(/^.* is not ready: /, ''), found.onlyCopies];
+      } finally {
+        await proxy.close();
+      }
+    }
+
+    it('is ready with as many copies as there are nodes for', async () => {
+      assert.equal(await readiness(1, { number_of_data_nodes: 1, unassigned_shards: 3 }), 'ready');
+      assert.equal(await readiness(2, { number_of_data_nodes: 2, unassigned_shards: 3 }), 'ready');
+      assert.equal(await readiness(2, { number_of_data_nodes: 3, status: 'green' }), 'ready');
+    });
+
+    it('waits for copies that there are nodes for', async () => {
+      const why = (replicas: number) => `${replicas} replicas have no node (GET /_cluster/allocation/explain says why)`;
+      assert.deepEqual(await readiness(1, { number_of_data_nodes: 2, unassigned_shards: 1 }), [why(1), true]);
+      assert.deepEqual(await readiness(2, { number_of_data_nodes: 2, unassigned_shards: 4 }), [why(4), true]);
+    });
+
+    it('waits for whatever is on its way, and for every primary shard', async () => {
+      const coming = { number_of_data_nodes: 2, initializing_shards: 1, unassigned_shards: 2 };
+      assert.deepEqual(await readiness(2, coming), ['1 shards are on their way', false]);
+      const lost = { number_of_data_nodes: 1, status: 'red', unassigned_shards: 1 };
+      assert.deepEqual(await readiness(0, lost), ['a primary shard has no node', false]);
     });
   });
 
