@@ -16,6 +16,9 @@ const NUMBERS: Readonly<Record<SearchSort, number>> = {
   totalCents: 1,
 };
 
+/** Contract §1. */
+const MAX_ORDER_ID_BYTES = 512;
+
 /** A cursor for this search alone: with another text, filter or sort it is another search. */
 export function encodeSearchCursor(query: SearchQuery, key: SortKey): string {
   return encodeCursor(scopeOf(query), key);
@@ -28,10 +31,21 @@ export function decodeSearchCursor(query: SearchQuery, cursor: string): SortKey 
   throw new InvalidCursorError('the cursor was changed, or comes from another search');
 }
 
+/** The checksum is no secret: what is no place in the order of any orders is refused here, or an index might not take it. */
 function isSortKey(sort: SearchSort, key: readonly unknown[]): key is SortKey {
-  const numbers = key.slice(0, -1);
-  const isNumeric = numbers.every((value) => typeof value === 'number' && Number.isFinite(value));
-  return numbers.length === NUMBERS[sort] && isNumeric && typeof key.at(-1) === 'string';
+  const [numbers, orderId] = [key.slice(0, -1), key.at(-1)];
+  const isScore = (at: number) => sort === 'relevance' && at === 0;
+  const areNumbers = numbers.every((value, at) => (isScore(at) ? isFloat(value) : Number.isSafeInteger(value)));
+  return numbers.length === NUMBERS[sort] && areNumbers && typeof orderId === 'string' && isShort(orderId);
+}
+
+/** Of single precision, like Elasticsearch's scores. */
+function isFloat(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(Math.fround(value));
+}
+
+function isShort(orderId: string): boolean {
+  return Buffer.byteLength(orderId) <= MAX_ORDER_ID_BYTES;
 }
 
 /** The page's size may change on the way; the caller's restriction is applied anew whatever the cursor says. */

@@ -8,7 +8,7 @@ import type { SearchQuery, SearchSort } from '../../../src/order-index/port.ts';
 const sortAndKey: fc.Arbitrary<readonly [SearchSort, SortKey]> = fc
   .tuple(
     fc.constantFrom<SearchSort>('relevance', '-placedAt', 'placedAt', '-totalCents', 'totalCents'),
-    fc.double({ noNaN: true, noDefaultInfinity: true }),
+    fc.float({ noNaN: true, noDefaultInfinity: true }),
     fc.maxSafeInteger(),
     fc.string({ unit: 'grapheme' }),
   )
@@ -61,6 +61,22 @@ describe('a cursor', () => {
           assert.throws(() => decodeSearchCursor(by('placedAt'), cursor), InvalidCursorError),
         ),
       );
+    });
+
+    it('is refused, though the checksum is right, where it says what no order has', () => {
+      const forged: readonly (readonly [SearchSort, SortKey])[] = [
+        ['-placedAt', [1e20, 'o-1']],
+        ['placedAt', [-9.3e18, 'o-1']],
+        ['placedAt', [1.5, 'o-1']],
+        ['totalCents', [1e300, 'o-1']],
+        ['relevance', [3, 1e20, 'o-1']],
+        ['relevance', [1e300, 5, 'o-1']],
+        ['placedAt', [5, 'o'.repeat(513)]],
+      ];
+      for (const [sort, key] of forged) {
+        const cursor = encodeSearchCursor(by(sort), key);
+        assert.throws(() => decodeSearchCursor(by(sort), cursor), InvalidCursorError, `${sort} ${key.join(' ')}`);
+      }
     });
   });
 
