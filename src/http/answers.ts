@@ -103,6 +103,61 @@ export const customerOrdersAnswer = z.strictObject({
   ...freshness,
 });
 
+const measures = {
+  orders: z.int().nonnegative().meta({ description: 'An order counts on each day on which it has a payment.' }),
+  revenueCents: cents,
+  refundedCents: cents,
+  refundCount: z.int().nonnegative(),
+  netCents: cents,
+};
+
+const days = z
+  .array(
+    z.strictObject({
+      day: z.iso.date(),
+      currency: z.string(),
+      ...measures,
+      final: z.boolean().meta({ description: 'Nothing that belongs to this day is expected any more.' }),
+    }),
+  )
+  .meta({ description: 'A row for each day and currency, of zeros where there is nothing; by day, then currency.' });
+
+const aggregateFreshness = {
+  keptFrom: z.iso
+    .date()
+    .optional()
+    .meta({ description: 'Days before this one are not kept and have no rows; absent where all are kept.' }),
+  ...freshness,
+};
+
+export const revenueDailyAnswer = z.strictObject({ days, ...aggregateFreshness });
+
+export const sellerDashboardAnswer = z.strictObject({
+  days,
+  totals: z
+    .array(
+      z.strictObject({
+        currency: z.string(),
+        ...measures,
+        refundRate: z
+          .number()
+          .nonnegative()
+          .nullable()
+          .meta({ description: 'refundedCents ÷ revenueCents; null without revenue.' }),
+      }),
+    )
+    .meta({ description: 'The sums of the days, of each currency for itself.' }),
+  topProducts: z
+    .array(
+      z.strictObject({
+        ...{ sku: z.string(), name: z.string(), currency: z.string(), quantity: z.int(), revenueCents: cents },
+      }),
+    )
+    .max(10)
+    .meta({ description: 'By revenue, refunds not deducted, of what was first paid on these days.' }),
+  ...aggregateFreshness,
+});
+
 export const historyAnswer = z.strictObject({
   events: z.array(
     z.looseObject({

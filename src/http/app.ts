@@ -11,6 +11,7 @@ import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from '.
 import { limitRequests } from './rate-limit.ts';
 import { observeRequests } from './request-observation.ts';
 import { mountRoutes } from './route.ts';
+import { aggregateRoutes } from './routes/aggregates.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { withDocumentation } from './routes/documentation.ts';
@@ -60,7 +61,8 @@ export function createHttpApp(
   const operations = operationsRoutes(dependencies);
   mountRoutes(app, operations, dependencies.authenticate);
   if (serves === 'all') {
-    const readers = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
+    const ofOrders = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
+    const readers = [...ofOrders, ...aggregateRoutes(dependencies)];
     const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
     const rebuilders = [...rebuildRoutes(dependencies), ...generationRoutes(dependencies)];
     const limit = limitRequests(requestsPerMinute);

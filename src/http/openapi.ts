@@ -134,7 +134,7 @@ function problemsOf({ access, method, params, problems = [] }: Route): number[] 
   const own = [
     ...[400, 429],
     ...(access === 'open' ? [] : [401, 503]),
-    ...(access === 'admin' ? [403] : []),
+    ...(access === 'admin' || access === 'staff' ? [403] : []),
     ...(Object.keys(params.shape).length > 0 ? [404] : []),
     ...(method === 'post' ? [413, 415] : []),
   ];

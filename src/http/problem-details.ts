@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
 import { BrokerUnavailableError } from '../broker/port.ts';
-import { IndexUnavailableError, InvalidCursorError } from '../order-index/port.ts';
+import { AggregatesNotBuiltError, IndexUnavailableError, InvalidCursorError } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import { AuthenticationUnavailableError } from './auth.ts';
 
@@ -74,6 +74,7 @@ function toProblem(error: unknown): Problem {
     const message = 'use a nextCursor of this very search, unchanged';
     return { status: 400, detail: 'The cursor is not valid.', errors: [{ path: 'cursor', message }] };
   }
+  if (error instanceof AggregatesNotBuiltError) return unavailable(error.message);
   if (error instanceof IndexUnavailableError) return unavailable('The index does not answer at the moment.');
   if (error instanceof BrokerUnavailableError) return unavailable('The broker takes no messages at the moment.');
   if (error instanceof AuthenticationUnavailableError) return unavailable('Tokens cannot be checked at the moment.');

@@ -8,8 +8,8 @@ import type { ServerSentEvent } from './event-stream.ts';
 import { ProblemError, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
 
-/** `open`: anyone. `reader`: any caller with a valid token, restricted to what it may see. `admin`: admins alone. */
-export type Access = 'open' | 'reader' | 'admin';
+/** `open`: anyone. `reader`: any caller with a valid token, restricted to what it may see. `staff`: support and admins. `admin`: admins alone. */
+export type Access = 'open' | 'reader' | 'staff' | 'admin';
 
 const NO_BODY = z.strictObject({});
 
@@ -75,7 +75,8 @@ export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject, B exte
   };
 }
 
-function badInput(errors: readonly InputError[]): ProblemError {
+/** What is wrong with the input, one error a parameter, as an answer. */
+export function badInput(errors: readonly InputError[]): ProblemError {
   return new ProblemError({
     status: 400,
     detail: errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
@@ -174,8 +175,10 @@ function admit(request: Request, access: Access, result: AuthResult): void {
     const challenge = request.headers.authorization === undefined ? 'Bearer' : 'Bearer error="invalid_token"';
     throw new ProblemError({ status: 401, detail: result.reason, headers: { 'WWW-Authenticate': challenge } });
   }
-  if (access === 'admin' && result.caller.role !== 'admin')
-    throw new ProblemError({ status: 403, detail: 'This is for admins.' });
+  const { role } = result.caller;
+  if (access === 'admin' && role !== 'admin') throw new ProblemError({ status: 403, detail: 'This is for admins.' });
+  if (access === 'staff' && role !== 'support' && role !== 'admin')
+    throw new ProblemError({ status: 403, detail: 'This is for support and admins.' });
 }
 
 async function sendAnswer(response: Response, answer: Answer): Promise<void> {

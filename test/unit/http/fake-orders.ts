@@ -152,6 +152,11 @@ function isFound(document: OrderDocument, { q, restrictTo, ...filters }: Partial
   );
 }
 
+const NO_AGGREGATES: HttpDependencies['aggregates'] = {
+  revenueDaily: () => Promise.resolve({ days: [], asOf: new Date().toISOString() }),
+  sellerDashboard: () => Promise.resolve({ days: [], totals: [], topProducts: [], asOf: new Date().toISOString() }),
+};
+
 const NO_DEAD_LETTERS: HttpDependencies['deadLetters'] = {
   list: () => Promise.resolve({ items: [], nextCursor: null }),
   get: () => Promise.resolve(undefined),
@@ -186,6 +191,7 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
       return Promise.resolve(document !== undefined && document.version >= version && counts(document));
     },
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
+    aggregates: NO_AGGREGATES,
     deadLetters: NO_DEAD_LETTERS,
     rebuilds: NO_REBUILDS,
     generations: NO_GENERATIONS,

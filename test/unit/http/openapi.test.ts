@@ -16,10 +16,25 @@ async function withDocument(
 ): Promise<void> {
   const orders = new FakeOrders();
   orders.add(orderDocument('A-1'), orderDocument('A-2', { status: 'paid', paidAt: '2025-03-02T00:00:00.000Z' }));
-  await withServer(createHttpApp(fakeDependencies(orders, replaced)), async (get) => {
+  await withServer(createHttpApp(fakeDependencies(orders, { aggregates: AGGREGATES, ...replaced })), async (get) => {
     await test(get, (await get('/openapi.json')).json() as OpenApiDocument);
   });
 }
+
+const AS_OF = '2026-03-03T10:00:00.000Z';
+const SUMS = { orders: 1, revenueCents: 100, refundedCents: 200, refundCount: 1, netCents: -100 };
+const DAYS = [{ day: '2026-03-01', currency: 'EUR', ...SUMS, final: true }];
+const TOTALS = [
+  { currency: 'EUR', ...SUMS, refundRate: 2 },
+  { currency: 'JPY', ...SUMS, revenueCents: 0, refundRate: null },
+];
+const PRODUCT = { sku: 'LAN-1', name: 'Lantern', currency: 'EUR', quantity: 2, revenueCents: 100 };
+
+/** With a row of everything. */
+const AGGREGATES: HttpDependencies['aggregates'] = {
+  revenueDaily: () => Promise.resolve({ days: DAYS, asOf: AS_OF, keptFrom: '2026-01-01' }),
+  sellerDashboard: () => Promise.resolve({ days: DAYS, totals: TOTALS, topProducts: [PRODUCT], asOf: AS_OF }),
+};
 
 /** What Express has mounted: the truth about which addresses there are. */
 function mounted(): string[] {
@@ -99,6 +114,9 @@ describe('GET /openapi.json', () => {
     ['/orders/{id}', '/orders/A-1?minVersion=9', 412],
     ['/orders/{id}/history', '/orders/A-1/history', 200],
     ['/customers/{id}/orders', '/customers/C-1/orders', 200],
+    ['/revenue/daily', '/revenue/daily?currency=EUR&from=2026-03-01&to=2026-03-02', 200],
+    ['/revenue/daily', '/revenue/daily?from=2026-03-02&to=2026-03-01', 400],
+    ['/sellers/{id}/dashboard', '/sellers/S-1/dashboard', 200],
     ['/admin/parked', '/admin/parked', 200],
     ['/admin/dead-letters', '/admin/dead-letters', 200],
     ['/admin/dead-letters/{id}', '/admin/dead-letters/x', 404],
@@ -117,6 +135,22 @@ describe('GET /openapi.json', () => {
       });
     });
   }
+
+  it('tells of who may not ask where not every reader may', async () => {
+    const authenticate = () => Promise.resolve({ kind: 'caller', caller: { role: 'seller', sub: 'S-1' } } as const);
+    await withDocument(async (get, document) => {
+      for (const [path, address, status] of [
+        ['/revenue/daily', '/revenue/daily', 403],
+        ['/sellers/{id}/dashboard', '/sellers/S-2/dashboard', 404],
+      ] as const) {
+        const answered = await get(address);
+        assert.equal(answered.status, status);
+        assert.ok(document.paths[path]?.['get']?.responses[status], `${status} of ${path}`);
+        const answer = { ...answered, contentType: answered.headers.get('content-type') };
+        assert.equal(answerJudge(document)('get', path, answer), undefined);
+      }
+    }, { authenticate }); // prettier-ignore
+  });
 
   it('describes an outage', async () => {
     const search = () => Promise.reject(new IndexUnavailableError('gone'));
