@@ -2,11 +2,11 @@ import type { estypes } from '@elastic/elasticsearch';
 import { AggregateMovedError } from '../aggregates-port.ts';
 import type { AggregateDefinition, AggregateGeneration, AggregateStore } from '../aggregates-port.ts';
 import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
-import { aggregateNames, inBackground, searchWhole } from './aggregate-access.ts';
+import { aggregateNames, inBackground } from './aggregate-access.ts';
 import type { AggregateAccess, AggregateNames } from './aggregate-access.ts';
 import { READ, serverTimeout } from './client.ts';
 import { thrownType } from './errors.ts';
-import { dropIndex, refreshIndex } from './generation-care.ts';
+import { dropIndex, indexSizes, refreshIndex } from './generation-care.ts';
 import { creationBody } from './generation-mapping.ts';
 import { creationFailure } from './generations.ts';
 import { hashMapping } from './mapping.ts';
@@ -21,9 +21,6 @@ interface AggregateMeta {
   /** RFC 3339. */
   readonly createdAt: string;
 }
-
-/** More generations than there ever are. */
-const MAX_GENERATIONS = 10_000;
 
 /** The generations of one aggregate, each with a single shard: so what is ordered by a sum is exact. */
 export function aggregateGenerations(
@@ -46,14 +43,9 @@ async function list(
   { alias, generationNumber }: AggregateNames,
 ): Promise<AggregateGeneration[]> {
   const index = `${alias}-*`;
-  const doing = `the generations of ${alias}`;
   const { client } = access;
-  const [indices, { indices: stats = {} }, documents] = await inBackground(access, doing, () =>
-    Promise.all([
-      client.indices.get({ index, features: ['aliases', 'mappings'] }, READ),
-      client.indices.stats({ index, metric: 'store' }, READ),
-      documentsOf(access, doing, index),
-    ]),
+  const [indices, sizes] = await inBackground(access, `the generations of ${alias}`, () =>
+    Promise.all([client.indices.get({ index, features: ['aliases', 'mappings'] }, READ), indexSizes(client, index)]),
   );
   return Object.entries(indices)
     .flatMap(([name, { aliases = {}, mappings }]): AggregateGeneration[] => {
@@ -61,24 +53,13 @@ async function list(
       const number = generationNumber(name);
       if (number === undefined || meta.aggregate !== aggregate) return [];
       const { mappingHash = '', createdAt = '' } = meta;
-      const sizeBytes = stats[name]?.total?.store?.size_in_bytes ?? 0;
-      const isLive = alias in aliases;
-      return [{ name, number, isLive, documents: documents.get(name) ?? 0, sizeBytes, mappingHash, createdAt }];
+      return [{ name, number, isLive: alias in aliases, ...sizes(name), mappingHash, createdAt }];
     })
     .sort((a, b) => a.number - b.number);
 }
 
 function metaOf(mappings: estypes.MappingTypeMapping | undefined): Partial<AggregateMeta> {
   return mappings?._meta ?? {};
-}
-
-/** Rows by index. The statistics of an index count what is nested too. */
-async function documentsOf(access: AggregateAccess, doing: string, index: string): Promise<Map<string, number>> {
-  const aggs = { indices: { terms: { field: '_index', size: MAX_GENERATIONS } } };
-  const answer = await searchWhole<{
-    readonly indices: { readonly buckets: readonly { readonly key: string; readonly doc_count: number }[] };
-  }>(access, doing, index, { size: 0, aggs });
-  return new Map((answer.aggregations?.indices.buckets ?? []).map(({ key, doc_count }) => [key, doc_count]));
 }
 
 async function create(

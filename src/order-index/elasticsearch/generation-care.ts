@@ -26,10 +26,10 @@ export const BUILD_SETTINGS: estypes.IndicesIndexSettings = { refresh_interval: 
 export async function listGenerations({ client, names }: Care, registry: Registry | undefined): Promise<Generation[]> {
   const index = `${names.alias}-*`;
   try {
-    const [indices, settings, { indices: stats = {} }] = await Promise.all([
+    const [indices, settings, sizes] = await Promise.all([
       client.indices.getMapping({ index }, READ),
       client.indices.getSettings({ index, flat_settings: true }, READ),
-      client.indices.stats({ index, metric: ['docs', 'store'] }, READ),
+      indexSizes(client, index),
     ]);
     const targets = new Set(registry?.targets.map(({ generation }) => generation));
     return Object.entries(indices)
@@ -40,9 +40,7 @@ export async function listGenerations({ client, names }: Care, registry: Registr
         const isLive = registry?.live.generation === name;
         const isTarget = targets.has(name);
         const isFrozen = isFrozenBy(settings[name]?.settings);
-        return [
-          { name, number, isLive, isTarget, isFrozen, ...sizesOf(stats[name]), mappingHash, foldVersion, createdAt },
-        ];
+        return [{ name, number, isLive, isTarget, isFrozen, ...sizes(name), mappingHash, foldVersion, createdAt }];
       })
       .sort((a, b) => a.number - b.number);
   } catch (thrown) {
@@ -59,8 +57,31 @@ function isWithoutRefreshes(settings: object = {}): boolean {
   return 'index.refresh_interval' in settings && settings['index.refresh_interval'] === '-1';
 }
 
-function sizesOf(stats: estypes.IndicesStatsIndicesStats | undefined) {
-  return { documents: stats?.primaries?.docs?.count ?? 0, sizeBytes: stats?.total?.store?.size_in_bytes ?? 0 };
+/** More indices than there ever are. */
+const MAX_INDICES = 10_000;
+
+interface Sizes {
+  /** Visible ones. */
+  readonly documents: number;
+  readonly sizeBytes: number;
+}
+
+/** By the name of each index that a pattern covers. Documents are counted by a search, as the statistics count what is nested in them too. */
+export async function indexSizes(client: Client, index: string): Promise<(name: string) => Sizes> {
+  const aggs = { indices: { terms: { field: '_index', size: MAX_INDICES } } };
+  const [{ indices: stats = {} }, { aggregations }] = await Promise.all([
+    client.indices.stats({ index, metric: 'store' }, READ),
+    client.search<unknown, DocumentsAnswer>({ index, size: 0, track_total_hits: false, aggs }, READ),
+  ]);
+  const counts = new Map((aggregations?.indices.buckets ?? []).map(({ key, doc_count }) => [key, doc_count]));
+  return (name) => ({
+    documents: counts.get(name) ?? 0,
+    sizeBytes: stats[name]?.total?.store?.size_in_bytes ?? 0,
+  });
+}
+
+interface DocumentsAnswer {
+  readonly indices: { readonly buckets: readonly { readonly key: string; readonly doc_count: number }[] };
 }
 
 /** Puts the settings of a live generation back, and says whether every shard is where it can be. @throws IndexUnavailableError */

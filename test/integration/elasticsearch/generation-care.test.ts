@@ -29,6 +29,18 @@ describe('single generations in Elasticsearch', () => {
     });
   });
 
+  describe('when documents have more documents nested in them', () => {
+    it('counts the documents alone', async () => {
+      const { live } = await index.registry();
+      const capture = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
+      const writes = ['O-1', 'O-2'].map((orderId) => sampleWrite({ orderId, then: [capture] }));
+      await index.write(live, writes, 'live');
+      await index.refresh();
+      const [generation] = await index.generations.list();
+      assert.equal(generation?.documents, 2);
+    });
+  });
+
   describe('when an operator has blocked writes', () => {
     it('leaves the block when a swap is given up that had not begun', async () => {
       const { live } = await index.registry();
