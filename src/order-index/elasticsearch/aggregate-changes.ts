@@ -104,9 +104,10 @@ function keysAggregation(size: number, after: string | undefined): estypes.Aggre
   return { composite: { size, sources, ...(after !== undefined && { after: { key: after } }) } };
 }
 
+/** In milliseconds: of an instant that is written without them Elasticsearch takes the last one. */
 function newestAggregation(notAfter: string): estypes.AggregationsAggregationContainer {
   return {
-    filter: { range: { updatedAt: { lte: notAfter } } },
+    filter: { range: { updatedAt: { lte: Date.parse(notAfter), format: 'epoch_millis' } } },
     aggs: { newest: { max: { field: 'updatedAt' } } },
   };
 }
