@@ -11,7 +11,7 @@ import type { RebuildRollups } from './rebuild/state.ts';
 import { AGGREGATES } from './rollups/aggregates.ts';
 import { createRollupOperations } from './rollups/operations.ts';
 import { createAggregateReader, type AggregateProgress, type AggregateReader } from './rollups/reader.ts';
-import { createRollupRecords } from './rollups/records.ts';
+import { createRollupRecords, type RollupRecords } from './rollups/records.ts';
 import { Refresher } from './rollups/refresher.ts';
 import type { RollupState } from './rollups/state.ts';
 import type { RollupStep } from './rollups/turn.ts';
@@ -52,23 +52,13 @@ const RECORD_MAX_AGE_MS = 500;
 const SILENT_MS = 30_000;
 
 export function createAggregating(deps: AggregatingDependencies): Aggregating {
-  const { config, backends, metrics, log, instance, freshness, reached, aggregates = AGGREGATES } = deps;
+  const { config, backends, metrics, instance, aggregates = AGGREGATES } = deps;
   const { index } = backends;
   const { intervalMs, retentionDays, lateGraceSeconds } = config.rollups;
   const records = createRollupRecords(index, `${instance}/${randomUUID()}`);
   const keptFrom = () =>
     retentionDays === undefined ? undefined : new Date(Date.now() - retentionDays * DAY_MS).toISOString().slice(0, 10);
-  const refresher = new Refresher({
-    ...{ index, records, aggregates, intervalMs, log, keptFrom, reached },
-    countedFrom: COUNTED_FROM,
-    now: () => Date.now(),
-    asOf: async () => (await freshness()).asOf,
-    lease: createLease({
-      ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS },
-      clock: () => performance.now(),
-    }),
-    onLead: (leads) => metrics.rollupLeader.set(Number(leads)),
-  });
+  const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
   const stateOf = rememberBriefly(async (name) => (await records.read(name)).state);
   const progress = async (name: string): Promise<AggregateProgress | undefined> => {
@@ -85,14 +75,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     projections: names,
     start: () => refresher.start(),
     stop: () => refresher.stop(),
-    health: async () => {
-      try {
-        return healthOf(await eachState(), Math.max(SILENT_MS, 4 * intervalMs), Date.now());
-      } catch (error) {
-        if (!(error instanceof IndexUnavailableError)) throw error;
-        return { state: 'degraded', reason: `nothing is known of the aggregates: ${error.message}` };
-      }
-    },
+    health: () => health(eachState, Math.max(SILENT_MS, 4 * intervalMs)),
     measure: async () => {
       try {
         measured = await eachState();
@@ -102,6 +85,25 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
       }
     },
   };
+}
+
+function createRefresher(
+  { config, backends: { index }, metrics, log, instance, freshness, reached }: AggregatingDependencies,
+  records: RollupRecords,
+  aggregates: readonly AggregateDefinition[],
+  keptFrom: () => string | undefined,
+): Refresher {
+  return new Refresher({
+    ...{ index, records, aggregates, intervalMs: config.rollups.intervalMs, log, keptFrom, reached },
+    countedFrom: COUNTED_FROM,
+    now: () => Date.now(),
+    asOf: async () => (await freshness()).asOf,
+    lease: createLease({
+      ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS },
+      clock: () => performance.now(),
+    }),
+    onLead: (leads) => metrics.rollupLeader.set(Number(leads)),
+  });
 }
 
 /** RFC 3339, in event time. */
@@ -117,6 +119,15 @@ function observe(projection: string, state: RollupState, lateGraceSeconds: numbe
   // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
   if (asOf > 0) metrics.lagSeconds.set({ projection }, Math.max(0, (Date.now() - asOf) / 1_000));
   else metrics.lagSeconds.remove({ projection });
+}
+
+async function health(states: () => Promise<Parameters<typeof healthOf>[0]>, silentMs: number): Promise<PartHealth> {
+  try {
+    return healthOf(await states(), silentMs, Date.now());
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError)) throw error;
+    return { state: 'degraded', reason: `nothing is known of the aggregates: ${error.message}` };
+  }
 }
 
 function healthOf(

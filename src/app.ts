@@ -242,6 +242,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     freshness,
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),
+    aggregates: service.aggregating.reads,
     rebuilds: service.rebuilding.rebuilds,
     generations: service.rebuilding.generations,
     health: () => serviceHealth(service, freshness),

@@ -60,14 +60,18 @@ export function next(state: RunState): Action {
     case 'SWAP':
       return { kind: 'swap', from, to: generation, epoch };
     case 'ROLLUPS':
-      return request.projection === ORDERS
-        ? { kind: 'await rollups', generation }
-        : { kind: 'rebuild rollup', aggregate: request.projection };
+      return rollup(state);
     case 'PRUNE':
       return state.surplus === undefined
         ? { kind: 'choose surplus', from, keep: request.keep, built: generation }
         : { kind: 'prune', surplus: state.surplus, epoch };
   }
+}
+
+function rollup({ request: { projection }, generation }: RunState): Action {
+  return projection === ORDERS
+    ? { kind: 'await rollups', generation }
+    : { kind: 'rebuild rollup', aggregate: projection };
 }
 
 function cleanUp({ step, kind, request, generation, epoch, from, finishedAt }: RunState): Action {

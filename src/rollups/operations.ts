@@ -57,7 +57,8 @@ export function createRollupOperations({ records, index, aggregates, wake }: Ope
 
 function progressOf({ round, live, building }: RollupState, isDone: boolean): RollupProgress {
   const pulse = String(round);
-  if (isDone) return { isDone, generation: live?.generation ?? '', processed: 0, total: 0, pulse };
+  const built = live?.built ?? 0;
+  if (isDone) return { isDone, generation: live?.generation ?? '', processed: built, total: built, pulse };
   const { generation = '', processed = 0, total = 0 } = building ?? {};
   return { isDone, generation, processed, total, pulse };
 }

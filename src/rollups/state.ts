@@ -35,6 +35,8 @@ export interface LiveRollup {
   readonly asOf: string;
   /** Epoch milliseconds: when this was found out. */
   readonly refreshedAt: number;
+  /** Keys that it was built of. */
+  readonly built: number;
 }
 
 export interface BuildingRollup {
@@ -84,17 +86,19 @@ export type Turn =
 /** What is to be built, if anything; the live one is refreshed besides. Pure. */
 export function nextTurn({ live, building, fulfilled }: RollupState, around: Surroundings): Turn {
   const { origin, isCounted, wish } = around;
-  if (building) {
-    const isUnwanted = building.wish !== undefined && building.wish !== wish?.id;
-    if (isUnwanted || !isSame(building.origin, origin)) return { kind: 'abandon', building };
-    if (building.isComplete) return { kind: 'activate', building };
-    return building.wish !== undefined && wish?.paused === true ? { kind: 'rest' } : { kind: 'build', building };
-  }
+  if (building) return goOn(building, around);
   const isWished = wish !== undefined && wish.id !== fulfilled && !wish.paused;
   const isDerived = live !== undefined && isSame(live.origin, origin);
   if (isDerived && !isWished) return { kind: 'rest' };
   if (!isCounted) return { kind: 'wait for orders' };
   return { kind: 'begin', ...(isWished && { wish: wish.id }) };
+}
+
+function goOn(building: BuildingRollup, { origin, wish }: Surroundings): Turn {
+  const isUnwanted = building.wish !== undefined && building.wish !== wish?.id;
+  if (isUnwanted || !isSame(building.origin, origin)) return { kind: 'abandon', building };
+  if (building.isComplete) return { kind: 'activate', building };
+  return building.wish !== undefined && wish?.paused === true ? { kind: 'rest' } : { kind: 'build', building };
 }
 
 export function isSame(a: Origin, b: Origin): boolean {

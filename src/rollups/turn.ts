@@ -190,13 +190,13 @@ class Turn {
     const { newestEventTime, ...progress } = await this.#catchUp(built);
     const building = { ...built, ...progress };
     if (!(await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), building }))) return 'lost lead';
-    const { generation, origin, checkpoint, asOf, wish } = building;
+    const { generation, origin, checkpoint, asOf, processed, wish } = building;
     const { live, building: _, ...state } = this.#state;
     await this.#store.activate(generation, live?.generation ?? (await this.#readBefore(generation)));
     await this.#deps.reached('rollup activated');
     const isKept = await this.#keep({
       ...state,
-      live: { generation, origin, checkpoint, asOf, refreshedAt: this.#deps.now() },
+      live: { generation, origin, checkpoint, asOf, refreshedAt: this.#deps.now(), built: processed },
       ...(wish !== undefined && { fulfilled: wish }),
     });
     this.#deps.log.info(
