@@ -93,12 +93,22 @@ export function isMissing(thrown: unknown): boolean {
 /** The index or alias that a read goes to does not exist. */
 export class MissingIndexError extends IndexUnavailableError {}
 
+/** Elasticsearch takes the request itself for wrong: a bug of ours, and no outage. */
+class RefusedRequestError extends IndexUnavailableError {}
+
+/** Whether it speaks against Elasticsearch that a request failed so; everything else (a refusal, a conflict) shows that it works. */
+export function isOutage(error: unknown): boolean {
+  if (error instanceof MissingIndexError || error instanceof RefusedRequestError) return false;
+  return error instanceof IndexUnavailableError;
+}
+
 /** For reads: what the client threw, as the port's error; bugs are thrown as they are. */
 export function unavailable(doing: string, thrown: unknown): IndexUnavailableError {
   if (thrown instanceof IndexUnavailableError) return thrown;
   const fault = classifyThrown(thrown);
   const said = `${doing}: ${'reason' in fault ? fault.reason : 'conflict'}`;
   if (fault.kind === 'moved') return new MissingIndexError(said, { cause: thrown });
+  if (fault.kind === 'refused') return new RefusedRequestError(said, { cause: thrown });
   return new IndexUnavailableError(said, { cause: thrown });
 }
 

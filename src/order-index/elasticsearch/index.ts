@@ -1,5 +1,4 @@
 import type { Logger } from '../../observability/logging.ts';
-import { IndexUnavailableError } from '../port.ts';
 import type { OrderIndex } from '../port.ts';
 import { createAggregates } from './aggregates.ts';
 import { createBreaker } from './breaker.ts';
@@ -11,7 +10,7 @@ import { createControl } from './control.ts';
 import { customerOrders } from './customer-orders.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { getRefreshed, loadDocuments, writeDocuments } from './documents.ts';
-import { MissingIndexError } from './errors.ts';
+import { isOutage } from './errors.ts';
 import { refreshIndex } from './generation-care.ts';
 import type { IndexSizing } from './generation-mapping.ts';
 import { createGenerations } from './generations.ts';
@@ -122,7 +121,7 @@ function breakerOf(
   return createBreaker({
     name,
     resetTimeoutMs: breakerResetMs,
-    isOutage: (error) => error instanceof IndexUnavailableError && !(error instanceof MissingIndexError),
+    isOutage,
     onState(breaker, state) {
       if (state !== 'closed') log.warn({ breaker, state }, 'circuit breaker');
       else log.debug({ breaker, state }, 'circuit breaker');

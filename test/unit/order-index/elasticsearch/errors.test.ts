@@ -5,6 +5,7 @@ import {
   classifyThrown,
   describeCause,
   unavailable,
+  isOutage,
   MissingIndexError,
 } from '../../../../src/order-index/elasticsearch/errors.ts';
 import type { ErrorCause } from '../../../../src/order-index/elasticsearch/errors.ts';
@@ -109,6 +110,14 @@ describe('what the client throws', () => {
     const missing = unavailable('reading', response(404, { error: cause('index_not_found_exception') }));
     assert.ok(missing instanceof MissingIndexError);
     assert.equal(unavailable('again', missing), missing);
+  });
+
+  it('is an outage where it speaks against Elasticsearch, and not against what it was asked', () => {
+    const outage = unavailable('searching', new errors.ConnectionError('ECONNRESET'));
+    const refused = unavailable('searching', response(400, { error: cause('search_phase_execution_exception') }));
+    const missing = unavailable('searching', response(404, { error: cause('index_not_found_exception') }));
+    assert.ok(refused instanceof IndexUnavailableError);
+    assert.deepEqual([outage, refused, missing, new TypeError('a bug')].map(isOutage), [true, false, false, false]);
   });
 });
 
