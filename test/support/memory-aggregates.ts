@@ -224,7 +224,11 @@ function topProducts(rows: readonly AggregateRow[], size: number): TopProduct[] 
     .flatMap((same): TopProduct[] => {
       const [first] = same.toSorted((a, b) => compareBytes(a.name, b.name));
       if (!first) return [];
-      const sum = (field: 'quantity' | 'revenueCents') => same.reduce((total, sale) => total + sale[field], 0);
+      const sum = (field: 'quantity' | 'revenueCents') =>
+        Math.min(
+          same.reduce((total, sale) => total + sale[field], 0),
+          Number.MAX_SAFE_INTEGER,
+        );
       return [{ ...first, quantity: sum('quantity'), revenueCents: sum('revenueCents') }];
     })
     .sort(
