@@ -1,20 +1,18 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { createEmbeddedBroker } from '../../src/broker/embedded/index.ts';
 import { createLogger } from '../../src/observability/logging.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { generateEvents } from '../../src/sample/generate-events.ts';
 import { publish } from './drain.ts';
 import { eventually } from './eventually.ts';
+import { commandOf, ended, installPythonPackage } from './python-package.ts';
 import { startService, untilReady } from './running-service.ts';
 import type { Environment } from './running-service.ts';
 import { testBackend } from './test-backend.ts';
 
-const VERSION = '4.32.5';
-const ENVIRONMENT = 'node_modules/.cache/schemathesis';
+const SCHEMATHESIS = { name: 'schemathesis', version: '4.32.5' };
 const CHECKS = [
   'not_a_server_error',
   'status_code_conformance',
@@ -35,39 +33,9 @@ export interface Fuzzed {
   readonly output: string;
 }
 
-interface Ended {
-  /** The exit code; null after a signal. */
-  readonly code: number | null;
-  readonly output: string;
-}
-
-async function ended(command: string, args: readonly string[], folder = '.'): Promise<Ended> {
-  const child = spawn(command, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output: string[] = [];
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => void output.push(text));
-  }
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, output: output.join('') };
-}
-
-/** Schemathesis from PyPI, into a virtual environment under node_modules. @throws Error with one line that says what it lacks */
+/** @throws Error with one line that says what it lacks */
 export async function installSchemathesis(): Promise<void> {
-  const installed = join(ENVIRONMENT, VERSION);
-  if (existsSync(installed)) return;
-  const steps: [string, readonly string[]][] = [
-    ['python3', ['-m', 'venv', '--clear', ENVIRONMENT]],
-    [join(ENVIRONMENT, 'bin', 'pip'), ['install', '--quiet', '--retries', '2', `schemathesis==${VERSION}`]],
-  ];
-  for (const [command, args] of steps) {
-    const { code, output } = await ended(command, args).catch((error: unknown) => ({
-      code: -1,
-      output: String(error),
-    }));
-    const line = output.trim().split('\n').at(-1) ?? '';
-    if (code !== 0) throw new Error(`no Schemathesis ${VERSION}: ${[command, ...args].join(' ')}: ${line}`);
-  }
-  writeFileSync(installed, '');
+  await installPythonPackage(SCHEMATHESIS);
 }
 
 /**
@@ -89,7 +57,7 @@ async function fuzz(environment: Environment, options: readonly string[]): Promi
       ...['--seed', '1', '--exclude-path-regex', ENDLESS, '--no-color'],
       ...['--request-timeout', String(REQUEST_TIMEOUT_SECONDS), ...options],
     ];
-    const { code, output } = await ended(resolve(ENVIRONMENT, 'bin', 'schemathesis'), args, folder);
+    const { code, output } = await ended(commandOf(SCHEMATHESIS), args, folder);
     return { isClean: code === 0, output };
   } finally {
     rmSync(folder, { recursive: true });
