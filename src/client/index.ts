@@ -1,11 +1,15 @@
 import { OrderSearchProblem, problemOf } from './problem.ts';
 import type {
   CustomerOrdersAnswer,
+  DayRange,
   HistoryAnswer,
   Hit,
   OrderAnswer,
+  RevenueDailyAnswer,
+  RevenueQuery,
   SearchAnswer,
   SearchQuery,
+  SellerDashboardAnswer,
   SuggestAnswer,
 } from './types.ts';
 
@@ -47,6 +51,10 @@ export interface OrderSearchClient {
     customerId: string,
     options?: CallOptions & { readonly size?: number; readonly cursor?: string },
   ): Promise<CustomerOrdersAnswer | undefined>;
+  /** What was paid and refunded on each day, over all sellers. */
+  revenueDaily(query?: RevenueQuery, options?: CallOptions): Promise<RevenueDailyAnswer>;
+  /** Undefined where it is not the caller's to see. */
+  sellerDashboard(sellerId: string, days?: DayRange, options?: CallOptions): Promise<SellerDashboardAnswer | undefined>;
   /** The order once it has arrived at the version, or at a newer one; undefined where it has not in time. */
   waitForVersion(orderId: string, version: number, options?: WaitOptions): Promise<OrderAnswer | undefined>;
 }
@@ -70,6 +78,9 @@ export function createClient(options: ClientOptions): OrderSearchClient {
       orNothing(get(`orders/${encodeURIComponent(orderId)}/history`, {}, signal), 404),
     customerOrders: (customerId, { signal, ...page } = {}) =>
       orNothing(get(`customers/${encodeURIComponent(customerId)}/orders`, page, signal), 404),
+    revenueDaily: (query = {}, { signal } = {}) => get('revenue/daily', { ...query }, signal),
+    sellerDashboard: (sellerId, { from, to } = {}, { signal } = {}) =>
+      orNothing(get(`sellers/${encodeURIComponent(sellerId)}/dashboard`, { from, to }, signal), 404),
     async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
       const path = `orders/${encodeURIComponent(orderId)}`;
       const until = performance.now() + waitMs;

@@ -105,6 +105,50 @@ export interface HistoryEvent {
   changes: Record<string, { before: unknown; after: unknown }>;
 }
 
+/** UTC days, `YYYY-MM-DD`, both included; at most 366. */
+export interface DayRange {
+  /** 29 days before `to` unless told. */
+  readonly from?: string | undefined;
+  /** Today unless told. */
+  readonly to?: string | undefined;
+}
+
+export interface RevenueQuery extends DayRange {
+  /** Those in which there is anything unless told. */
+  readonly currency?: string | readonly string[] | undefined;
+}
+
+/** What came in; an order counts on each day on which it has a payment. */
+export interface Revenue {
+  currency: string;
+  orders: number;
+  revenueCents: number;
+  refundedCents: number;
+  refundCount: number;
+  /** Revenue less refunds. */
+  netCents: number;
+}
+
+export interface DailyRevenue extends Revenue {
+  day: string;
+  /** Nothing that belongs to this day is expected any more. */
+  final: boolean;
+}
+
+export interface RevenueDailyAnswer extends Fresh {
+  /** A row for each day and currency, of zeros where there is nothing; by day, then currency. */
+  days: DailyRevenue[];
+  /** Days before this one are not kept and have no rows; absent where all are kept. */
+  keptFrom?: string | undefined;
+}
+
+export interface SellerDashboardAnswer extends RevenueDailyAnswer {
+  /** The sums of the days. `refundRate`: refunded ÷ revenue; null without revenue. */
+  totals: (Revenue & { refundRate: number | null })[];
+  /** The ten that brought the most, refunds not deducted. */
+  topProducts: { sku: string; name: string; currency: string; quantity: number; revenueCents: number }[];
+}
+
 export interface CustomerOrdersAnswer extends Fresh {
   items: (Pick<Order, 'orderId' | 'status' | 'totalCents' | 'currency' | 'placedAt'> & {
     shippedAt?: string | undefined;

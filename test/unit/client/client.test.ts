@@ -10,14 +10,18 @@ import type {
   CustomerOrdersAnswer,
   HistoryAnswer,
   OrderAnswer,
+  RevenueDailyAnswer,
   SearchAnswer,
+  SellerDashboardAnswer,
   SuggestAnswer,
 } from '../../../src/client/index.ts';
 import type {
   customerOrdersAnswer,
   historyAnswer,
   orderAnswer,
+  revenueDailyAnswer,
   searchAnswer,
+  sellerDashboardAnswer,
   suggestAnswer,
 } from '../../../src/http/answers.ts';
 
@@ -88,6 +92,29 @@ describe('createClient', () => {
     assert.equal(asked[0]?.url, 'http://x.example/orders/api/orders/a%2F..%2Fb%3Fc');
   });
 
+  it('asks for days as it is told, and for others where it is not', async () => {
+    const { asked, fetch } = answering();
+    const client = createClient({ url: 'http://x.example', fetch });
+    await client.revenueDaily({ from: '2026-03-01', to: '2026-03-02', currency: ['EUR', 'JPY'] });
+    await client.revenueDaily();
+    await client.sellerDashboard('s/1', { from: '2026-03-01' });
+    assert.deepEqual(
+      asked.map(({ url }) => url.replace('http://x.example', '')),
+      [
+        '/revenue/daily?from=2026-03-01&to=2026-03-02&currency=EUR&currency=JPY',
+        '/revenue/daily',
+        '/sellers/s%2F1/dashboard?from=2026-03-01',
+      ],
+    );
+  });
+
+  it("has no dashboard of a seller that is not the caller's, and tells of revenue that is not for it", async () => {
+    const { fetch } = answering(refusal(404), refusal(403));
+    const client = createClient({ url: 'http://x.example', fetch });
+    assert.equal(await client.sellerDashboard('S-1'), undefined);
+    await assert.rejects(client.revenueDaily(), { status: 403 });
+  });
+
   it('takes an answer that is no problem for one', async () => {
     const { fetch } = answering(refusal(502, {}, '<html>'));
     await assert.rejects(createClient({ url: 'http://x.example', fetch }).search({}), (error) => {
@@ -124,8 +151,10 @@ describe('the types of the client', () => {
       Same<OrderAnswer, z.output<typeof orderAnswer>>,
       Same<HistoryAnswer, z.output<typeof historyAnswer>>,
       Same<CustomerOrdersAnswer, z.output<typeof customerOrdersAnswer>>,
-    ] = [true, true, true, true, true];
-    assert.equal(same.length, 5);
+      Same<RevenueDailyAnswer, z.output<typeof revenueDailyAnswer>>,
+      Same<SellerDashboardAnswer, z.output<typeof sellerDashboardAnswer>>,
+    ] = [true, true, true, true, true, true, true];
+    assert.equal(same.length, 7);
   });
 });
 
