@@ -16,6 +16,7 @@ import type {
 } from '../port.ts';
 import { suggest } from '../suggest.ts';
 import type { SuggestSource } from '../suggest.ts';
+import { embeddedAggregates } from './aggregates.ts';
 import { customerOrders } from './customer-orders.ts';
 import { driftOf, embeddedGenerations } from './generations.ts';
 import { generationNumber, newerTarget, readRegistry, resolveAddress } from './registry.ts';
@@ -69,6 +70,7 @@ export function createEmbeddedIndex(options: EmbeddedIndexOptions): OrderIndex {
     ...readers(reading),
     ...deadLetterStore(reading),
     generations: embeddedGenerations(reading, { prefix, foldVersion }),
+    aggregates: embeddedAggregates(reading, prefix),
     readControl: (id) => reading(({ control }) => control.read(id)),
     writeControl: (id, value, expected) => reading(({ control }) => control.write(id, value, expected)),
     health: async () => healthOf(store, path, foldVersion),
