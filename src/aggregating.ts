@@ -25,6 +25,8 @@ export interface AggregatingDependencies {
   readonly instance: string;
   readonly freshness: () => Promise<Freshness>;
   readonly reached: (step: RollupStep) => Promise<void>;
+  /** Told of event times that whoever refreshed has seen. */
+  readonly sawEventTime: (time: string) => void;
   readonly aggregates?: readonly AggregateDefinition[];
 }
 
@@ -60,7 +62,11 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     retentionDays === undefined ? undefined : new Date(Date.now() - retentionDays * DAY_MS).toISOString().slice(0, 10);
   const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
-  const stateOf = rememberBriefly(async (name) => (await records.read(name)).state);
+  const stateOf = rememberBriefly(async (name) => {
+    const { state } = await records.read(name);
+    if (state.newestEventTime !== undefined) deps.sawEventTime(state.newestEventTime);
+    return state;
+  });
   const progress = async (name: string): Promise<AggregateProgress | undefined> => {
     const state = await stateOf(name);
     return (

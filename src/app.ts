@@ -22,6 +22,7 @@ import { GapMonitor } from './projector/gap-monitor.ts';
 import { pageOfGaps } from './projector/gaps.ts';
 import { startDeadLetterDrainer, type DeadLetterDrainer } from './projector/dead-letter-drainer.ts';
 import { createDeadLetterOperations } from './projector/dead-letter-operations.ts';
+import { LateEvents } from './projector/late-events.ts';
 import { Projector } from './projector/projector.ts';
 import { createRepair } from './projector/repair.ts';
 import type { ProtocolStep } from './projector/round.ts';
@@ -70,9 +71,14 @@ export function createApp(config: Config, deps: AppDependencies): App {
   const freshness = createFreshnessReader(backends.index, () => service.projector?.asOf());
   const { reached = () => Promise.resolve(), log } = deps;
   const common = { config, backends, metrics, log, instance: rebuilderOf(config), reached };
-  const aggregating = createAggregating({ ...common, freshness });
+  const lateEvents = new LateEvents({
+    graceMs: config.rollups.lateGraceSeconds * 1_000,
+    now: () => Date.now(),
+    onLate: () => metrics.lateEvents.inc(),
+  });
+  const aggregating = createAggregating({ ...common, freshness, sawEventTime: (time) => lateEvents.saw(time) });
   const service: Service = {
-    ...{ config, deps, metrics, backends, stopping, aggregating, waitingFor: undefined },
+    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents, waitingFor: undefined },
     versionWaits: createVersionWaits(),
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
   };
@@ -102,6 +108,7 @@ interface Service {
   readonly versionWaits: VersionWaits;
   readonly rebuilding: Rebuilding;
   readonly aggregating: Aggregating;
+  readonly lateEvents: LateEvents;
   server?: HttpServer;
   projector?: Projector;
   gaps?: GapMonitor;
@@ -158,6 +165,7 @@ async function startProjecting(service: Service): Promise<void> {
       log: deps.log,
       reached: deps.reached ?? (() => Promise.resolve()),
       wrote: (orderId, version) => service.versionWaits.wrote(orderId, version),
+      applied: (event) => service.lateEvents.applied(event),
     },
   );
   await untilAvailable(service, 'the broker', () => projector.start());

@@ -5,6 +5,7 @@ import { diverge } from '../order-index/diverge.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
+import type { OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
@@ -35,6 +36,8 @@ export interface BatchRunnerDependencies {
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (orderId: string, version: number) => void;
+  /** Told of every event that was applied, once it is settled. */
+  readonly applied: (event: OrderEvent) => void;
   /** Acknowledges to the broker. */
   readonly settle: (delivery: EventDelivery) => void;
   /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
@@ -223,6 +226,7 @@ export class BatchRunner {
   #settle({ delivery, orderId, event }: Job, outcome: UpdateOutcome): void {
     this.#deps.settle(delivery);
     this.#deps.metrics.updates.inc({ projection: 'orders', outcome });
+    if (outcome === 'applied') this.#deps.applied(event);
     const { id: eventId, sequence, time: at } = event;
     this.#deps.log.debug({ eventId, orderId, sequence, outcome, at }, 'event settled');
   }

@@ -2,7 +2,7 @@ import { backOff } from '../back-off/back-off.ts';
 import { BrokerUnavailableError, type Broker, type EventDelivery, type PartHealth } from '../broker/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
-import { REFUSAL_REASONS } from '../order/event.ts';
+import { REFUSAL_REASONS, type OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import type { OrderIndex } from '../order-index/port.ts';
@@ -46,6 +46,8 @@ export interface ProjectorDependencies {
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (orderId: string, version: number) => void;
+  /** Told of every event that was applied, once it is settled. */
+  readonly applied: (event: OrderEvent) => void;
 }
 
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */

@@ -72,7 +72,7 @@ export async function startProjector(
   const projector = new Projector(
     { ...OPTIONS, ...options.projector },
     {
-      ...{ index, broker, log, metrics: createMetrics(), wrote: () => undefined },
+      ...{ index, broker, log, metrics: createMetrics(), wrote: () => undefined, applied: () => undefined },
       reached: options.reached ?? (() => Promise.resolve()),
     },
   );

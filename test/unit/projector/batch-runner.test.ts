@@ -34,6 +34,7 @@ describe('BatchRunner', () => {
         log: createLogger('silent'),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
+        applied: () => undefined,
         settle: (delivery) => settled.push(delivery),
         outage: (reason) => outages.push(reason),
         failed: (error) => failures.push(error),

@@ -61,6 +61,7 @@ describe('Projector', function () {
         log: createLogger('silent'),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
+        applied: () => undefined,
       },
     );
     await projector.start();

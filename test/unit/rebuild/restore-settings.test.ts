@@ -8,6 +8,7 @@ import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts'
 import type { OrderIndex, Readiness } from '../../../src/order-index/port.ts';
 import { perform } from '../../../src/rebuild/actions.ts';
 import type { Response } from '../../../src/rebuild/model.ts';
+import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
 import { registerGeneration } from '../../support/second-generation.ts';
 import { aRebuild } from './runs.ts';
 
@@ -36,6 +37,7 @@ describe('a generation that was built, and has not all its copies', () => {
     const held = heldForMs === undefined ? {} : { held: { reason: '', since: BEGUN } };
     const run = aRebuild({ generation, step: 'RESTORE_SETTINGS', ...held });
     return perform({ kind: 'restore settings', generation }, run, {
+      rollups: NO_AGGREGATES,
       ...{ index: { ...index, generations }, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
       openSource: () => Promise.reject(new Error('there is nothing to read')),
       now: () => new Date(BEGUN + (heldForMs ?? 0)),
