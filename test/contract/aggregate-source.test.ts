@@ -110,6 +110,7 @@ describeAggregates('what has changed in the orders', (staged) => {
     it('is that of the whole generation where it is asked of that', async () => {
       const { source } = staged().aggregates;
       await staged().write(orderOf('newest', placed('2027-01-01')), orderOf('newer', placed('2026-12-31')));
+      await taken();
       assert.equal(await source.newestEventTime(staged().orders, ALWAYS), '2027-01-01T12:00:00.000Z');
       assert.equal(
         await source.newestEventTime(staged().orders, '2027-01-01T11:59:59.999Z'),
