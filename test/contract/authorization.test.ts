@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { SellerDashboardAnswer } from '../../src/client/index.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { OpenApiDocument } from '../../src/http/openapi.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
@@ -6,6 +7,7 @@ import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
 import type { IndexPlace } from '../support/backends.ts';
+import { deriveAggregates } from '../support/derived-aggregates.ts';
 import { answerJudge } from '../support/openapi-answers.ts';
 import { serveIndex } from '../support/served-index.ts';
 import type { ServedIndex } from '../support/served-index.ts';
@@ -36,7 +38,7 @@ const FOREIGN: readonly SampleOrder[] = [
   { orderId: 'own-4', customer: THEIRS, sellerId: 'S-2', items: [['LAN-9', 'Zebra lantern']], tags: ['gift', 'zebra'], then: [PAID], placedAt: '2026-03-01T11:00:00.000Z' },
   { orderId: 'own-5', customer: OTHER_SELLERS_THEIRS, sellerId: 'S-3', items: [['ZEB-1', 'Zebra teapot']], currency: 'JPY', totalCents: 1, placedAt: '2026-03-04T10:00:00.000Z' },
   { orderId: 'C-1', customer: THEIRS, sellerId: 'S-2', items: [['S-1', 'Zebra lantern for Ann Lane']], tags: ['C-1', 'S-1'], placedAt: '2026-03-02T11:00:00.000Z' },
-  { orderId: 'was-mine', customer: MINE, sellerId: 'S-1', items: [['ZEB-2', 'Zebra lamp']], then: [toThem], placedAt: '2026-03-02T12:00:00.000Z' },
+  { orderId: 'was-mine', customer: MINE, sellerId: 'S-1', items: [['ZEB-2', 'Zebra lamp']], currency: 'CHF', then: [PAID, toThem], placedAt: '2026-03-02T12:00:00.000Z' },
 ]; // prettier-ignore
 
 /** Theirs once, and mine now. */
@@ -63,7 +65,10 @@ const READS: readonly (readonly [route: string, address: string])[] = [
     ['/orders/{id}/history', `/orders/${id}/history`] as const,
   ]),
   ...['C-1', 'C-2', 'C-3', 'S-1', 'none'].map((id) => ['/customers/{id}/orders', `/customers/${id}/orders?size=2`] as const),
+  ...['S-1', 'S-2', 'S-3', 'C-1', 's-1', 'none'].map((id) => ['/sellers/{id}/dashboard', `/sellers/${id}/dashboard?from=2026-03-01&to=2026-03-04`] as const),
 ]; // prettier-ignore
+
+const REVENUE = '/revenue/daily?from=2026-03-01&to=2026-03-04';
 
 const ADMIN_ONLY = [
   '/admin/dead-letters',
@@ -72,6 +77,11 @@ const ADMIN_ONLY = [
   '/admin/generations',
   '/admin/rebuilds',
   '/admin/rebuilds/x',
+];
+
+const OPEN_TO_NONE = [
+  ...['/search', '/suggest?q=zebra', '/orders/own-4', '/customers/C-2/orders'],
+  ...['/sellers/S-2/dashboard', '/revenue/daily'],
 ];
 
 /** The same at each request, so that answers can be compared. */
@@ -107,14 +117,15 @@ describeForEachBackend('what a caller is answered', (backend) => {
     await index.open();
     await index.write((await index.registry()).live, orders.map(sampleWrite), 'live');
     await index.refresh();
-    const serving = await serveIndex(index, { authenticate, freshness: () => Promise.resolve(FRESH) });
+    const aggregates = await deriveAggregates(index, FRESH);
+    const serving = await serveIndex(index, { authenticate, aggregates, freshness: () => Promise.resolve(FRESH) });
     served.push(serving);
     return serving;
   }
 
   async function ask({ url }: ServedIndex, address: string, authorization: string): Promise<Answered> {
     const response = await fetch(`${url}${address}`, { headers: { authorization } });
-    const text = (await response.text()).replace(/"tookMs":\d+/, '"tookMs":0');
+    const text = (await response.text()).replace(/("tookMs"|"lagSeconds"):[\d.]+/g, '$1:0');
     return { status: response.status, contentType: response.headers.get('content-type'), text };
   }
 
@@ -174,18 +185,39 @@ describeForEachBackend('what a caller is answered', (backend) => {
       assert.equal((await ask(among, '/orders/own-5', authorization)).status, 200);
       assert.match((await ask(among, '/suggest?q=zebra', authorization)).text, /Zebra lantern/);
       assert.equal((await ask(among, '/customers/C-2/orders', authorization)).status, 200);
+      assert.match((await ask(among, '/sellers/S-2/dashboard?from=2026-03-01&to=2026-03-04', authorization)).text, /Zebra lamp/);
+      assert.match((await ask(among, REVENUE, authorization)).text, /"currency":"CHF","orders":1,/);
     }
-  });
+  }); // prettier-ignore
 
   it('tells of an order that was theirs once what happened since it is mine', async () => {
     const moved = await serve([MOVED]);
     for (const [role, sub] of [['customer', 'C-1'], ['seller', 'S-1']] as const) {
       const authorization = await bearer(role, sub);
-      for (const address of ['/orders/moved', '/orders/moved/history', '/search', '/suggest?q=z', '/customers/C-1/orders']) {
+      for (const address of ['/orders/moved', '/orders/moved/history', '/search', '/suggest?q=z', '/customers/C-1/orders', '/sellers/S-1/dashboard']) {
         const { text } = await ask(moved, address, authorization);
         assert.doesNotMatch(text, /Zelda|C-2|S-2/, `${role} ${address}`);
       }
       assert.match((await ask(moved, '/orders/moved/history', authorization)).text, /order\.corrected/);
+    }
+  }); // prettier-ignore
+
+  it('is the own dashboard to each seller, and to nobody else the revenue of all', async () => {
+    const own = await ask(among, '/sellers/S-1/dashboard?from=2026-03-01&to=2026-03-01', await bearer('seller', 'S-1'));
+    const { days, totals, topProducts } = JSON.parse(own.text) as SellerDashboardAnswer;
+    const sums = { orders: 1, revenueCents: 1_000, refundedCents: 0, refundCount: 0, netCents: 1_000 };
+    assert.deepEqual(days, [{ day: '2026-03-01', currency: 'EUR', ...sums, final: false }]);
+    assert.deepEqual(totals, [{ currency: 'EUR', ...sums, refundRate: 0 }]);
+    assert.deepEqual(topProducts.map(({ sku }) => sku), ['LAN-1']);
+    for (const [role, sub] of [['customer', 'C-1'], ['customer', 'S-1'], ['seller', 'S-1']] as const) {
+      const refused = await ask(among, REVENUE, await bearer(role, sub));
+      assert.equal(refused.status, 403, `${role} ${sub}`);
+      assert.equal(judge('get', '/revenue/daily', refused), undefined);
+    }
+    for (const role of ['support', 'admin'] as const) {
+      const answer = await ask(among, REVENUE, await bearer(role, 'C-1'));
+      assert.equal(answer.status, 200);
+      assert.equal(judge('get', '/revenue/daily', answer), undefined);
     }
   }); // prettier-ignore
 
@@ -196,7 +228,7 @@ describeForEachBackend('what a caller is answered', (backend) => {
       }
       assert.notEqual((await ask(among, address, await bearer('admin', 'root'))).status, 403, address);
     }
-    for (const address of [...ADMIN_ONLY, '/search', '/suggest?q=zebra', '/orders/own-4', '/customers/C-2/orders']) {
+    for (const address of [...ADMIN_ONLY, ...OPEN_TO_NONE]) {
       const answer = await ask(among, address, 'Bearer nonsense');
       assert.equal(answer.status, 401, address);
       assert.doesNotMatch(answer.text, /Zebra|own-4"/);
