@@ -6,6 +6,7 @@ import { canBeCancelled, isEnd, isOver, newRun, STEPS, type RunState } from '../
 import { aRebuild, anActivation, copied, TARGET } from './runs.ts';
 
 const NOW = 5_000;
+const AGGREGATE = { projection: 'revenue-daily' };
 const DONE: Response = { kind: 'done' };
 const after = (state: RunState, response: Response) => model(state, response, NOW);
 
@@ -19,7 +20,8 @@ describe('the model of a rebuild', () => {
       ['RESTORE_SETTINGS', 'REFRESH'],
       ['REFRESH', 'VALIDATE'],
       ['VALIDATE', 'SWAP'],
-      ['SWAP', 'PRUNE'],
+      ['SWAP', 'ROLLUPS'],
+      ['ROLLUPS', 'PRUNE'],
     ] as const;
     for (const [step, expected] of following) {
       it(`${step} → ${expected}`, () => {
@@ -38,6 +40,18 @@ describe('the model of a rebuild', () => {
 
     it('SWAP → DONE where a generation is activated, with nothing pruned', () => {
       assert.deepEqual(after(anActivation({ step: 'SWAP' }), DONE), anActivation({ step: 'DONE', finishedAt: NOW }));
+    });
+
+    it('ROLLUPS is the one step of an aggregate: → DONE, and it is over', () => {
+      const run = newRun({
+        id: 'r-1',
+        kind: 'rebuild',
+        request: { ...aRebuild().request, ...AGGREGATE },
+        startedAt: 1,
+      });
+      assert.deepEqual([run.step, next(run)], ['ROLLUPS', { kind: 'rebuild rollup', aggregate: 'revenue-daily' }]);
+      const state = after(run, { kind: 'done', patch: { generation: 'orders-revenue-daily-000002' } });
+      assert.deepEqual([state.step, state.generation, isOver(state)], ['DONE', 'orders-revenue-daily-000002', true]);
     });
 
     it('keeps what the action has found out', () => {
@@ -115,7 +129,17 @@ describe('the model of a rebuild', () => {
       }
       assert.deepEqual(
         STEPS.filter((step) => !canBeCancelled(aRebuild({ step }))),
-        ['SWAP', 'PRUNE'],
+        ['SWAP', 'ROLLUPS', 'PRUNE'],
+      );
+    });
+
+    it('of an aggregate ROLLUPS → CANCELLED, and takes its wish back', () => {
+      const run = aRebuild({ step: 'ROLLUPS' }, AGGREGATE);
+      assert(canBeCancelled(run));
+      const state = after(run, { kind: 'cancelled' });
+      assert.deepEqual(
+        [state.step, next(state)],
+        ['CANCELLED', { kind: 'withdraw rollup', aggregate: 'revenue-daily' }],
       );
     });
 
