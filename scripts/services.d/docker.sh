@@ -19,7 +19,7 @@ docker_engine_answers() {
 docker_compose() {
   AMQP_PORT=$amqp_port ELASTICSEARCH_PORT=$es_port ELASTICSEARCH_HEAP=$es_heap \
     RABBITMQ_USER=guest RABBITMQ_PASSWORD=guest ELASTICSEARCH_PASSWORD=unused AUTH_JWT_SECRET=unused \
-    docker compose --project-name "order-search-services-$instance" --project-directory "$repository" \
+    docker compose --project-name "order-search-services-$instance" --project-directory "$repository" --profile one-node \
     -f "$repository/docker-compose.yml" -f "$repository/deploy/docker/services.yml" "$@" </dev/null 9>&-
 }
 

