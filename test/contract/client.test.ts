@@ -6,6 +6,7 @@ import { sampleWrite } from '../integration/elasticsearch/sample-orders.ts';
 import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
 import { describeForEachBackend } from '../support/backends.ts';
 import type { IndexPlace } from '../support/backends.ts';
+import { deriveAggregates } from '../support/derived-aggregates.ts';
 import { serveIndex } from '../support/served-index.ts';
 import type { ServedIndex } from '../support/served-index.ts';
 
@@ -28,7 +29,8 @@ describeForEachBackend('the client', (backend) => {
       { orderId: 'B&2', tags: ['x', 'y'] },
       ...many,
     );
-    served = await serveIndex(index);
+    const aggregates = await deriveAggregates(index, { asOf: '2026-03-02T00:00:00.000Z' });
+    served = await serveIndex(index, { aggregates });
     client = createClient({ url: served.url });
   });
   after(async () => {
@@ -80,6 +82,18 @@ describeForEachBackend('the client', (backend) => {
     const next = await client.customerOrders('C-1', { size: 1, cursor: answer.nextCursor ?? '' });
     assert.notEqual(next?.items[0]?.orderId, answer.items[0]?.orderId);
   });
+
+  it("tells revenue by day, and a seller's dashboard", async () => {
+    const days = { from: '2026-03-01', to: '2026-03-02' };
+    const revenue = await client.revenueDaily({ ...days, currency: 'EUR' });
+    assert.deepEqual(revenue.days.map(({ day, revenueCents }) => [day, revenueCents]), [['2026-03-01', 1_000], ['2026-03-02', 0]]);
+    assert.equal(revenue.asOf, '2026-03-02T00:00:00.000Z');
+    const dashboard = await client.sellerDashboard('S-1', days);
+    assert.deepEqual(dashboard?.days, revenue.days);
+    assert.deepEqual([dashboard.totals[0]?.netCents, dashboard.topProducts[0]?.name], [1_000, 'Metal lantern']);
+    assert.deepEqual((await client.sellerDashboard('nobody', days))?.days, []);
+    await assert.rejects(client.revenueDaily({ from: '2020-01-01' }), { status: 400 });
+  }); // prettier-ignore
 
   it('waits for a version that arrives meanwhile', async () => {
     const waiting = client.waitForVersion('late', 2, { waitMs: 5_000 });
