@@ -221,6 +221,8 @@ describeForEachBackend('generations', (backend) => {
       assert.ok(one.sizeBytes > 0 && two.sizeBytes > 0);
       assert.match(two.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       assert.ok(one.createdAt <= two.createdAt);
+      const { createdAt, foldVersion } = two;
+      assert.deepEqual(await index.generations.origin(two.name), { createdAt, foldVersion });
       assert.ok(Date.parse(two.createdAt) >= startedMs - 1_000 && Date.parse(two.createdAt) <= Date.now());
     });
   });
@@ -233,6 +235,7 @@ describeForEachBackend('generations', (backend) => {
       await assert.rejects(generations.restoreSettings(absent), IndexUnavailableError);
       await assert.rejects(generations.openSnapshot(absent), IndexUnavailableError);
       await assert.rejects(generations.freeze(absent), IndexUnavailableError);
+      await assert.rejects(generations.origin(absent), IndexUnavailableError);
       await generations.thaw(absent);
       await generations.drop(absent);
       assert.equal((await generations.list()).length, 1);
