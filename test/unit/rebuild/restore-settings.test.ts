@@ -37,10 +37,10 @@ describe('a generation that was built, and has not all its copies', () => {
     const held = heldForMs === undefined ? {} : { held: { reason: '', since: BEGUN } };
     const run = aRebuild({ generation, step: 'RESTORE_SETTINGS', ...held });
     return perform({ kind: 'restore settings', generation }, run, {
-      rollups: NO_AGGREGATES,
       ...{ index: { ...index, generations }, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
       openSource: () => Promise.reject(new Error('there is nothing to read')),
       now: () => new Date(BEGUN + (heldForMs ?? 0)),
+      rollups: NO_AGGREGATES,
       ...{ signal: new AbortController().signal, holdsLease: () => Promise.resolve(true) },
       ...{ onCopying: () => undefined, onReplaying: () => undefined, reached: () => Promise.resolve() },
     });
