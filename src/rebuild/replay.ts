@@ -8,6 +8,7 @@ import { load } from './compare.ts';
 import { collectSkips, type Skips } from './declared-missing.ts';
 import { EventSourceError, type EventSource, type SourceEvent } from './event-source.ts';
 import { EarlyEvents, type Replayed } from './early-events.ts';
+import { markAt, sameSource } from './read-mark.ts';
 import type { RebuildIndex, ReplayProgress, RunState } from './state.ts';
 import { targetOf, writeSurely } from './write-surely.ts';
 
@@ -45,9 +46,11 @@ const LOOK_MS = 250;
  * @throws RefusedError, LostTargetError, IndexUnavailableError, BrokerUnavailableError, EventSourceError, the signal's reason
  */
 export async function replay(run: RunState, deps: ReplayDependencies): Promise<ReplayProgress> {
-  const skips = await collectSkips(deps.source.readWhole(deps.signal), deps);
+  const { replay: before, request } = run;
+  const whole = sameSource(deps.source.readWhole(deps.signal), before.mark, request.source);
+  const skips = await collectSkips(whole, deps);
   const folding = new Replay(run, skips, deps);
-  await folding.readFrom(run.replay.position);
+  await folding.readFrom(before.position);
   const end = folding.next();
   const givenUpAt = performance.now() + LATE_MS;
   // Out of order, an order's first event may stand behind that end, and so be no gap of the history.
@@ -117,17 +120,22 @@ class Replay {
     await this.#parkWhatWaitsForLong(last.position);
     const position = Math.min(this.#early.oldest(), last.position + 1);
     this.#next = last.position + 1;
+    this.#progress = { ...this.#count(page, events), position, ...readTo(last, events.at(-1)) };
     const total = await this.#deps.source.total();
-    this.#progress = {
-      ...this.#progress,
-      ...(total !== undefined && { total: Math.max(total, this.#progress.processed + page.length) }),
-      processed: this.#progress.processed + page.length,
-      unparseable: this.#progress.unparseable + page.length - events.length,
-      position,
-      ...readTo(last, events.at(-1)),
-    };
+    if (total !== undefined) this.#progress = { ...this.#progress, total: Math.max(total, this.#progress.processed) };
     await this.#deps.reached('rebuild page');
     this.#deps.onProgress(this.#progress);
+  }
+
+  #count(page: readonly SourceEvent[], events: readonly Replayed[]): ReplayProgress {
+    const { mark, processed, unparseable } = this.#progress;
+    const last = page.at(-1);
+    return {
+      ...this.#progress,
+      processed: processed + page.length,
+      unparseable: unparseable + page.length - events.length,
+      ...(last && last.position > (mark?.position ?? -1) && { mark: markAt(last) }),
+    };
   }
 
   /**

@@ -1,4 +1,5 @@
 import type { OrderIndex } from '../order-index/port.ts';
+import type { ReadMark } from './read-mark.ts';
 
 /**
  * The steps of design §3, in their order; an activation has only those from REFRESH to SWAP, a rebuild of an aggregate only ROLLUPS.
@@ -82,6 +83,8 @@ export interface ReplayProgress {
   readonly processed: number;
   /** Everything before this position is in the generation, or parked; never beyond an event that only memory holds. */
   readonly position: number;
+  /** Undefined before anything was read. */
+  readonly mark?: ReadMark;
   readonly done: boolean;
   readonly unparseable: number;
   /** Whether early events were parked to bound the memory: what was read no longer says whose. */

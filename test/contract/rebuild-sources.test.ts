@@ -183,6 +183,22 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
       await assertFold(events);
     });
 
+    it('fails where it goes on and the source is another one: a stream that was declared anew', async () => {
+      const [first, second, third, other] = [1, 2, 3, 1].map((sequence, at) =>
+        cloudEvent(`O-${at}`, eventAt(sequence)),
+      ) as [string, string, string, string];
+      const { result, reports } = replaying([first, second]);
+      await result;
+      const replay = { ...reports.at(-1), done: false } as ReplayProgress;
+      assert.deepEqual([replay.position, replay.mark?.position], [1, 1]);
+      const goOn = (messages: readonly string[]) => replaying(messages, fromHistory({ replay })).result;
+      const failure = /^EventSourceError: the history is another one than was read up to position 1/;
+      for (const messages of [[], [first], [other], [third, other], [third, other, first]]) {
+        await assert.rejects(goOn(messages), failure);
+      }
+      assert.equal((await goOn([first, second, third])).done, true);
+    });
+
     it('leaves what is live as it is: of two events at one sequence the live one stands', async () => {
       const mine = [eventAt(1), eventAt(2, 'live')];
       await writeLive(new Map([['O-1', mine]]));
