@@ -127,14 +127,17 @@ class Replay {
     this.#deps.onProgress(this.#progress);
   }
 
+  /** With a page that was read; what was read before a crash, and is again since an event before it was held, counts once. */
   #count(page: readonly SourceEvent[], events: readonly Replayed[]): ReplayProgress {
     const { mark, processed, unparseable } = this.#progress;
-    const last = page.at(-1);
+    const isNew = ({ position }: { readonly position: number }) => position > (mark?.position ?? -1);
+    const fresh = page.filter(isNew);
+    const last = fresh.at(-1);
     return {
       ...this.#progress,
-      processed: processed + page.length,
-      unparseable: unparseable + page.length - events.length,
-      ...(last && last.position > (mark?.position ?? -1) && { mark: markAt(last) }),
+      processed: processed + fresh.length,
+      unparseable: unparseable + fresh.length - events.filter(isNew).length,
+      ...(last && { mark: markAt(last) }),
     };
   }
 
