@@ -8,6 +8,7 @@ import { READ } from './client.ts';
 import { refreshIndex } from './generation-care.ts';
 
 const POLL_MS = 10;
+/** Copies that keep up take milliseconds. */
 const SETTLED_WITHIN_MS = 5_000;
 
 /**
@@ -26,7 +27,7 @@ export async function checkpoint(access: AggregateAccess, orders: string): Promi
 }
 
 async function settled(access: AggregateAccess, orders: string, until: Checkpoint): Promise<void> {
-  const deadline = performance.now() + SETTLED_WITHIN_MS;
+  const deadline = performance.now() + Math.min(SETTLED_WITHIN_MS, access.requestTimeoutMs);
   for (;;) {
     const shards = await sequenceNumbers(access, orders, until.length);
     if (shards.every(({ global_checkpoint }, shard) => global_checkpoint >= (until[shard] ?? 0))) return;
