@@ -25,7 +25,7 @@ const ENDLESS = '/progress$';
 const REQUEST_TIMEOUT_SECONDS = 20;
 const ORDERS = 50;
 /** The examples of the OpenAPI document. */
-const EXAMPLE = { orderId: 'A-1001', customerId: 'c-1001' };
+const EXAMPLE = { orderId: 'A-1001', customerId: 'c-1001', sellerId: 's-1001' };
 
 export interface Fuzzed {
   /** Nothing was found. */
@@ -49,8 +49,11 @@ async function fuzz(environment: Environment, options: readonly string[]): Promi
   try {
     await untilReady(service);
     await eventually(async () => {
-      const { status } = await service.get(`/orders/${EXAMPLE.orderId}`);
-      if (status !== 200) throw new Error(`the order of the examples: ${status}`);
+      // Without aggregates a 503 would be right, and found.
+      for (const path of [`/orders/${EXAMPLE.orderId}`, `/sellers/${EXAMPLE.sellerId}/dashboard`, '/revenue/daily']) {
+        const { status } = await service.get(path);
+        if (status !== 200) throw new Error(`${path}: ${status}`);
+      }
     });
     const args = [
       ...['run', `${service.url}/openapi.json`, '--checks', CHECKS.join(','), '--phases', 'examples,coverage,fuzzing'],
@@ -73,7 +76,7 @@ function orders(): CloudEvent[] {
   const renamed = { subject: EXAMPLE.orderId, partitionkey: EXAMPLE.orderId };
   const customer = { id: EXAMPLE.customerId, name: 'Ann Example' };
   return events.map((event) => {
-    if (event === first) return { ...event, ...renamed, data: { ...event.data, customer } };
+    if (event === first) return { ...event, ...renamed, data: { ...event.data, customer, sellerId: EXAMPLE.sellerId } };
     return event.subject === first.subject ? { ...event, ...renamed } : event;
   });
 }
