@@ -4,16 +4,22 @@ import { parseInstant } from '../order/instant.ts';
 
 /** Schemas of URL parameters, with what JSON Schema cannot be told of them by itself; they arrive as a string, or as a list of strings where one is repeated. */
 
+/** What is wrong with what is no text: where it is repeated, that; else `otherwise`. */
+function noText(input: unknown, otherwise: string): string {
+  return Array.isArray(input) ? 'may be given once only' : otherwise;
+}
+
+function single() {
+  return z.string({ error: ({ input }) => noText(input, input === undefined ? 'must be given' : 'must be a text') });
+}
+
 export function text(maxCharacters: number) {
-  return z
-    .string({ error: 'may be given once only' })
-    .max(maxCharacters, `may have at most ${maxCharacters} characters`);
+  return single().max(maxCharacters, `may have at most ${maxCharacters} characters`);
 }
 
 export function wholeNumber(min: number, max: number) {
   const message = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string({ error: 'may be given once only' })
+  return single()
     .regex(/^\d{1,16}$/, message)
     .transform(Number)
     .pipe(z.number().min(min, message).max(max, message))
@@ -33,13 +39,13 @@ export function cursor() {
 const MAX_CURSOR_CHARACTERS = 4_096;
 
 export function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
-  return z.enum(choices, { error: `must be one of ${choices.join(', ')}` });
+  return z.enum(choices, { error: ({ input }) => noText(input, `must be one of ${choices.join(', ')}`) });
 }
 
 /** A UTC day of the calendar. */
 export function day() {
   const message = 'must be a day such as 2026-03-01';
-  return z.string({ error: 'may be given once only' }).refine(isDay, message).meta({ format: 'date' });
+  return single().refine(isDay, message).meta({ format: 'date' });
 }
 
 export function currency() {
@@ -49,7 +55,7 @@ export function currency() {
 /** RFC 3339, normalised to UTC milliseconds. */
 export function instant() {
   const message = 'must be an instant such as 2026-03-01T10:00:00Z, a + in it written %2B';
-  const parsed = z.string({ error: 'may be given once only' }).transform((given, context) => {
+  const parsed = single().transform((given, context) => {
     const instant = parseInstant(given);
     if (instant === undefined) context.addIssue({ code: 'custom', message });
     return instant ?? z.NEVER;

@@ -155,6 +155,8 @@ describe('GET /search', () => {
       ['/search?size=', 'size', /from 1 to 100/],
       ['/search?status=paid&status=erased', 'status[1]', /one of placed, paid/],
       ['/search?sort=newest', 'sort', /one of relevance/],
+      ['/search?sort=placedAt&sort=placedAt', 'sort', /once only/],
+      ['/suggest', 'q', /must be given/],
       ['/search?cursor=', 'cursor', /not be empty/],
       ['/search?sku=', 'sku[0]', /not be empty/],
       [`/search?tag=a&tag=${'x'.repeat(257)}`, 'tag[1]', /at most 256 characters/],
