@@ -179,7 +179,8 @@ export class BatchRunner {
     }
     const { refusal, orderId, sequence, eventId } = letter;
     this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: refusal.reason });
-    this.#deps.log.warn({ eventId, orderId, sequence, refusal }, 'dead-lettered');
+    // Not the message: it may quote what the event says of a person. `dead-letters show` has it.
+    this.#deps.log.warn({ eventId, orderId, sequence, reason: refusal.reason, path: refusal.path }, 'dead-lettered');
     await this.#deps.reached('dead-lettered');
   }
 

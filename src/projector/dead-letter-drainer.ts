@@ -47,8 +47,11 @@ async function keep(letter: DeadLetter, { index, log }: DrainerDependencies): Pr
   if (orderId !== undefined && (await isErased(orderId, index))) {
     await index.forgetOrder(orderId);
     log.warn(about, 'a dead letter of an erased order was dropped');
+  } else if (refusal.reason === 'delivery_limit') {
+    log.warn(about, 'given up by the broker, and kept for the operators');
   } else {
-    log.info(about, 'dead letter kept for the operators');
+    // Whoever refused it has said so.
+    log.debug(about, 'dead letter kept for the operators');
   }
 }
 
