@@ -53,6 +53,8 @@ export async function* readHistory(
 interface Session {
   readonly channel: Channel;
   taken: number;
+  /** Whether it begins where the one before has ended: see `HistoryReader.#continues`. */
+  isJoined: boolean;
 }
 
 interface Buffered {
@@ -70,8 +72,10 @@ class HistoryReader {
   #buffer: Buffered[] = [];
   /** How many of the buffer's messages have been taken; they are cut off all at once. */
   #read = 0;
-  /** The offset to go on with; undefined before the first message. */
-  #next: number | undefined;
+  /** The last message that came; undefined before the first. */
+  #last: { readonly offset: number; readonly content: Buffer } | undefined;
+  /** Why nothing that comes is what was to be read. */
+  #remade: BrokerUnavailableError | undefined;
   /** Of the barrier: it and what comes after it are not read. */
   #end: number | undefined;
   #awaken: () => void = () => undefined;
@@ -102,13 +106,19 @@ class HistoryReader {
 
   /** The next message if it is here. */
   take(): HistoryMessage | 'end' | undefined {
-    if (this.#isBehind(this.#next ?? startOf(this.#from)) && this.#read === this.#buffer.length) return 'end';
+    if (this.#isBehind(this.#next()) && this.#read === this.#buffer.length) return 'end';
     for (let next = this.#shift(); next !== undefined; next = this.#shift()) {
       if (this.#isBehind(next.offset)) return 'end';
       this.#acknowledge(next);
       if (!isBarrier(next.message)) return { offset: next.offset, body: next.message.content };
     }
     return undefined;
+  }
+
+  /** The lowest offset that can come. */
+  #next(): number {
+    if (this.#last) return this.#last.offset + 1;
+    return this.#from.kind === 'offset' ? this.#from.offset : 0;
   }
 
   /** The next message once it is here. @throws BrokerUnavailableError when nothing comes for too long, the signal's reason */
@@ -118,6 +128,7 @@ class HistoryReader {
       signal.throwIfAborted();
       const message = this.take();
       if (message !== undefined) return message;
+      if (this.#remade) throw this.#remade;
       if (await this.#isIdle()) await this.#probe(performance.now() - sinceMs);
     }
   }
@@ -170,7 +181,7 @@ class HistoryReader {
     this.#end ??= await endOfHistory(model, queue, publishBarrier);
     const broken = (reason: string): void => this.#connection.drop(model, reason);
     const channel = await openChannel(model, broken);
-    const session: Session = { channel, taken: 0 };
+    const session: Session = { channel, taken: 0, isJoined: false };
     await channel.prefetch(PREFETCH);
     this.#session = session;
     await channel.consume(
@@ -185,7 +196,8 @@ class HistoryReader {
   }
 
   #attachedAt(): unknown {
-    if (this.#next !== undefined) return this.#next;
+    // Once more the last one, which shows that it is the same stream.
+    if (this.#last) return this.#last.offset;
     if (this.#from.kind === 'offset') return Math.max(0, this.#from.offset);
     if (this.#from.kind === 'first' || !(this.#from.at.getTime() > 0)) return 'first';
     return { '!': 'timestamp', value: Math.floor(this.#from.at.getTime() / 1_000) };
@@ -193,15 +205,30 @@ class HistoryReader {
 
   #deliver(session: Session, message: ConsumeMessage, broken: (reason: string) => void): void {
     // Of a channel that is being given up: its successor begins where the buffer ends.
-    if (session !== this.#session) return;
+    if (session !== this.#session || this.#remade) return;
     try {
       const offset = streamOffsetOf(message);
-      this.#buffer.push({ session, message, offset });
-      this.#next = offset + 1;
+      if (this.#continues(session, message, offset)) {
+        this.#buffer.push({ session, message, offset });
+        this.#last = { offset, content: message.content };
+      }
     } catch (error) {
       broken(messageOf(error));
     }
     this.wake();
+  }
+
+  /**
+   * The first message of a further session is the last one of the session before, or, where retention has taken that, a later one. One
+   * that is neither is of another stream: this one was deleted, and declared anew.
+   */
+  #continues(session: Session, { content }: ConsumeMessage, offset: number): boolean {
+    const last = session.isJoined ? undefined : this.#last;
+    session.isJoined = true;
+    if (last === undefined || offset > last.offset) return true;
+    if (offset < last.offset || !content.equals(last.content))
+      this.#remade = new BrokerUnavailableError('the history was declared anew while it was read: begin again');
+    return false;
   }
 
   /** Also what nobody can parse, and what is skipped: only an acknowledgement gives credit back. */
@@ -215,9 +242,4 @@ class HistoryReader {
       if (!(error instanceof IllegalOperationError)) throw error;
     }
   }
-}
-
-/** The lowest offset that can come. */
-function startOf(from: HistoryStart): number {
-  return from.kind === 'offset' ? from.offset : 0;
 }

@@ -91,6 +91,31 @@ describe('the history in RabbitMQ', () => {
     });
   });
 
+  describe('when the stream is deleted in the middle, and declared anew', () => {
+    /** Once some of it was read; so many other messages are in the next one before the reader comes back. */
+    async function readAnew(count: number): Promise<void> {
+      await publishStraight(COUNT);
+      let read = 0;
+      for await (const message of history()) {
+        assert.equal(numberOf(message), read);
+        read += 1;
+        if (read !== 700) continue;
+        proxy.halt();
+        await withChannel((channel) => channel.deleteQueue(`${prefix}.history`).then(() => undefined));
+        await publishStraight(count, 'of another stream');
+        proxy.resume();
+      }
+    }
+
+    it('does not end where there is less of it than was read', async () => {
+      await assert.rejects(readAnew(100), BrokerUnavailableError);
+    });
+
+    it('reads nothing of it where there is more of it than was read', async () => {
+      await assert.rejects(readAnew(2_000), /BrokerUnavailableError: the history was declared anew/);
+    });
+  });
+
   describe('when RabbitMQ stays away', () => {
     it('gives up with what was wrong', async () => {
       await publishStraight(COUNT);
