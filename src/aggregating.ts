@@ -14,6 +14,7 @@ import { createAggregateReader, type AggregateProgress, type AggregateReader } f
 import { createRollupRecords, type RollupRecords } from './rollups/records.ts';
 import { Refresher } from './rollups/refresher.ts';
 import type { RollupState } from './rollups/state.ts';
+import { verify, type Verified } from './rollups/verify.ts';
 import type { RollupStep } from './rollups/turn.ts';
 
 export interface AggregatingDependencies {
@@ -39,6 +40,7 @@ export interface Aggregating {
   /** Refreshes them from now on, whenever no other instance does. */
   start(): void;
   stop(): Promise<void>;
+  verify(signal: AbortSignal): AsyncIterable<Verified>;
   /** Never throws for the world's fault: the index says why. */
   health(): Promise<PartHealth>;
   /** Sets the gauges of lag and watermark. @throws IndexUnavailableError */
@@ -79,6 +81,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     reads: createAggregateReader({ stores: index.aggregates, progress }),
     rollups: createRollupOperations({ records, index, aggregates: names, wake: () => refresher.wake() }),
     projections: names,
+    verify: (signal) => verify({ index, records, aggregates, keptFrom, wake: () => refresher.wake() }, signal),
     start: () => refresher.start(),
     stop: () => refresher.stop(),
     health: () => health(eachState, Math.max(SILENT_MS, 4 * intervalMs)),

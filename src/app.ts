@@ -251,6 +251,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),
     aggregates: service.aggregating.reads,
+    verifyAggregates: (signal) => service.aggregating.verify(signal),
     rebuilds: service.rebuilding.rebuilds,
     generations: service.rebuilding.generations,
     health: () => serviceHealth(service, freshness),

@@ -11,6 +11,7 @@ import { parkedCommand } from './cli/parked-command.ts';
 import { deadLettersCommand } from './cli/dead-letters-command.ts';
 import { publishCommand } from './cli/publish-command.ts';
 import { rebuildCommand } from './cli/rebuild-command.ts';
+import { verifyCommand } from './cli/verify-command.ts';
 
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
@@ -87,5 +88,6 @@ const program = new Command('order-search')
   .addCommand(deadLettersCommand(context))
   .addCommand(parkedCommand(context))
   .addCommand(rebuildCommand(context))
-  .addCommand(generationsCommand(context));
+  .addCommand(generationsCommand(context))
+  .addCommand(verifyCommand(context));
 await runCommand(program);

@@ -19,6 +19,8 @@ interface FollowFlags extends ServiceFlags {
 }
 
 interface StartFlags extends FollowFlags {
+  /** `orders`, or an aggregate. */
+  readonly projection: string;
   readonly source: (typeof REBUILD_SOURCES)[number];
   readonly path?: string;
   readonly from?: string;
@@ -33,6 +35,7 @@ const PATH = '/admin/rebuilds';
 const POLL_MS = 1_000;
 const COLUMNS: Columns<Rebuild> = [
   ['ID', ({ id }) => id],
+  ['PROJECTION', ({ projection }) => projection],
   ['SOURCE', ({ source }) => source],
   ['STATE', ({ state, paused }) => (paused ? `${state}, paused` : state)],
   ['GENERATION', ({ generation }) => generation || '-'],
@@ -70,7 +73,8 @@ function withFollowFlags(command: Command): Command {
 
 function startCommand(context: CliContext): Command {
   const command = new Command('start')
-    .description('start to build a new generation')
+    .description('start to build a new generation of the orders, or of one aggregate')
+    .option('--projection <name>', 'orders, or the aggregate that is made from them anew', 'orders')
     .addOption(
       new Option('--source <source>', "index: the documents' own events; history: the broker's stream; file: NDJSON")
         .choices(REBUILD_SOURCES)
@@ -92,9 +96,9 @@ function startCommand(context: CliContext): Command {
 }
 
 async function start(client: ServiceClient, flags: StartFlags, context: CliContext): Promise<ExitCode> {
-  const { source, path, from, activate, keep, allowPartial } = flags;
+  const { projection, source, path, from, activate, keep, allowPartial } = flags;
   const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };
-  const body = { source, activate, keep, allowPartial, ...given };
+  const body = { projection, source, activate, keep, allowPartial, ...given };
   const rebuild = await client.request({ method: 'POST', path: PATH, body, answer: rebuildSchema });
   if (flags.follow) {
     if (!flags.json) context.stdout.write(`rebuild ${rebuild.id} started\n`);

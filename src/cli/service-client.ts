@@ -35,6 +35,16 @@ export interface ServiceClient {
    * @throws ServiceUnreachableError where nothing answers in time, or not as this service does
    */
   request<T>(request: ServiceRequest<T>): Promise<T>;
+  /**
+   * Server-sent events, as they come; their data is JSON.
+   * @throws as `request` does, also in the middle
+   */
+  events(path: string): AsyncGenerator<StreamedEvent>;
+}
+
+export interface StreamedEvent {
+  readonly event: string;
+  readonly data: unknown;
 }
 
 /** The service answered, and said no (RFC 9457). */
@@ -116,29 +126,64 @@ export async function useRefusable(
 /** @param url the service's, a path before its own included */
 function createServiceClient(url: string, token: string | undefined, interrupted: AbortSignal): ServiceClient {
   const base = url.replace(/\/+$/, '');
+  const headersFor = (accept: string, body?: unknown) => ({
+    Accept: accept,
+    ...(token !== undefined && { Authorization: `Bearer ${token}` }),
+    ...(body !== undefined && { 'Content-Type': 'application/json' }),
+  });
   return {
     async request({ method = 'GET', path, query = {}, body, answer, timeoutMs = TIMEOUT_MS }) {
       const asked = new URL(`${base}${path}`);
       for (const [name, value] of Object.entries(query)) {
         if (value !== undefined) asked.searchParams.set(name, String(value));
       }
-      const headers = {
-        Accept: 'application/json',
-        ...(token !== undefined && { Authorization: `Bearer ${token}` }),
-        ...(body !== undefined && { 'Content-Type': 'application/json' }),
-      };
+      const headers = headersFor('application/json', body);
       const signal = AbortSignal.any([interrupted, AbortSignal.timeout(timeoutMs)]);
       const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
       const { status, text } = await send(asked, init);
       return readAnswer(asked, status, text, answer);
     },
+    async *events(path) {
+      const asked = new URL(`${base}${path}`);
+      const headers = headersFor('text/event-stream');
+      const response = await answered(asked, () => fetch(asked, { headers, signal: interrupted }));
+      if (!response.ok || !response.body) readAnswer(asked, response.status, await response.text(), z.never());
+      else yield* eventsIn(asked, response.body);
+    },
   };
 }
 
+/** Blocks of `event:` and `data:` lines (HTML standard, 9.2); ours have one of each. */
+async function* eventsIn(url: URL, body: ReadableStream<Uint8Array>): AsyncGenerator<StreamedEvent> {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  for (;;) {
+    const { done, value } = await answered(url, () => reader.read());
+    if (done) return;
+    text += value;
+    const blocks = text.split('\n\n');
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const fields = new Map(
+        block.split('\n').map((line) => [line.replace(/:.*$/s, ''), line.replace(/^[^:]*: ?/, '')]),
+      );
+      const data = fields.get('data');
+      if (data !== undefined) yield { event: fields.get('event') ?? 'message', data: parseJson(data) };
+    }
+  }
+}
+
 async function send(url: URL, init: RequestInit): Promise<{ readonly status: number; readonly text: string }> {
-  try {
+  return await answered(url, async () => {
     const response = await fetch(url, init);
     return { status: response.status, text: await response.text() };
+  });
+}
+
+/** @throws ServiceUnreachableError */
+async function answered<T>(url: URL, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     throw new ServiceUnreachableError(`the service at ${url.origin} does not answer: ${cause}`, { cause: error });

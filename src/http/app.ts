@@ -21,6 +21,7 @@ import { orderRoutes } from './routes/orders.ts';
 import { parkedRoutes } from './routes/parked.ts';
 import { rebuildRoutes } from './routes/rebuilds.ts';
 import { searchRoutes } from './routes/search.ts';
+import { verificationRoutes } from './routes/verification.ts';
 
 const VERSION = PACKAGE.version;
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
@@ -64,7 +65,11 @@ export function createHttpApp(
     const ofOrders = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
     const readers = [...ofOrders, ...aggregateRoutes(dependencies)];
     const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
-    const rebuilders = [...rebuildRoutes(dependencies), ...generationRoutes(dependencies)];
+    const rebuilders = [
+      ...rebuildRoutes(dependencies),
+      ...generationRoutes(dependencies),
+      ...verificationRoutes(dependencies),
+    ];
     const limit = limitRequests(requestsPerMinute);
     const documented = withDocumentation([...readers, ...operators, ...rebuilders, ...operations], VERSION);
     const others = documented.filter((route) => !operations.includes(route));

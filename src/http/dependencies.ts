@@ -77,6 +77,8 @@ export interface HttpDependencies {
   freshness(): Promise<Freshness>;
   readonly deadLetters: DeadLetterOperations;
   readonly rebuilds: RebuildOperations;
+  /** Adds up every order anew. Throws IndexUnavailableError, or the signal's reason, in the middle. */
+  verifyAggregates(signal: AbortSignal): AsyncIterable<VerificationEvent>;
   readonly generations: GenerationOperations;
   /** Must not throw for a part's fault: that is a part that is down. */
   health(): Promise<HealthReport>;
@@ -163,6 +165,27 @@ export interface DeadLetterOperations {
     | { readonly kind: 'not_found' }
   >;
 }
+
+/** What a verification of the aggregates tells, one after the other; `end` or `refused` comes last. */
+export type VerificationEvent =
+  | { readonly kind: 'progress'; readonly orders: number; readonly total: number }
+  | {
+      readonly kind: 'difference';
+      readonly aggregate: string;
+      readonly key: string;
+      readonly field: string;
+      readonly expected: number | string;
+      readonly found: number | string;
+    }
+  | {
+      readonly kind: 'end';
+      readonly orders: number;
+      readonly rows: number;
+      readonly differences: number;
+      /** Rows that were being written to: nothing is said of them. */
+      readonly unsettled: number;
+    }
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /** What is asked for by `POST /admin/rebuilds`, its defaults filled in. */
 export interface RebuildRequest {

@@ -118,6 +118,8 @@ export interface AggregateStore {
   expire(generation: string, beforeDay: string): Promise<number>;
   /** The rows of the live generation, also those of zeros, by day, currency and seller; without their products. Empty where none is live. `signal` as in a search. */
   rows(query: RowQuery, signal?: AbortSignal): Promise<readonly AggregateRow[]>;
+  /** The rows of the live generation with their products, after the given key, in the order of their keys' UTF-8 bytes; empty at the end. */
+  wholeRows(page: { readonly after: string | undefined; readonly size: number }): Promise<readonly AggregateRow[]>;
   /**
    * The products that brought the most, by revenue, then SKU and currency (by their UTF-8 bytes), over all rows of the query: each for
    * itself in each currency. Empty where none is live.

@@ -99,6 +99,13 @@ export class MemoryAggregates implements Aggregates {
         }),
       expire: (generation, beforeDay) => step('expire', () => expire(found(store, generation), beforeDay)),
       rows: (query) => step('rows', () => rowsOf(store, query).map(({ products: _, ...row }) => row)),
+      wholeRows: ({ after, size }) =>
+        step('wholeRows', () =>
+          rowsOf(store, {})
+            .filter(({ key }) => after === undefined || compareBytes(key, after) > 0)
+            .sort((a, b) => compareBytes(a.key, b.key))
+            .slice(0, size),
+        ),
       topProducts: (query) => step('topProducts', () => topProducts(rowsOf(store, query), query.size)),
     };
   };

@@ -33,11 +33,12 @@ const NOTHING: Query = { match_none: {} };
 export function aggregateReads(
   { client, names, searches, requestTimeoutMs }: AggregateAccess,
   aggregate: AggregateDefinition,
-): Pick<AggregateStore, 'rows' | 'topProducts'> {
+): Pick<AggregateStore, 'rows' | 'wholeRows' | 'topProducts'> {
   const { alias } = aggregateNames(names, aggregate);
   const searching = { client, searches, alias, requestTimeoutMs };
   return {
     rows: (query, signal) => emptyWithoutAlias(() => rows(searching, aggregate, query, signal)),
+    wholeRows: (page) => emptyWithoutAlias(() => wholeRows(searching, page)),
     topProducts: (query, signal) =>
       aggregate.products
         ? emptyWithoutAlias(() => topProducts(searching, aggregate, query, signal))
@@ -69,6 +70,24 @@ async function rows(
     if (hits.hits.length < ROWS_A_PAGE) return found;
     after = hits.hits.at(-1)?.sort as string[] | undefined;
   }
+}
+
+async function wholeRows(
+  searching: Searching,
+  { after, size }: { readonly after: string | undefined; readonly size: number },
+): Promise<AggregateRow[]> {
+  const request = {
+    query: { match_all: {} },
+    aggs: {},
+    sort: [{ key: 'asc' as const }],
+    size,
+    ...COMPLETE,
+    _source: true,
+    ...(after !== undefined && { search_after: [after] }),
+  };
+  const { hits } = await asked(searching, undefined, (until) => send<unknown>(searching, request, until));
+  // What stands behind the alias are rows: this service wrote them.
+  return hits.hits.flatMap(({ _source }) => (_source ? [_source as unknown as AggregateRow] : []));
 }
 
 /** By its columns: a row's products, of which there may be thousands, stay unread. Pure. */

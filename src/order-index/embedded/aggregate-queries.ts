@@ -1,5 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
-import type { AggregateRow, RowQuery, TopProduct } from '../aggregates-port.ts';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { AggregateRow, ProductSales, RowQuery, TopProduct } from '../aggregates-port.ts';
 import { measuresOf, productOf, SALES_COLUMNS } from './aggregate-columns.ts';
 import { allOf } from './sql.ts';
 import type { Sql } from './sql.ts';
@@ -13,13 +13,32 @@ export function readRows(database: DatabaseSync, table: string, query: RowQuery)
        WHERE ${text} ORDER BY day, currency, seller_id`,
     )
     .all(...values);
-  return rows.map(({ key, day, currency, seller_id: sellerId, ...measures }) => ({
+  return rows.map(rowOf);
+}
+
+/** What {@link AggregateStore.wholeRows} promises, of a generation's table. */
+export function readWholeRows(
+  database: DatabaseSync,
+  table: string,
+  { after = '', size }: { readonly after: string | undefined; readonly size: number },
+): AggregateRow[] {
+  return database
+    .prepare(`SELECT * FROM ${table} WHERE key > ? ORDER BY key LIMIT ?`)
+    .all(after, size)
+    .map(({ version: _, products, ...row }) => ({
+      ...rowOf(row),
+      ...(typeof products === 'string' && { products: JSON.parse(products) as readonly ProductSales[] }),
+    }));
+}
+
+function rowOf({ key, day, currency, seller_id: sellerId, ...measures }: Record<string, SQLOutputValue>): AggregateRow {
+  return {
     key: String(key),
     ...(typeof day === 'string' && { day }),
     ...(typeof currency === 'string' && { currency }),
     ...(typeof sellerId === 'string' && { sellerId }),
     ...measuresOf(measures),
-  }));
+  };
 }
 
 /** What {@link AggregateStore.topProducts} promises, of a generation's table. */

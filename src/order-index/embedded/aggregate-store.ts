@@ -4,7 +4,7 @@ import { inTransaction } from '../../sqlite/database.ts';
 import { AggregateMovedError } from '../aggregates-port.ts';
 import type { AggregateDefinition, AggregateGeneration, AggregateStore } from '../aggregates-port.ts';
 import { createRowsTable, dropRowsTable, expireRows, rowsTable, writeRows } from './aggregate-rows.ts';
-import { readRows, readTopProducts } from './aggregate-queries.ts';
+import { readRows, readTopProducts, readWholeRows } from './aggregate-queries.ts';
 import type { Reading } from './store.ts';
 
 /** The port on one table a generation. What is written is visible at once, so refreshing only makes sure that it is there. */
@@ -32,6 +32,7 @@ export function aggregateStore(reading: Reading, prefix: string, aggregate: Aggr
     expire: (generation, beforeDay) =>
       changing(generation, (database, table) => expireRows(database, table, beforeDay)),
     rows: (query) => readingLive([], (database, table) => readRows(database, table, query)),
+    wholeRows: (page) => readingLive([], (database, table) => readWholeRows(database, table, page)),
     topProducts: (query) => readingLive([], (database, table) => readTopProducts(database, table, query)),
   };
 }

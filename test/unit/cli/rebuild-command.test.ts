@@ -69,7 +69,9 @@ describe('order-search rebuild', function () {
       const whole = { ...defaults, source: 'file', path: 'a.gz', activate: false, keep: 0, allowPartial: true };
       const from = '2026-03-01T00:00:00Z';
       await run(['start', '--source', 'history', '--from', from]);
-      assert.deepEqual(requests, [defaults, whole, { ...defaults, source: 'history', from }]);
+      await run(['start', '--projection', 'revenue-daily']);
+      const aggregate = { ...defaults, projection: 'revenue-daily' };
+      assert.deepEqual(requests, [defaults, whole, { ...defaults, source: 'history', from }, aggregate]);
     });
 
     it('ends with 4 while another one runs, with 2 for what the service finds wrong', async () => {
@@ -226,9 +228,9 @@ describe('order-search rebuild', function () {
       all = [rebuildView({ id: 'r-2', paused: true, total: null, generation: '' }), FAILED];
       const { exitCode, stdout } = await run(['list']);
       assert.equal(exitCode, 0);
-      assert.match(stdout, /^ID +SOURCE +STATE +GENERATION +PROCESSED +STARTED +FINISHED +ERROR\n/);
-      assert.match(stdout, /^r-2 +index +COPY, paused +- +420 +2026-03-01T10:00:00.000Z +- +-$/m);
-      assert.match(stdout, /^r-1 +index +FAILED +orders-000002 +420 of 1000 .* refused order A\\u001b\[2J$/m);
+      assert.match(stdout, /^ID +PROJECTION +SOURCE +STATE +GENERATION +PROCESSED +STARTED +FINISHED +ERROR\n/);
+      assert.match(stdout, /^r-2 +orders +index +COPY, paused +- +420 +2026-03-01T10:00:00.000Z +- +-$/m);
+      assert.match(stdout, /^r-1 +orders +index +FAILED +orders-000002 +420 of 1000 .* refused order A\\u001b\[2J$/m);
       assert.deepEqual(JSON.parse((await run(['list', '--json'])).stdout), { items: all, nextCursor: null });
       all = [];
       assert.equal((await run(['list'])).stdout, 'no rebuilds\n');

@@ -1,4 +1,4 @@
-import type { HttpDependencies } from '../../../src/http/dependencies.ts';
+import type { HttpDependencies, VerificationEvent } from '../../../src/http/dependencies.ts';
 import { InvalidCursorError } from '../../../src/order-index/port.ts';
 import type {
   CustomerOrdersPage,
@@ -179,6 +179,10 @@ const NO_GENERATIONS: HttpDependencies['generations'] = {
   remove: () => Promise.resolve({ kind: 'not_found' }),
 };
 
+async function* nothingWrong(): AsyncGenerator<VerificationEvent> {
+  yield await Promise.resolve({ kind: 'end', orders: 0, rows: 0, differences: 0, unsettled: 0 } as const);
+}
+
 /** Dependencies over the given orders, open to everyone, of which a test may replace any. */
 export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   return {
@@ -192,6 +196,7 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
     },
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
     aggregates: NO_AGGREGATES,
+    verifyAggregates: nothingWrong,
     deadLetters: NO_DEAD_LETTERS,
     rebuilds: NO_REBUILDS,
     generations: NO_GENERATIONS,
