@@ -27,6 +27,7 @@ describe('the days that are asked for', () => {
 
   const wrong: [string, Parameters<typeof dayRange>[0], string, RegExp][] = [
     ['end before they begin', { from: '2026-02-02', to: '2026-02-01' }, 'to', /must not be before from/],
+    ['end long before they begin', { from: '2026-02-02', to: '2025-02-01' }, 'to', /must not be before from/],
     ['begin after today', { from: '2026-03-11' }, 'from', /after today, 2026-03-10, unless there is a later to/],
     ['are more than 366', { from: '2024-01-01', to: '2025-01-01' }, 'from', /2024-01-02 at the earliest .* 366 days/],
     ['are more than 366 to today', { from: '2020-01-01' }, 'from', /2025-03-10 at the earliest .* 2026-03-10/],
