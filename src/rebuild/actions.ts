@@ -20,7 +20,7 @@ import {
   type RunState,
 } from './state.ts';
 import { chooseSurplus, discard, prune, swap } from './swap.ts';
-import { LostTargetError, MAX_NAMED, RefusedError, targetOf } from './write-surely.ts';
+import { LostTargetError, RefusedError, targetOf } from './write-surely.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
 export type RebuildPoint = 'rebuild refreshed' | 'rebuild page' | 'rebuild frozen' | 'rebuild fenced' | 'rebuild moved';
@@ -209,9 +209,9 @@ async function restoreSettings(
 /** The registry must be the same before and after: who is live and who is written to has not changed while it was looked at. */
 async function validate(generation: string, deps: ActionDependencies): Promise<Response> {
   const before = await deps.index.registry();
-  const { different } = await compareWithLive(generation, deps);
+  const { different, named } = await compareWithLive(generation, deps);
   const { epoch } = await deps.index.registry();
   if (epoch !== before.epoch) return { kind: 'registry moved', epoch };
-  if (different.length === 0) return { kind: 'done', patch: { epoch, from: before.live.generation } };
-  return { kind: 'refused', orders: different.slice(0, MAX_NAMED), total: different.length };
+  if (different === 0) return { kind: 'done', patch: { epoch, from: before.live.generation } };
+  return { kind: 'refused', orders: named, total: different };
 }

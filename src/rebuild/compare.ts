@@ -4,7 +4,7 @@ import type { OrderDocument } from '../order/document.ts';
 import { fold } from './copy.ts';
 import type { FailedOrder } from './model.ts';
 import type { RebuildIndex } from './state.ts';
-import { targetOf, writeSurely } from './write-surely.ts';
+import { MAX_NAMED, targetOf, writeSurely } from './write-surely.ts';
 
 export interface CompareDependencies {
   readonly index: RebuildIndex;
@@ -15,8 +15,10 @@ export interface CompareDependencies {
 export interface Comparison {
   /** Orders that lagged behind, and were copied. */
   readonly copied: number;
-  /** What is different all the same: other events at the same version, or behind in spite of the copy. */
-  readonly different: readonly FailedOrder[];
+  /** How many are different all the same: other events at the same version, or behind in spite of the copy. */
+  readonly different: number;
+  /** Up to {@link MAX_NAMED} of these. */
+  readonly named: readonly FailedOrder[];
 }
 
 const PAGE = 5_000;
@@ -39,7 +41,7 @@ export async function compareWithLive(generation: string, deps: CompareDependenc
     await index.generations.refresh(generation);
     const snapshot = await index.generations.openSnapshot(generation);
     try {
-      const found: Finding = { copied: 0, different: [] };
+      const found: Finding = { copied: 0, different: 0, named: [] };
       for await (const suspects of inPages(lagging(liveSnapshot, snapshot, deps.signal), REPAIR_PAGE)) {
         await repair(suspects, generation, found, deps);
       }
@@ -54,7 +56,8 @@ export async function compareWithLive(generation: string, deps: CompareDependenc
 
 interface Finding {
   copied: number;
-  readonly different: FailedOrder[];
+  different: number;
+  readonly named: FailedOrder[];
 }
 
 /** The orders of which the second snapshot has less than the first, or something else. */
@@ -118,18 +121,17 @@ async function repair(
   await writeSurely(index, generation, fold(stored, now()).writes, signal);
   found.copied += behind.length;
   for (const { live, there } of await pairs(orderIds, generation, index)) {
-    if (there === undefined) found.different.push({ orderId: live.orderId, reason: 'it is missing' });
-    else if (there.version < live.version)
-      found.different.push({
-        orderId: live.orderId,
-        reason: `it is at version ${there.version}, live at ${live.version}`,
-      });
-    else if (isOther(there, live)) found.different.push({ orderId: live.orderId, reason: otherEvents(live) });
+    const reason = differenceOf(there, live);
+    if (reason === undefined) continue;
+    found.different += 1;
+    if (found.named.length < MAX_NAMED) found.named.push({ orderId: live.orderId, reason });
   }
 }
 
-function otherEvents(live: Place): string {
-  return `its version ${live.version} is made of other events than the live one's`;
+function differenceOf(there: Place | undefined, live: Place): string | undefined {
+  if (there === undefined) return 'it is missing';
+  if (there.version < live.version) return `it is at version ${there.version}, live at ${live.version}`;
+  return isOther(there, live) ? `its version ${live.version} is made of other events than the live one's` : undefined;
 }
 
 interface Pair {

@@ -288,7 +288,7 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
         [1, 2, 3, 4, 5].map((sequence) => eventAt(sequence)),
       );
       await written('O-new', [eventAt(1)]);
-      assert.deepEqual(await compare(), { copied: 0, different: [] });
+      assert.deepEqual(await compare(), { copied: 0, different: 0, named: [] });
     });
 
     it('copies what is missing or behind', async () => {
@@ -296,7 +296,7 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
       await writeLive(orders);
       for (const orderId of ['O-0', 'O-2', 'O-9']) await written(orderId, [eventAt(1)]);
       // O-0 and O-9 have one event, so they are there already.
-      assert.deepEqual(await compare(), { copied: 248, different: [] });
+      assert.deepEqual(await compare(), { copied: 248, different: 0, named: [] });
       const copies = await documents(orders.keys());
       for (const [orderId, events] of orders) assert.deepEqual(copies.get(orderId)?.events, events);
     });
@@ -304,9 +304,17 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
     it('names what has another event anywhere at the same version', async () => {
       await writeLive(new Map([['O-1', [eventAt(1), eventAt(2), eventAt(3)]]]));
       await written('O-1', [eventAt(1), eventAt(2, 'other'), eventAt(3)]);
-      const { copied, different } = await compare();
-      assert.deepEqual([copied, different.map(({ orderId }) => orderId)], [0, ['O-1']]);
-      assert.match(different[0]?.reason ?? '', /version 3 is made of other events than the live one's/);
+      const { copied, different, named } = await compare();
+      assert.deepEqual([copied, different, named.map(({ orderId }) => orderId)], [0, 1, ['O-1']]);
+      assert.match(named[0]?.reason ?? '', /version 3 is made of other events than the live one's/);
+    });
+
+    it('counts all that are different, and names the first', async () => {
+      const orderIds = Array.from({ length: 130 }, (_, order) => `O-${1_000 + order}`);
+      await writeLive(new Map(orderIds.map((orderId) => [orderId, [eventAt(1)]])));
+      for (const orderId of orderIds) await written(orderId, [eventAt(1, 'other')]);
+      const { different, named } = await compare();
+      assert.deepEqual([different, named.map(({ orderId }) => orderId)], [130, orderIds.slice(0, 10)]);
     });
   });
 });
