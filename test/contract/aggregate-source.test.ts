@@ -107,6 +107,14 @@ describeAggregates('what has changed in the orders', (staged) => {
       assert.equal(await newest('2026-04-01T00:00:00.000Z'), undefined);
     });
 
+    it('is that of the newest version of an order', async () => {
+      const since = await taken();
+      await staged().write(orderOf('told twice', placed('2026-05-01')));
+      await staged().write(orderOf('told twice', placed('2026-05-01'), paid('2026-05-02', 1)));
+      const until = await taken();
+      assert.equal((await changed(since, until)).newestEventTime, '2026-05-02T12:00:00.000Z');
+    });
+
     it('is that of the whole generation where it is asked of that', async () => {
       const { source } = staged().aggregates;
       await staged().write(orderOf('newest', placed('2027-01-01')), orderOf('newer', placed('2026-12-31')));
