@@ -60,7 +60,7 @@ export async function perform(action: Action, run: RunState, deps: ActionDepende
  * A bug, or something that Elasticsearch refuses for good. To end the process over it would end every process that goes on with the
  * run. Until readers are moved the run can be given up; after that, and while it cleans up, only tried again.
  */
-function unexpected(error: unknown, run: RunState, { log }: ActionDependencies): Response {
+export function unexpected(error: unknown, run: RunState, { log }: Pick<ActionDependencies, 'log'>): Response {
   log.error({ err: error, rebuild: run.id, step: run.step }, 'an action of the rebuild has failed');
   const reason = error instanceof Error ? error.message : String(error);
   return canBeCancelled(run) ? { kind: 'failed', reason } : { kind: 'held', reason };

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
-import { perform, type ActionDependencies, type RebuildPoint } from './actions.ts';
+import { perform, unexpected, type ActionDependencies, type RebuildPoint } from './actions.ts';
 import { model, type Patch, type Response } from './model.ts';
 import { next } from './next.ts';
 import type { Kept, RunRecords } from './records.ts';
@@ -101,8 +101,9 @@ class Run {
     this.#stopping.addEventListener('abort', stopping);
     if (this.#stopping.aborted) stopping();
     const beating = this.#keepBeating(stop, over.signal);
+    let response: Response;
     try {
-      return await perform(next(this.#state), this.#state, {
+      response = await perform(next(this.#state), this.#state, {
         ...this.#deps,
         signal: stop.signal,
         holdsLease: () => this.#deps.lease.hold(),
@@ -114,6 +115,14 @@ class Run {
       over.abort();
       await beating;
     }
+    return this.#orBug(response, stop.signal);
+  }
+
+  /** What has gone wrong beside the action is no stop like the others: the action would only be begun again. */
+  #orBug(response: Response, { aborted, reason }: AbortSignal): Response {
+    if (!aborted || reason instanceof Stop) return response;
+    const failure = unexpected(reason, this.#state, this.#deps);
+    return response.kind === 'interrupted' ? failure : response;
   }
 
   async #keepBeating(stop: AbortController, over: AbortSignal): Promise<void> {

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../../src/order/fold.ts';
+import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
+import type { Lease } from '../../../src/order-index/lease.ts';
+import type { OrderIndex } from '../../../src/order-index/port.ts';
+import { createRunRecords } from '../../../src/rebuild/records.ts';
+import { runRebuild } from '../../../src/rebuild/run-rebuild.ts';
+import { newRun } from '../../../src/rebuild/state.ts';
+import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
+import { aRebuild } from './runs.ts';
+
+describe('whoever runs a rebuild', () => {
+  let dataDir: string;
+  let index: OrderIndex;
+  const log = createLogger('silent');
+  beforeEach(async () => {
+    dataDir = mkdtempSync(join(tmpdir(), 'order-search-run-'));
+    index = createEmbeddedIndex({ dataDir, prefix: 'orders', foldVersion: FOLD_VERSION, log });
+    await index.open();
+  });
+  afterEach(async () => {
+    await index.close();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  describe('when what it does beside an action meets a bug', () => {
+    it('fails, and says what it was: the action was not interrupted for nothing', async () => {
+      const met = Promise.withResolvers<void>();
+      let beats = 0;
+      const lease: Lease = {
+        hold: () => {
+          beats += 1;
+          if (beats > 1) return Promise.resolve(true);
+          setImmediate(met.resolve);
+          return Promise.reject(new TypeError('a bug of the lease'));
+        },
+        release: () => Promise.resolve(),
+      };
+      const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
+      const { request } = aRebuild();
+      await records.begin(newRun({ id: 'r-1', kind: 'rebuild', request, startedAt: Date.now() }));
+      const deps = {
+        ...{ index, records, lease, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
+        openSource: () => Promise.reject(new Error('there is nothing to read')),
+        ...{ now: () => new Date(), rollups: NO_AGGREGATES, onState: () => undefined },
+        reached: (step: string) => (step === 'rebuild refreshed' ? met.promise : Promise.resolve()),
+      };
+      await runRebuild('r-1', deps, new AbortController().signal);
+      const { step, error, finishedAt } = (await records.read('r-1'))?.state ?? {};
+      assert.deepEqual([step, error, finishedAt === undefined], ['FAILED', 'a bug of the lease', false]);
+    });
+  });
+});
