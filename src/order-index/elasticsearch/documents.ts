@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Client } from '@elastic/elasticsearch';
 import type { OrderDocument } from '../../order/document.ts';
 import { IndexUnavailableError } from '../port.ts';
@@ -60,15 +61,18 @@ function writeOutcome(outcome: BulkOutcome): WriteOutcome {
   return outcome.kind === 'conflict' ? { kind: 'present' } : outcome;
 }
 
-/** Through the read alias and without real time: what a reader has seen stays seen over a swap. @throws IndexUnavailableError */
+/**
+ * Through the read alias and without real time: what a reader has seen stays seen over a swap. Always from the same copy of the shard,
+ * since each copy has its own refreshes: one that lags would show an older version than the reader has just seen.
+ * @throws IndexUnavailableError
+ */
 export async function getRefreshed(
   searching: Searching,
   orderId: string,
   signal?: AbortSignal,
 ): Promise<OrderDocument | undefined> {
   const { client, alias } = searching;
-  const [item] = await asked(searching, signal, (until) =>
-    read(client, 'reading an order', { index: alias, ids: [orderId], realtime: false, signal: until }),
-  );
+  const one = { index: alias, ids: [orderId], realtime: false, preference: hash('sha256', orderId) };
+  const [item] = await asked(searching, signal, (until) => read(client, 'reading an order', { ...one, signal: until }));
   return item?.kind === 'found' ? item.source : undefined;
 }

@@ -19,6 +19,8 @@ export interface MultiGet {
   readonly ids: readonly string[];
   /** Whether what is not yet refreshed is seen. */
   readonly realtime: boolean;
+  /** Requests of the same preference are answered by the same copy of a shard, as long as it is there. */
+  readonly preference?: string;
   /** Aborted once nobody waits for the answer. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -33,12 +35,13 @@ const IDS_A_REQUEST = 250;
  */
 export async function multiGet<Source>(
   client: Client,
-  { index, ids, realtime, signal }: MultiGet,
+  { index, ids, realtime, preference, signal }: MultiGet,
 ): Promise<GotItem<Source>[]> {
   const options = { ...READ, ...(signal && { signal }) };
+  const from = { index, realtime, ...(preference !== undefined && { preference }) };
   const items: GotItem<Source>[] = [];
-  for (let from = 0; from < ids.length; from += IDS_A_REQUEST) {
-    const answer = await client.mget<Source>({ index, ids: ids.slice(from, from + IDS_A_REQUEST), realtime }, options);
+  for (let at = 0; at < ids.length; at += IDS_A_REQUEST) {
+    const answer = await client.mget<Source>({ ...from, ids: ids.slice(at, at + IDS_A_REQUEST) }, options);
     for (const doc of answer.docs) {
       if ('error' in doc) items.push({ kind: 'failed', error: doc.error });
       else if (!doc.found || doc._source === undefined) items.push({ kind: 'absent' });
