@@ -216,16 +216,16 @@ describe('what the orders in several shards add to the aggregates', () => {
       const proxy = await unreliableElasticsearch();
       try {
         const other = under.instance({ nodes: [proxy.url] });
-        const body = { took: 1, timed_out: true, _shards: { total: 3, successful: 3, failed: 0 }, hits: { hits: [] } };
         proxy.intercept(({ path }) => {
-          if (path.includes('_msearch')) return { status: 200, body: { responses: [{ ...body, status: 200 }] } };
-          return path.includes('_search') ? { status: 200, body } : 'forward';
+          if (path.includes('_msearch')) return { status: 200, body: { responses: [{ ...tooSlow(1), status: 200 }] } };
+          return path.includes('_search') ? { status: 200, body: tooSlow(SHARDS) } : 'forward';
         });
         const slow = other.aggregates.source;
         const range = { orders, since: [-1], until: [0], notAfter: ALWAYS };
-        await assert.rejects(slow.changed(range), IndexUnavailableError);
-        await assert.rejects(slow.keys({ orders, after: undefined, size: 1 }), IndexUnavailableError);
-        await assert.rejects(slow.compute(REVENUE_DAILY, orders, [keyOf(1)]), IndexUnavailableError);
+        const failure = { name: 'IndexUnavailableError', message: /took too long/ };
+        await assert.rejects(slow.changed(range), failure);
+        await assert.rejects(slow.keys({ orders, after: undefined, size: 1 }), failure);
+        await assert.rejects(slow.compute(REVENUE_DAILY, orders, [keyOf(1)]), failure);
       } finally {
         await proxy.close();
       }
@@ -239,4 +239,11 @@ function statsOf(orders: string, seq_no: object, shards = SHARDS): object {
     _shards: { total: shards, successful: shards, failed: 0 },
     indices: { [orders]: { shards: Object.fromEntries(copies) } },
   };
+}
+
+/** What was found until the time was over. */
+function tooSlow(shards: number): object {
+  const _shards = { total: shards, successful: shards, skipped: 0, failed: 0 };
+  const aggregations = { keys: { buckets: [] }, seen: { newest: { value: null } } };
+  return { took: 1, timed_out: true, _shards, hits: { hits: [] }, aggregations };
 }
