@@ -94,7 +94,30 @@ function secretVerifier(config: AuthSettings & { kind: 'secret' }): Verify {
 function keySetVerifier(config: AuthSettings & { kind: 'jwks' }): Verify {
   const keySet = createRemoteJWKSet(new URL(config.url));
   const options = verifyOptions(config, ['RS256', 'ES256']);
-  return async (token) => (await jwtVerify(token, keySet, options)).payload;
+  return async (token) => {
+    try {
+      return (await jwtVerify(token, keySet, options)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      return await verifiedByAny(error, token, options);
+    }
+  };
+}
+
+/** A token need not say which key it is signed with (RFC 7515, 4.1.4): while keys are changed there are several. */
+async function verifiedByAny(
+  keys: errors.JWKSMultipleMatchingKeys,
+  token: string,
+  options: JWTVerifyOptions,
+): Promise<JWTPayload> {
+  for await (const key of keys) {
+    try {
+      return (await jwtVerify(token, key, options)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
+    }
+  }
+  throw new errors.JWSSignatureVerificationFailed();
 }
 
 function verifyOptions(config: AuthSettings & { kind: 'secret' | 'jwks' }, algorithms: string[]): JWTVerifyOptions {
@@ -119,7 +142,6 @@ function isTokensFault(error: unknown): boolean {
     errors.JOSEAlgNotAllowed,
     errors.JOSENotSupported,
     errors.JWKSNoMatchingKey,
-    errors.JWKSMultipleMatchingKeys,
   ];
   return faults.some((fault) => error instanceof fault);
 }

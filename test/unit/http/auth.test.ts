@@ -160,6 +160,21 @@ describe('authentication', () => {
       });
     });
 
+    it('takes a token that does not say by which of several keys it is signed', async () => {
+      const pairs = await Promise.all([1, 2, 3].map(() => generateKeyPair('ES256', { extractable: true })));
+      const keys = await Promise.all(pairs.slice(0, 2).map(({ publicKey }) => exportJWK(publicKey)));
+      await withKeySet(JSON.stringify({ keys }), async (url) => {
+        const check = createAuthenticator({ kind: 'jwks', url, ...NO_CLAIMS });
+        const kindOf = async (by: number, expires: string) => {
+          const token = new SignJWT({ sub: 'me', role: 'support' }).setProtectedHeader({ alg: 'ES256' });
+          const signed = await token.setExpirationTime(expires).sign(pairs[by]?.privateKey ?? new Uint8Array());
+          return (await check(`Bearer ${signed}`)).kind;
+        };
+        assert.deepEqual([await kindOf(0, '5m'), await kindOf(1, '5m')], ['caller', 'caller']);
+        assert.deepEqual([await kindOf(2, '5m'), await kindOf(1, '-5m')], ['refused', 'refused']);
+      });
+    });
+
     it('answers 503, not 401, when they cannot be fetched', async () => {
       await withKeySet('no keys', async (url) => {
         const check = createAuthenticator({ kind: 'jwks', url, ...NO_CLAIMS });
