@@ -13,7 +13,7 @@ const MINUTE_MS = 60_000;
 /** In the order of their run; none may hang longer than this. */
 const SUITES = { unit: 5, contract: 10, integration: 10, e2e: 15, faults: 20 } as const;
 type Suite = keyof typeof SUITES;
-const SERVICES = { rabbitmq: 'AMQP_URL', elasticsearch: 'ELASTICSEARCH_URL' } as const;
+const SERVICES = { rabbitmq: 'AMQP_URL', elasticsearch: 'ELASTICSEARCH_URL', postgresql: 'POSTGRES_URL' } as const;
 type Service = keyof typeof SERVICES;
 const COVERAGE_DATA = 'coverage/tmp';
 
@@ -88,10 +88,14 @@ async function startServices(): Promise<{ started: Service[]; missing: Service[]
   return { started, missing };
 }
 
-/** Without the services only the unit tests and the specs named `….embedded.test.ts` can run. */
-function specsOf(suite: Suite, servicesMissing: boolean): string[] {
-  const pattern = servicesMissing && suite !== 'unit' ? '*.embedded.test.ts' : '*.test.ts';
-  return globSync(`test/${suite}/**/${pattern}`).sort();
+/**
+ * Without RabbitMQ or Elasticsearch only the unit tests and the specs named `….embedded.test.ts` can run; without PostgreSQL all but those
+ * named `….postgresql.test.ts`.
+ */
+function specsOf(suite: Suite, missing: readonly Service[]): string[] {
+  const isBare = missing.some((service) => service !== 'postgresql') && suite !== 'unit';
+  const specs = globSync(`test/${suite}/**/${isBare ? '*.embedded.test.ts' : '*.test.ts'}`).sort();
+  return missing.includes('postgresql') ? specs.filter((spec) => !spec.endsWith('.postgresql.test.ts')) : specs;
 }
 
 interface Report {
@@ -171,7 +175,7 @@ async function main(args: readonly string[]): Promise<Counts> {
   let passed = 0;
   let failed = inCi ? missing.length : 0;
   for (const suite of suites) {
-    const specs = specsOf(suite, missing.length > 0);
+    const specs = specsOf(suite, missing);
     if (specs.length === 0) continue;
     const counts = await runSuite(suite, specs, mochaOptions);
     passed += counts.passed;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What both services need: the data folder, the unprivileged user, processes with pid files. Sourced by scripts/services.
+# What the services need: the data folder, the unprivileged user, processes with pid files. Sourced by scripts/services.
 
 fail() {
   echo "scripts/services: $*" >&2
@@ -43,12 +43,12 @@ settle_data_root() {
 }
 
 remember_settings() {
-  echo "$amqp_port $es_port $es_heap $mode" >"$instance_dir/settings"
+  echo "$amqp_port $es_port $es_heap $mode $pg_port" >"$instance_dir/settings"
 }
 
 forget_instance() {
   [ "$purge" = yes ] || return 0
-  [ -z "$(pid_one rabbitmq; pid_one elasticsearch)" ] || fail "instance $instance still runs: --purge goes with both services down"
+  [ -z "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql)" ] || fail "instance $instance still runs: --purge goes with all services down"
   rm -rf "$instance_dir"
 }
 

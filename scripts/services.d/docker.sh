@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The same two services by Docker Compose, where an engine answers: docker-compose.yml's, without passwords, on loopback.
+# The same services by Docker Compose, where an engine answers: docker-compose.yml's, without passwords, on loopback.
 
 choose_mode() {
   case ${ORDER_SEARCH_SERVICES:-} in
@@ -17,7 +17,7 @@ docker_engine_answers() {
 
 # docker-compose.yml wants the service's secrets even where only the services are started; nothing here uses these.
 docker_compose() {
-  AMQP_PORT=$amqp_port ELASTICSEARCH_PORT=$es_port ELASTICSEARCH_HEAP=$es_heap \
+  AMQP_PORT=$amqp_port ELASTICSEARCH_PORT=$es_port ELASTICSEARCH_HEAP=$es_heap PG_PORT=$pg_port \
     RABBITMQ_USER=guest RABBITMQ_PASSWORD=guest ELASTICSEARCH_PASSWORD=unused AUTH_JWT_SECRET=unused \
     docker compose --project-name "order-search-services-$instance" --project-directory "$repository" --profile one-node \
     -f "$repository/docker-compose.yml" -f "$repository/deploy/docker/services.yml" "$@" </dev/null 9>&-
