@@ -38,6 +38,19 @@ module.exports = {
       to: { pathNot: '^src/client/' },
     },
     {
+      name: 'the-outbox-stands-alone',
+      comment: 'It is published by itself, for services that publish events.',
+      severity: 'error',
+      from: { path: '^src/outbox/' },
+      to: { pathNot: '^src/outbox/' },
+    },
+    {
+      name: 'the-outbox-is-not-the-services',
+      severity: 'error',
+      from: { path: '^src/(?!outbox/)' },
+      to: { path: '^src/outbox/' },
+    },
+    {
       name: 'sqlite-is-the-embedded-backends',
       severity: 'error',
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(sqlite|(broker|order-index)/embedded)/` },

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import type { PoolClient } from 'pg';
+import { appendEvent, OUTBOX_DDL, pruneOutbox } from '../../../src/outbox/index.ts';
+import { parseEvent } from '../../../src/order/parse-event.ts';
+import { testDatabase, type TestDatabase } from '../../support/postgresql.ts';
+
+const tagged = (orderId: string) => ({
+  orderId,
+  type: 'order.tagged.v1',
+  source: '/order-service',
+  data: { add: ['urgent'], remove: [] },
+});
+
+describe('appendEvent', () => {
+  let database: TestDatabase;
+  beforeEach(async () => {
+    database = await testDatabase();
+  });
+  afterEach(() => database.remove());
+
+  async function transaction<T>(end: 'COMMIT' | 'ROLLBACK', work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await database.pool.connect();
+    try {
+      await client.query('BEGIN');
+      const result = await work(client);
+      await client.query(end);
+      return result;
+    } finally {
+      client.release();
+    }
+  }
+
+  async function sequences(orderId: string): Promise<number[]> {
+    const { rows } = await database.pool.query<{ sequence: string }>(
+      'SELECT sequence FROM order_outbox WHERE order_id = $1 ORDER BY position',
+      [orderId],
+    );
+    return rows.map(({ sequence }) => Number(sequence));
+  }
+
+  it('makes an event of the contract, in the sequence of its order', async () => {
+    const time = new Date('2026-03-01T12:00:00.123Z');
+    await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+    const second = await transaction('COMMIT', (client) => appendEvent(client, { ...tagged('A'), time }));
+    const parsed = parseEvent(second.body, { maxMessageBytes: 4_096 });
+    assert.ok(parsed.kind === 'event', JSON.stringify(parsed));
+    assert.equal(parsed.orderId, 'A');
+    assert.deepEqual(
+      [parsed.event.sequence, parsed.event.time, parsed.event.type],
+      [2, '2026-03-01T12:00:00.123Z', 'order.tagged.v1'],
+    );
+    assert.deepEqual([second.sequence, second.id, second.orderId], [2, parsed.event.id, 'A']);
+  });
+
+  describe('when the transaction is rolled back', () => {
+    it('leaves neither an event nor a hole', async () => {
+      await transaction('ROLLBACK', (client) => appendEvent(client, tagged('A')));
+      assert.deepEqual(await sequences('A'), []);
+      await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+      await transaction('ROLLBACK', (client) => appendEvent(client, tagged('A')));
+      await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+      assert.deepEqual(await sequences('A'), [1, 2]);
+    });
+  });
+
+  describe('when many transactions write of one order at once, and some are rolled back', () => {
+    it('gives them sequences without holes, in the order of their commits', async () => {
+      const ends = Array.from({ length: 60 }, (_, index) => (index % 3 === 0 ? 'ROLLBACK' : 'COMMIT'));
+      await Promise.all(ends.map((end) => transaction(end, (client) => appendEvent(client, tagged('A')))));
+      assert.deepEqual(
+        await sequences('A'),
+        Array.from({ length: 40 }, (_, index) => index + 1),
+      );
+    });
+  });
+
+  describe('when it is pruned', () => {
+    it('forgets what was published long enough ago, and nothing else; sequences go on', async () => {
+      for (let count = 0; count < 3; count++) await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+      const publish = 'UPDATE order_outbox SET published_at = $1 WHERE sequence = $2';
+      await database.pool.query(publish, ['2026-01-01T00:00:00Z', 1]);
+      await database.pool.query(publish, ['2026-02-01T00:00:00Z', 2]);
+      assert.equal(await pruneOutbox(database.pool, new Date('2026-01-15T00:00:00Z')), 1);
+      assert.deepEqual(await sequences('A'), [2, 3]);
+      await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+      assert.deepEqual(await sequences('A'), [2, 3, 4]);
+    });
+  });
+
+  describe('when the tables are made once more', () => {
+    it('changes nothing', async () => {
+      await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+      await database.pool.query(OUTBOX_DDL);
+      await transaction('COMMIT', (client) => appendEvent(client, tagged('A')));
+      assert.deepEqual(await sequences('A'), [1, 2]);
+    });
+  });
+});
