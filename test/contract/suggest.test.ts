@@ -134,7 +134,7 @@ describeForEachBackend('suggestions', (backend) => {
       '\u{1F380}',
       ' ',
     ];
-    for (const q of [...typed, 'x'.repeat(256), 'y '.repeat(128), '日本']) {
+    for (const q of [...typed, 'x'.repeat(256), 'y '.repeat(128), '日本', 'ﷺ'.repeat(256), '½'.repeat(256)]) {
       it(`never fail: ${JSON.stringify(q.slice(0, 12))}`, async () => {
         const { completions: offered, didYouMean } = await searched.index.suggest({ q });
         assert.ok(Array.isArray(offered));

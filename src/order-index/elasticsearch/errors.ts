@@ -104,12 +104,19 @@ export function isOutage(error: unknown): boolean {
 
 /** For reads: what the client threw, as the port's error; bugs are thrown as they are. */
 export function unavailable(doing: string, thrown: unknown): IndexUnavailableError {
-  if (thrown instanceof IndexUnavailableError) return thrown;
-  const fault = classifyThrown(thrown);
+  return thrown instanceof IndexUnavailableError ? thrown : portError(doing, classifyThrown(thrown), { cause: thrown });
+}
+
+/** The same for one answer of several that came together. */
+export function unavailableItem(doing: string, status: number, error: ErrorCause | undefined): IndexUnavailableError {
+  return portError(doing, classify(status, error));
+}
+
+function portError(doing: string, fault: Fault, options?: ErrorOptions): IndexUnavailableError {
   const said = `${doing}: ${'reason' in fault ? fault.reason : 'conflict'}`;
-  if (fault.kind === 'moved') return new MissingIndexError(said, { cause: thrown });
-  if (fault.kind === 'refused') return new RefusedRequestError(said, { cause: thrown });
-  return new IndexUnavailableError(said, { cause: thrown });
+  if (fault.kind === 'moved') return new MissingIndexError(said, options);
+  if (fault.kind === 'refused') return new RefusedRequestError(said, options);
+  return new IndexUnavailableError(said, options);
 }
 
 /** Why, in a sentence; at most about a thousand characters, since it may quote a value. */

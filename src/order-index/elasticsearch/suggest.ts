@@ -7,7 +7,7 @@ import type { Rows } from '../suggest.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { SuggestQuery, Suggestions } from '../port.ts';
 import { READ, serverTimeout } from './client.ts';
-import { causeOf, describeCause, unavailable } from './errors.ts';
+import { causeOf, unavailable, unavailableItem } from './errors.ts';
 import { asked, pageOf, send } from './search.ts';
 import type { Searching } from './search.ts';
 import { searchRequest, visibleTo } from './search-query.ts';
@@ -81,14 +81,17 @@ const KINDS: Readonly<Record<CompletionKind, (typed: Typed) => KindRequest>> = {
   order: ({ folded }) => ({ query: beginsWith('orderId', folded), _source: false, docvalue_fields: ['orderId'] }),
 };
 
+/** An id has no more (contract §1), and Elasticsearch refuses a prefix of more than 1,000: a character may fold to many. */
+const MAX_ID_CHARACTERS = 512;
+
 /** Regardless of the case of ASCII letters. */
 function beginsWith(field: string, value: string): Query {
-  return { prefix: { [field]: { value, case_insensitive: true } } };
+  return value.length > MAX_ID_CHARACTERS ? NOTHING : { prefix: { [field]: { value, case_insensitive: true } } };
 }
 
 function rowsOf(kind: CompletionKind, response: estypes.MsearchResponseItem<OrderDocument> | undefined): Rows {
   if (!response || 'error' in response) {
-    throw new IndexUnavailableError(`the completions: ${describeCause(response?.status ?? 0, causeOf(response))}`);
+    throw unavailableItem('the completions', response?.status ?? 0, causeOf(response));
   }
   if (response.timed_out) throw new IndexUnavailableError('the completions took too long');
   return response.hits.hits.map(({ _source, fields }) => {

@@ -5,6 +5,7 @@ import {
   classifyThrown,
   describeCause,
   unavailable,
+  unavailableItem,
   isOutage,
   MissingIndexError,
 } from '../../../../src/order-index/elasticsearch/errors.ts';
@@ -118,6 +119,10 @@ describe('what the client throws', () => {
     const missing = unavailable('searching', response(404, { error: cause('index_not_found_exception') }));
     assert.ok(refused instanceof IndexUnavailableError);
     assert.deepEqual([outage, refused, missing, new TypeError('a bug')].map(isOutage), [true, false, false, false]);
+    const items = [400, 404, 503].map((status) =>
+      unavailableItem('one of several', status, cause(status === 404 ? 'index_not_found_exception' : 'x')),
+    );
+    assert.deepEqual(items.map(isOutage), [false, false, true]);
   });
 });
 
