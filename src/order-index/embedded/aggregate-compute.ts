@@ -13,14 +13,16 @@ import {
 } from './aggregate-columns.ts';
 import type { GenerationTables } from './schema.ts';
 
-/** What {@link AggregateSource.compute} promises. */
+/** The dimensions' values of a row. */
+type RowValues = Partial<AggregateKey>;
+
+/** Each of these rows, added up. */
 export function computeRows(
   database: DatabaseSync,
   { contributions }: GenerationTables,
   { dimensions, products }: AggregateDefinition,
-  keys: readonly string[],
+  wanted: readonly RowValues[],
 ): AggregateRow[] {
-  const wanted = rowsOf(dimensions, keys);
   const sources = sourcesSql(contributions, dimensions);
   const values = JSON.stringify(wanted);
   const sql = `${sources.wanted} SELECT w.place, ${MEASURE_SUMS} FROM wanted w CROSS JOIN ${sources.join} GROUP BY w.place`;
@@ -43,14 +45,21 @@ const NOTHING: Measures = { orders: 0, revenueCents: 0, refundedCents: 0, refund
 
 const MEASURE_SUMS = MEASURE_COLUMNS.map((column) => `${sumOf(`k.${column}`)} AS ${column}`).join(', ');
 
-/** The dimensions' values of the rows to which the keys belong, each once. */
-function rowsOf(dimensions: readonly Dimension[], keys: readonly string[]): Partial<AggregateKey>[] {
-  const byKey = new Map<string, Partial<AggregateKey>>();
+const ROWS_AT_ONCE = 8;
+
+/**
+ * The rows to which the keys belong, each once, in parts: a row may be that of thousands of orders, and nothing else is answered while
+ * one part is added up. All at once where they are not looked up by their day, and each part would go through all orders.
+ */
+export function rowsInParts({ dimensions }: AggregateDefinition, keys: readonly string[]): RowValues[][] {
+  const byKey = new Map<string, RowValues>();
   for (const key of keys) {
     const of = parseAggregateKey(key);
     byKey.set(rowKey(dimensions, of), Object.fromEntries(dimensions.map((dimension) => [dimension, of[dimension]])));
   }
-  return [...byKey.values()];
+  const rows = [...byKey.values()];
+  const size = dimensions.includes('day') ? ROWS_AT_ONCE : rows.length;
+  return rows.flatMap((_, at) => (at % size === 0 ? [rows.slice(at, at + size)] : []));
 }
 
 interface Sources {

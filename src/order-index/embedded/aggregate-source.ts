@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { aggregateKey, parseAggregateKey } from '../../order/contribution.ts';
 import { AggregateMovedError } from '../aggregates-port.ts';
-import type { AggregateSource, Changes, CheckpointRange } from '../aggregates-port.ts';
-import { computeRows } from './aggregate-compute.ts';
+import type { AggregateRow, AggregateSource, Changes, CheckpointRange } from '../aggregates-port.ts';
+import { computeRows, rowsInParts } from './aggregate-compute.ts';
 import { generationNumber } from './registry.ts';
 import { tablesOf } from './schema.ts';
 import type { GenerationTables } from './schema.ts';
@@ -26,8 +27,14 @@ export function aggregateSource(reading: Reading): AggregateSource {
         const sql = `SELECT max(updated_at_ms) AS ms FROM ${changes} WHERE updated_at_ms <= ?`;
         return instantOf(database.prepare(sql).get(Date.parse(notAfter))?.['ms']);
       }),
-    compute: (aggregate, orders, keys) =>
-      readingOf(orders, (database, tables) => computeRows(database, tables, aggregate, keys)),
+    async compute(aggregate, orders, keys) {
+      const rows: AggregateRow[] = [];
+      for (const part of rowsInParts(aggregate, keys)) {
+        rows.push(...(await readingOf(orders, (database, tables) => computeRows(database, tables, aggregate, part))));
+        await nextTurn();
+      }
+      return rows;
+    },
   };
 }
 

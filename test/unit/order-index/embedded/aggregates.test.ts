@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createLogger } from '../../../../src/observability/logging.ts';
 import { createEmbeddedIndex } from '../../../../src/order-index/embedded/index.ts';
 import type { AggregateRow, DocumentWrite, OrderIndex } from '../../../../src/order-index/port.ts';
@@ -101,6 +102,21 @@ describe('the aggregates of the embedded index', () => {
       const { aggregateKeys: _, contributions: __, sales: ___, ...document } = order.document;
       await write({ ...order, version: 9, document: { ...document, version: 9 } });
       assert.equal(await index.aggregates.source.countKeys(ORDERS), 0);
+    });
+  });
+
+  describe('when many rows are added up', () => {
+    it('answers others meanwhile', async () => {
+      const sellers = Array.from({ length: 50 }, (_, number) => `S-${number}`);
+      await write(...sellers.map((sellerId) => orderOf(sellerId, placed(DAY, { sellerId }), paid(DAY, 1))));
+      const answered: string[] = [];
+      const keys = sellers.map((sellerId) => `${DAY}|EUR|${sellerId}`);
+      const adding = index.aggregates.source.compute(SELLERS, ORDERS, keys).then(() => answered.push('rows'));
+      await nextTurn();
+      await index.get('S-1');
+      answered.push('order');
+      await adding;
+      assert.deepEqual(answered, ['order', 'rows']);
     });
   });
 
