@@ -11,7 +11,7 @@ import { IndexUnavailableError } from './order-index/port.ts';
 import { fileSource, historySource } from './rebuild/event-source.ts';
 import { keepHouse } from './rebuild/housekeeping.ts';
 import { createGenerationOperations, createRebuildOperations, runUnderWay } from './rebuild/operations.ts';
-import { createRunRecords } from './rebuild/records.ts';
+import { createRunRecords, type RunRecords } from './rebuild/records.ts';
 import { RebuildRunner, type RunnerOptions } from './rebuild/rebuild-runner.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
 import type { RebuildRequest, RunState } from './rebuild/state.ts';
@@ -54,24 +54,16 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
   const { index } = backends;
   const now = () => Date.now();
   const records = createRunRecords({ store: index, writer: `${instance}/${process.pid}`, now });
-  const runner = new RebuildRunner({ ...runnerOptions(deps), records, housekeeping: () => keepHouseAndRebuild() });
+  const runner = new RebuildRunner({
+    ...runnerOptions(deps),
+    records,
+    housekeeping: () => keepHouseAndRebuild(deps, records, rebuilds),
+  });
   const operations = {
     ...{ index, records, importDir: config.rebuild.importDir, now },
     ...{ wake: () => runner.wake(), signal: stopping },
   };
   const rebuilds = createRebuildOperations(operations);
-  const keepHouseAndRebuild = async () => {
-    await keepHouse({ index, standbyTtlMs: config.rebuild.standbyTtlHours * HOUR_MS, now, log: deps.log });
-    const { mapping, reason } = await index.generations.drift();
-    if (mapping !== 'rebuild needed') return;
-    if (!config.rebuild.auto) {
-      deps.log.warn({ reason }, 'rebuild needed: the live generation is not what the code makes');
-      return;
-    }
-    if (await wasTried(index, reason)) return;
-    const started = await rebuilds.start(DEFAULT_REBUILD);
-    deps.log.info({ kind: started.kind, reason }, 'AUTO_REBUILD: the live generation is not what the code makes');
-  };
   return {
     rebuilds: { ...rebuilds, projections: deps.aggregating.projections },
     generations: createGenerationOperations(operations),
@@ -88,6 +80,27 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
       }
     },
   };
+}
+
+/** Also begins the rebuild that the code needs, where it is to begin by itself. */
+async function keepHouseAndRebuild(
+  { config, backends: { index }, log }: RebuildingDependencies,
+  records: RunRecords,
+  rebuilds: Pick<ReturnType<typeof createRebuildOperations>, 'start'>,
+): Promise<void> {
+  const now = () => Date.now();
+  const standbyTtlMs = config.rebuild.standbyTtlHours * HOUR_MS;
+  const isRunning = async () => (await runUnderWay(records, now())) !== undefined;
+  await keepHouse({ index, standbyTtlMs, isRunning, now, log });
+  const { mapping, reason } = await index.generations.drift();
+  if (mapping !== 'rebuild needed') return;
+  if (!config.rebuild.auto) {
+    log.warn({ reason }, 'rebuild needed: the live generation is not what the code makes');
+    return;
+  }
+  if (await wasTried(index, reason)) return;
+  const started = await rebuilds.start(DEFAULT_REBUILD);
+  log.info({ kind: started.kind, reason }, 'AUTO_REBUILD: the live generation is not what the code makes');
 }
 
 /** Once for each drift: what was cancelled, failed or was rolled back since is for an operator to decide. */

@@ -3,16 +3,19 @@ import type { RebuildIndex } from './state.ts';
 
 export interface HousekeepingDependencies {
   readonly index: RebuildIndex;
-  /** How long what was live before a swap is written to, so that rolling back loses nothing. */
+  /** How long what was live before a swap is written to, so that rolling back loses nothing; and how long what nobody can go back to is kept. */
   readonly standbyTtlMs: number;
+  /** Whether a run is under way by now. */
+  readonly isRunning: () => Promise<boolean>;
   /** Epoch milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
 }
 
 /**
- * What no run is there to do: lifts the write block of one that was given up in the middle of a swap, and lets go of standbys after
- * their time. Only while no run is under way.
+ * What no run is there to do: lifts the write block of one that was given up in the middle of a swap, lets go of standbys after
+ * their time, and drops what is left over: what has diverged, and what whoever unregistered it did not live to drop. Only while no run
+ * is under way.
  * @throws IndexUnavailableError
  */
 export async function keepHouse(deps: HousekeepingDependencies): Promise<void> {
@@ -23,12 +26,13 @@ export async function keepHouse(deps: HousekeepingDependencies): Promise<void> {
     await generations.thaw(name);
   }
   await expireStandbys(deps);
+  await dropLeftovers(deps);
 }
 
 async function expireStandbys({ index, standbyTtlMs, now, log }: HousekeepingDependencies): Promise<void> {
   const { epoch, live, targets } = await index.registry();
   const standbys = targets.map(({ generation }) => generation).filter((one) => one !== live.generation);
-  const since = await standbysSince(index, standbys, now());
+  const since = await knownSince(index, STANDBYS, standbys, now());
   const expired = standbys.filter((generation) => now() - (since[generation] ?? now()) >= standbyTtlMs);
   if (expired.length === 0) return;
   const { kind } = await index.generations.renameEpoch(epoch, { unregister: expired });
@@ -37,19 +41,43 @@ async function expireStandbys({ index, standbyTtlMs, now, log }: HousekeepingDep
   log.info({ generations: expired }, 'dropped standbys after their time');
 }
 
-const STANDBYS = 'standbys';
+/**
+ * Nobody can go back to a generation that is not written to. What is listed first, and no target after that, has not been registered
+ * meanwhile; only a run registers generations, and none is given the name of one that was there before.
+ */
+async function dropLeftovers({ index, standbyTtlMs, isRunning, now, log }: HousekeepingDependencies): Promise<void> {
+  const generations = await index.generations.list();
+  // Not by what is listed: without the aliases nothing there would be live.
+  const { targets } = await index.registry();
+  const leftovers = generations
+    .map(({ name }) => name)
+    .filter((name) => !targets.some(({ generation }) => generation === name));
+  const since = await knownSince(index, LEFTOVERS, leftovers, now());
+  for (const generation of leftovers) {
+    if (now() - (since[generation] ?? now()) < standbyTtlMs) continue;
+    // It may be what a run builds that has begun since.
+    if (await isRunning()) return;
+    await index.generations.drop(generation);
+    log.info({ generation }, 'dropped a generation that was not written to any more');
+  }
+}
 
-/** When each was first found to be one (epoch milliseconds): an activation begins it anew. */
-async function standbysSince(
+const STANDBYS = 'standbys';
+const LEFTOVERS = 'leftovers';
+
+/** When each was first found to be such a one (epoch milliseconds); one that was not meanwhile begins anew. */
+async function knownSince(
   index: RebuildIndex,
-  standbys: readonly string[],
+  id: string,
+  generations: readonly string[],
   now: number,
 ): Promise<Readonly<Record<string, number>>> {
-  const record = await index.readControl(STANDBYS);
+  const record = await index.readControl(id);
   const known = (record?.value ?? {}) as Readonly<Record<string, number>>;
-  const since = Object.fromEntries(standbys.map((generation) => [generation, known[generation] ?? now]));
+  const since = Object.fromEntries(generations.map((generation) => [generation, known[generation] ?? now]));
   const isSame =
-    Object.keys(known).length === standbys.length && standbys.every((generation) => known[generation] !== undefined);
-  if (!isSame) await index.writeControl(STANDBYS, since, record?.revision ?? null);
+    Object.keys(known).length === generations.length &&
+    generations.every((generation) => known[generation] !== undefined);
+  if (!isSame) await index.writeControl(id, since, record?.revision ?? null);
   return since;
 }

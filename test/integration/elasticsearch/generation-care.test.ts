@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { keepHouse } from '../../../src/rebuild/housekeeping.ts';
 import { registerGeneration } from '../../support/second-generation.ts';
 import { indexUnderTest } from './index-under-test.ts';
 import type { IndexUnderTest } from './index-under-test.ts';
@@ -38,6 +40,19 @@ describe('single generations in Elasticsearch', () => {
       await index.refresh();
       const [generation] = await index.generations.list();
       assert.equal(generation?.documents, 2);
+    });
+  });
+
+  describe('when its aliases are gone', () => {
+    it('is no leftover, though nothing says that it is live', async () => {
+      const { live } = await index.registry();
+      await under.elasticsearch.indices.deleteAlias({ index: live.generation, name: '*' });
+      const keeping = keepHouse({
+        ...{ index, standbyTtlMs: 0, now: () => 0, log: createLogger('silent') },
+        isRunning: () => Promise.resolve(false),
+      });
+      await assert.rejects(keeping, IndexUnavailableError);
+      assert.equal(await under.elasticsearch.indices.exists({ index: live.generation }), true);
     });
   });
 
