@@ -78,7 +78,7 @@ export type Turn =
   | { readonly kind: 'wait for orders' }
   | { readonly kind: 'begin'; readonly wish?: string }
   /** What it was built from, or for, is no longer wanted. */
-  | { readonly kind: 'abandon'; readonly building: BuildingRollup }
+  | { readonly kind: 'abandon' }
   | { readonly kind: 'build'; readonly building: BuildingRollup }
   | { readonly kind: 'activate'; readonly building: BuildingRollup }
   | { readonly kind: 'rest' };
@@ -96,7 +96,7 @@ export function nextTurn({ live, building, fulfilled }: RollupState, around: Sur
 
 function goOn(building: BuildingRollup, { origin, wish }: Surroundings): Turn {
   const isUnwanted = building.wish !== undefined && building.wish !== wish?.id;
-  if (isUnwanted || !isSame(building.origin, origin)) return { kind: 'abandon', building };
+  if (isUnwanted || !isSame(building.origin, origin)) return { kind: 'abandon' };
   if (building.isComplete) return { kind: 'activate', building };
   return building.wish !== undefined && wish?.paused === true ? { kind: 'rest' } : { kind: 'build', building };
 }

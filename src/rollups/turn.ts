@@ -3,16 +3,9 @@ import type { AggregateDefinition, OrderIndex } from '../order-index/port.ts';
 import { rowKey } from '../order-index/port.ts';
 import { parseAggregateKey } from '../order/contribution.ts';
 import { later } from '../order/instant.ts';
-import type { Kept, RollupRecords } from './records.ts';
-import {
-  isSame,
-  nextTurn,
-  type BuildingRollup,
-  type LiveRollup,
-  type Origin,
-  type RollupState,
-  type Surroundings,
-} from './state.ts';
+import type { Kept } from './records.ts';
+import { nextTurn, type BuildingRollup, type LiveRollup, type Origin, type RollupState } from './state.ts';
+import { surroundingsOf, type SurroundingsDependencies } from './surroundings.ts';
 
 /** Where tests stop or kill the process. */
 export type RollupStep =
@@ -24,15 +17,12 @@ export type RollupStep =
   | 'rollup activated'
   | 'rollup kept';
 
-export interface TurnDependencies {
+export interface TurnDependencies extends SurroundingsDependencies {
   readonly index: Pick<OrderIndex, 'registry' | 'generations' | 'aggregates'>;
-  readonly records: RollupRecords;
   /** RFC 3339: all that was published until then is in what a refresh of the orders makes visible. @throws IndexUnavailableError */
   readonly asOf: () => Promise<string>;
   /** Days before it are not kept; undefined: all are. */
   readonly keptFrom: () => string | undefined;
-  /** The first fold version whose documents say what they contribute. */
-  readonly countedFrom: number;
   readonly now: () => number;
   readonly reached: (step: RollupStep) => Promise<void>;
   readonly log: Logger;
@@ -87,6 +77,7 @@ class Turn {
   }
 
   async take(refresh: boolean): Promise<TurnOutcome> {
+    if (!(await this.#reconcile())) return 'lost lead';
     const around = await surroundingsOf(this.#state, this.#aggregate.name, this.#deps);
     const { live } = this.#state;
     if (refresh && live && around.isOriginWritten && !(await this.#refresh(live))) return 'lost lead';
@@ -99,7 +90,7 @@ class Turn {
       case 'begin':
         return await this.#begin(around.origin, turn.wish);
       case 'abandon':
-        return await this.#abandon(turn.building);
+        return await this.#abandon();
       case 'build':
         return await this.#build(turn.building);
       case 'activate':
@@ -135,6 +126,31 @@ class Turn {
       await this.#count(generation, orders, keys.slice(at, at + PAGE_KEYS));
     if (keys.length > 0) await this.#store.refresh(generation);
     return { checkpoint: until, asOf: later(asOf, known), newestEventTime };
+  }
+
+  /**
+   * What readers see is what the alias says. A leader may have died between moving it and the record of that; and one that is gone, with
+   * all that was counted, is not there any more however the record has it.
+   */
+  async #reconcile(): Promise<boolean> {
+    const { live, building, ...state } = this.#state;
+    const seen = (await this.#store.list()).find(({ isLive }) => isLive)?.name;
+    if (building && building.generation === seen) return await this.#keep({ ...state, ...this.#activated(building) });
+    if (!live || live.generation === seen) return true;
+    const { generation } = live;
+    this.#deps.log.warn(
+      { aggregate: this.#aggregate.name, generation, seen },
+      'the aggregate is gone: it is built anew',
+    );
+    return await this.#keep({ ...state, ...(building && { building }) });
+  }
+
+  #activated({ generation, origin, checkpoint, asOf, processed, wish }: BuildingRollup): Partial<RollupState> {
+    const refreshedAt = this.#deps.now();
+    return {
+      live: { generation, origin, checkpoint, asOf, refreshedAt, built: processed },
+      ...(wish !== undefined && { fulfilled: wish }),
+    };
   }
 
   #notAfter(): string {
@@ -190,15 +206,11 @@ class Turn {
     const { newestEventTime, ...progress } = await this.#catchUp(built);
     const building = { ...built, ...progress };
     if (!(await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), building }))) return 'lost lead';
-    const { generation, origin, checkpoint, asOf, processed, wish } = building;
+    const { generation, origin } = building;
     const { live, building: _, ...state } = this.#state;
     await this.#store.activate(generation, live?.generation ?? (await this.#readBefore(generation)));
     await this.#deps.reached('rollup activated');
-    const isKept = await this.#keep({
-      ...state,
-      live: { generation, origin, checkpoint, asOf, refreshedAt: this.#deps.now(), built: processed },
-      ...(wish !== undefined && { fulfilled: wish }),
-    });
+    const isKept = await this.#keep({ ...state, ...this.#activated(building) });
     this.#deps.log.info(
       { aggregate: this.#aggregate.name, generation, orders: origin.orders },
       'rebuilt the aggregate',
@@ -212,11 +224,10 @@ class Turn {
     return live === generation ? undefined : live;
   }
 
-  async #abandon({ generation }: BuildingRollup): Promise<TurnOutcome> {
+  /** What was built is dropped later: one that has lost the lead may just be moving readers there. */
+  async #abandon(): Promise<TurnOutcome> {
     const { building: _, ...state } = this.#state;
-    if (!(await this.#keep(state))) return 'lost lead';
-    await this.#store.drop(generation);
-    return 'more';
+    return (await this.#keep(state)) ? 'more' : 'lost lead';
   }
 
   /** Adds up the rows that these keys belong to, and writes them. */
@@ -247,35 +258,6 @@ class Turn {
     await this.#deps.reached('rollup kept');
     return true;
   }
-}
-
-async function surroundingsOf(
-  { live }: RollupState,
-  aggregate: string,
-  { index, records, countedFrom }: TurnDependencies,
-): Promise<Surroundings> {
-  const { live: ordersLive, targets } = await index.registry();
-  const orders = ordersLive.generation;
-  const { createdAt, foldVersion } = await index.generations.origin(orders);
-  const isTarget = targets.some(({ generation }) => generation === live?.origin.orders);
-  return {
-    origin: { orders, createdAt },
-    isCounted: foldVersion >= countedFrom,
-    isOriginWritten:
-      isTarget && live !== undefined && (await isThatGeneration(live.origin, { orders, createdAt }, index)),
-    wish: await records.wish(aggregate),
-  };
-}
-
-/** Not another one that was made under its name. */
-async function isThatGeneration(
-  origin: Origin,
-  ordersLive: Origin,
-  index: TurnDependencies['index'],
-): Promise<boolean> {
-  if (origin.orders === ordersLive.orders) return isSame(origin, ordersLive);
-  const { createdAt } = await index.generations.origin(origin.orders);
-  return createdAt === origin.createdAt;
 }
 
 function newest({ newestEventTime = '' }: RollupState, seen: string | undefined): Pick<RollupState, 'newestEventTime'> {
