@@ -49,6 +49,12 @@ describe('Relay', function () {
     return rows.length;
   }
 
+  async function listeners(): Promise<number> {
+    const text = `SELECT 1 FROM pg_stat_activity
+      WHERE application_name = current_setting('application_name') AND query = 'LISTEN order_outbox'`;
+    return (await database.pool.query(text)).rows.length;
+  }
+
   /** First copies only: what is published again is a duplicate, and may come whenever it likes. */
   function assertInSequence(): void {
     const last = new Map<string, number>();
@@ -122,6 +128,7 @@ describe('Relay', function () {
       await database.cutConnections();
       await eventually(async () => await append('A'));
       await eventually(() => assert.deepEqual(places(), ['A/1', 'A/2']));
+      await eventually(async () => assert.equal(await listeners(), 1));
     });
 
     it('publishes again what it had not marked', async () => {
