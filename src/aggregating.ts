@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { PartHealth } from './observability/health.ts';
 import type { Backends } from './backends.ts';
-import type { PartHealth } from './broker/port.ts';
 import type { Config } from './config.ts';
 import type { Freshness } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';

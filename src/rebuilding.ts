@@ -1,6 +1,6 @@
+import type { PartHealth } from './observability/health.ts';
 import type { Aggregating } from './aggregating.ts';
 import type { Backends } from './backends.ts';
-import type { PartHealth } from './broker/port.ts';
 import type { Config } from './config.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';

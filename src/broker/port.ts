@@ -1,3 +1,4 @@
+import type { PartHealth } from '../observability/health.ts';
 import type { Refusal } from '../order/event.ts';
 
 /**
@@ -125,14 +126,6 @@ export interface DeadLetter {
 export interface DeadLetterSubscription {
   /** Takes no more. Resolves when no handler is running any more, or a few seconds later; what they had left comes again. */
   cancel(): Promise<void>;
-}
-
-/** A part of the service in `/health`. */
-export interface PartHealth {
-  readonly state: 'up' | 'degraded' | 'down';
-  /** Why, in a sentence an operator can act on; absent when up. */
-  readonly reason?: string;
-  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export class BrokerUnavailableError extends Error {

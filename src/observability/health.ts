@@ -12,6 +12,11 @@ export interface PartReport {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
+/** What a part says of itself. */
+export interface PartHealth extends PartReport {
+  readonly state: Exclude<PartReport['state'], 'off'>;
+}
+
 export interface HealthReport {
   /** The worst of the parts. */
   readonly status: 'up' | 'degraded' | 'down';

@@ -1,3 +1,4 @@
+import type { PartHealth } from '../observability/health.ts';
 import type { OrderDocument } from '../order/document.ts';
 import type { OrderEvent } from '../order/event.ts';
 import type { Aggregates } from './aggregates-port.ts';
@@ -60,7 +61,7 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   readonly generations: Generations;
   readonly aggregates: Aggregates;
 
-  health(): Promise<IndexHealth>;
+  health(): Promise<PartHealth>;
   close(): Promise<void>;
 }
 
@@ -112,12 +113,6 @@ export interface ControlRecord {
   readonly value: Readonly<Record<string, unknown>>;
   /** Opaque; hand it to `writeControl` to replace exactly this one. */
   readonly revision: string;
-}
-
-export interface IndexHealth {
-  readonly state: 'up' | 'degraded' | 'down';
-  readonly reason?: string;
-  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export class IndexUnavailableError extends Error {

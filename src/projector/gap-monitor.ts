@@ -1,4 +1,4 @@
-import type { PartHealth } from '../broker/port.ts';
+import type { PartHealth } from '../observability/health.ts';
 import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
 import { listGaps, type GapIndex, type GapOptions } from './gaps.ts';
 

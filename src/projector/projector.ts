@@ -1,5 +1,6 @@
+import type { PartHealth } from '../observability/health.ts';
 import { backOff } from '../back-off/back-off.ts';
-import { BrokerUnavailableError, type Broker, type EventDelivery, type PartHealth } from '../broker/port.ts';
+import { BrokerUnavailableError, type Broker, type EventDelivery } from '../broker/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { REFUSAL_REASONS, type OrderEvent } from '../order/event.ts';

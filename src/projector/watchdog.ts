@@ -1,4 +1,4 @@
-import type { PartHealth } from '../broker/port.ts';
+import type { PartHealth } from '../observability/health.ts';
 
 export type ProjectorState = 'starting' | 'running' | 'stopping' | 'stopped' | 'failed';
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { PartHealth } from '../../observability/health.ts';
 import { inTransaction, isWorldsFault, openDatabase, setDurability } from '../../sqlite/database.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerUnavailableError, UnroutableError } from '../port.ts';
-import type { Broker, OutgoingEvent, PartHealth } from '../port.ts';
+import type { Broker, OutgoingEvent } from '../port.ts';
 import { routingKeyOf } from '../routing-key.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { prepareDeadLetters } from './dead-letters.ts';

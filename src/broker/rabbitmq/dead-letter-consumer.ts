@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { PartHealth } from '../../observability/health.ts';
 import { backOffMs } from '../../back-off/back-off.ts';
 import type { BrokerLog } from '../broker-log.ts';
-import type { DeadLetter, DeadLetterSubscription, PartHealth } from '../port.ts';
+import type { DeadLetter, DeadLetterSubscription } from '../port.ts';
 import { messageOf, openChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { HealingConnection } from './healing-connection.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
+import type { PartHealth } from '../../observability/health.ts';
 import { backOffMs } from '../../back-off/back-off.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerTopologyError, BrokerUnavailableError } from '../port.ts';
-import type { PartHealth } from '../port.ts';
 import { connectToAny, discard, messageOf } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { within } from './within.ts';

@@ -1,4 +1,5 @@
 import type { ChannelModel } from 'amqplib';
+import type { PartHealth } from '../../observability/health.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerUnavailableError, UnroutableError } from '../port.ts';
 import type {
@@ -10,7 +11,6 @@ import type {
   LiveHandlers,
   LiveSubscription,
   OutgoingEvent,
-  PartHealth,
   ReadHistoryOptions,
 } from '../port.ts';
 import { assertTopology } from './assert-topology.ts';

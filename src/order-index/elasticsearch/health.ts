@@ -1,6 +1,6 @@
 import type { Client } from '@elastic/elasticsearch';
+import type { PartHealth } from '../../observability/health.ts';
 import { IndexUnavailableError } from '../port.ts';
-import type { IndexHealth } from '../port.ts';
 import type { Breaker } from './breaker.ts';
 import { READ } from './client.ts';
 import { unavailable } from './errors.ts';
@@ -15,7 +15,7 @@ export interface HealthSources {
   readonly searches: Breaker;
 }
 
-type State = IndexHealth['state'];
+type State = PartHealth['state'];
 interface Finding {
   readonly state: State;
   readonly reason: string;
@@ -24,7 +24,7 @@ interface Finding {
 const WORST_FIRST: readonly State[] = ['down', 'degraded', 'up'];
 
 /** The worst of what is found, with every reason; never throws for the world's fault. */
-export async function indexHealth(sources: HealthSources): Promise<IndexHealth> {
+export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
   const breakers = { writes: sources.writes.state(), searches: sources.searches.state() };
   const findings = breakerFindings(sources);
   let details: Record<string, unknown> = { backend: 'elasticsearch', breakers };

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
+import type { PartHealth } from '../../observability/health.ts';
 import type { Logger } from '../../observability/logging.ts';
 import { inTransaction } from '../../sqlite/database.ts';
 import type { DeadLetterStore } from '../dead-letter-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type {
   DocumentWrite,
-  IndexHealth,
   LoadResult,
   OrderIndex,
   OrderSearch,
@@ -152,7 +152,7 @@ function moved(reason: string) {
   return { kind: 'moved', reason } as const;
 }
 
-function healthOf(store: Store | undefined, path: string, foldVersion: number): IndexHealth {
+function healthOf(store: Store | undefined, path: string, foldVersion: number): PartHealth {
   if (!store) return { state: 'down', reason: `${path} is not open` };
   const { database, parking } = store;
   try {

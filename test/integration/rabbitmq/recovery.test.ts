@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import type { Broker, PartHealth } from '../../../src/broker/port.ts';
+import type { PartHealth } from '../../../src/observability/health.ts';
+import type { Broker } from '../../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   amqpAddress,
