@@ -71,7 +71,7 @@ describe('POST /admin/rebuilds', () => {
   describe('when the body is wrong', () => {
     it('answers 400, names the field, and starts nothing', async () => {
       for (const [body, path, message] of [
-        ['{"projection":"invoices"}', 'projection', 'must be one of orders'],
+        ['{"projection":"invoices"}', 'projection', 'must be one of orders, revenue-daily'],
         ['{"source":"disk"}', 'source', 'must be one of index, history, file'],
         ['{"source":"file"}', 'path', 'is needed with the source file'],
         ['{"path":"a"}', 'path', 'does not go with the source index'],
