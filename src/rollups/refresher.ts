@@ -70,6 +70,7 @@ export class Refresher {
       this.#failures = 0;
       return outcome;
     } catch (error) {
+      if (this.#isStopping() && error === this.#stopping.signal.reason) return 'rested';
       if (!(error instanceof IndexUnavailableError) && !(error instanceof AggregateMovedError)) throw error;
       this.#failures += 1;
       log.warn({ reason: error.message }, 'the aggregates cannot be refreshed for now');
@@ -89,10 +90,11 @@ export class Refresher {
   /** Whether there is more to do at once. */
   async #refresh(aggregate: AggregateDefinition): Promise<boolean> {
     const until = performance.now() + BUILD_SLICE_MS;
-    let outcome = await takeTurn(aggregate, this.#options, { refresh: true });
+    const deps = { ...this.#options, signal: this.#stopping.signal };
+    let outcome = await takeTurn(aggregate, deps, { refresh: true });
     while (outcome === 'more' && performance.now() < until && !this.#isStopping()) {
       if (!(await this.#options.lease.hold())) return false;
-      outcome = await takeTurn(aggregate, this.#options, { refresh: false });
+      outcome = await takeTurn(aggregate, deps, { refresh: false });
     }
     if (outcome === 'rested') await this.#tidy(aggregate);
     return outcome === 'more';

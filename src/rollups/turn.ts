@@ -26,6 +26,8 @@ export interface TurnDependencies extends SurroundingsDependencies {
   readonly now: () => number;
   readonly reached: (step: RollupStep) => Promise<void>;
   readonly log: Logger;
+  /** Aborted when the service stops: the turn ends between two pages, with its reason. */
+  readonly signal?: AbortSignal;
   /** Told of what is kept. */
   readonly onState?: (aggregate: string, state: RollupState) => void;
 }
@@ -236,6 +238,7 @@ class Turn {
     const from = this.#aggregate.dimensions.includes('day') ? (keptFrom() ?? '') : '';
     const wanted = keys.filter((key) => parseAggregateKey(key).day >= from);
     if (wanted.length === 0) return;
+    this.#deps.signal?.throwIfAborted();
     const rows = await index.aggregates.source.compute(this.#aggregate, orders, wanted);
     await reached('rollup computed');
     await this.#store.write(generation, rows, this.#state.round);
