@@ -1,7 +1,6 @@
-import { documentOf } from '../order/flatten.ts';
 import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
+import { documentWrite } from '../order-index/document-write.ts';
 import type {
-  DocumentWrite,
   OrderIndex,
   ParkedPlace,
   Registry,
@@ -150,7 +149,7 @@ function refusalBy(
 }
 
 async function writeSome(plans: readonly Plan[], target: WriteTarget, deps: RoundDependencies) {
-  const writes = plans.map(({ state }) => writeOf(state, deps.now()));
+  const writes = plans.map(({ state }) => documentWrite(state, deps.now()));
   const outcomes = await deps.index.write(target, writes, 'live');
   if (outcomes.some(({ kind }) => kind === 'unavailable')) deps.writeSize.strained();
   else deps.writeSize.eased();
@@ -164,10 +163,6 @@ function startedOver(moved?: string): Plan['fate'] {
 function unwritten(outcome: WriteOutcome | undefined): Plan['fate'] {
   if (outcome?.kind === 'moved') return startedOver(outcome.reason);
   return { kind: 'outage', reason: outcome && 'reason' in outcome ? outcome.reason : 'the write has no outcome' };
-}
-
-function writeOf(state: Plan['state'], now: Date): DocumentWrite {
-  return { orderId: state.orderId, version: state.version, document: documentOf(state, now.toISOString()) };
 }
 
 function open(plans: readonly Plan[]): Plan[] {

@@ -1,5 +1,5 @@
-import { documentOf } from '../order/flatten.ts';
 import { foldStored } from '../order/fold.ts';
+import { documentWrite } from '../order-index/document-write.ts';
 import { SnapshotLostError } from '../order-index/port.ts';
 import type { DocumentWrite, Snapshot, StoredOrder } from '../order-index/port.ts';
 import type { CopyProgress, RebuildIndex } from './state.ts';
@@ -121,7 +121,6 @@ export function fold(
   orders: readonly StoredOrder[],
   now: Date,
 ): { readonly writes: DocumentWrite[]; readonly bytes: number } {
-  const projectedAt = now.toISOString();
   const writes: DocumentWrite[] = [];
   const failed: { orderId: string; reason: string }[] = [];
   let bytes = 0;
@@ -129,7 +128,7 @@ export function fold(
     try {
       const state = foldStored(orderId, events, aggregateKeys);
       bytes += state.eventBytes;
-      writes.push({ orderId, version: state.version, document: documentOf(state, projectedAt) });
+      writes.push(documentWrite(state, now));
     } catch (error) {
       failed.push({ orderId, reason: error instanceof Error ? error.message : String(error) });
     }

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { documentOf } from '../order/flatten.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import { sequence } from '../order/sequencing.ts';
+import { documentWrite } from '../order-index/document-write.ts';
 import type { DocumentWrite, ParkedPlace } from '../order-index/port.ts';
 import { load } from './compare.ts';
 import { collectSkips, type Skips } from './declared-missing.ts';
@@ -201,17 +201,9 @@ class Replay {
       const { state, placements } = sequence(before, offered, this.#deps.storageLimits);
       this.#early.hold(offered.filter((one) => placements.get(one)?.kind === 'early'));
       this.#keep(state);
-      if (state.version > before.version) writes.push(this.#writeOf(state));
+      if (state.version > before.version) writes.push(documentWrite(state, this.#deps.now()));
     }
     await writeSurely(this.#deps.index, this.#generation, writes, this.#deps.signal);
-  }
-
-  #writeOf(state: OrderState): DocumentWrite {
-    return {
-      orderId: state.orderId,
-      version: state.version,
-      document: documentOf(state, this.#deps.now().toISOString()),
-    };
   }
 
   /** A skip is published after the event that it stands for may have reached the history, and not the queue. */
