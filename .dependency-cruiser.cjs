@@ -64,7 +64,10 @@ module.exports = {
       comment: 'Which backend it is, app and cli decide. What is written over the port alone is the same for both.',
       severity: 'error',
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(broker|order-index)/` },
-      to: { path: '^src/(broker|order-index)/', pathNot: '^src/(broker|order-index)/([^/]*port|diverge|document-write|lease)[.]ts$' },
+      to: {
+        path: '^src/(broker|order-index)/',
+        pathNot: '^src/(broker|order-index)/([^/]*port|diverge|document-write|lease)[.]ts$',
+      },
     },
     {
       name: 'the-domain-is-pure',

@@ -1,12 +1,6 @@
 import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
 import { documentWrite } from '../order-index/document-write.ts';
-import type {
-  OrderIndex,
-  ParkedPlace,
-  Registry,
-  WriteOutcome,
-  WriteTarget,
-} from '../order-index/port.ts';
+import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import { load, needsWrite, planAll, type Plan } from './plan.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
 import type { StandbyPatience } from './standby-patience.ts';
