@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../back-off/pause.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import { sequence } from '../order/sequencing.ts';
@@ -55,7 +55,7 @@ export async function replay(run: RunState, deps: ReplayDependencies): Promise<R
   const givenUpAt = performance.now() + LATE_MS;
   // Out of order, an order's first event may stand behind that end, and so be no gap of the history.
   while (deps.source.grows === true && performance.now() < givenUpAt && (await folding.lacksBeginnings(end))) {
-    await delay(LOOK_MS, undefined, { signal: deps.signal }).catch(() => deps.signal.throwIfAborted());
+    await pause(LOOK_MS, deps.signal);
     await folding.readFrom(folding.next());
   }
   return await folding.end(end);
