@@ -28,7 +28,7 @@ const SILENT_MS = 15_000;
 const HELD_MS = 10_000;
 
 export function viewOf({ state, beatAt }: Kept, { paused }: Wishes, now: number): RunView {
-  const { id, kind, request, step, generation, copy, replay, error = null, finishedAt } = state;
+  const { id, kind, request, step, generation, replay, error = null, finishedAt } = state;
   const isUnderWay = finishedAt === undefined && !isEnd(step);
   const isPaused = isUnderWay && paused;
   return {
@@ -46,7 +46,6 @@ export function viewOf({ state, beatAt }: Kept, { paused }: Wishes, now: number)
     stalled: finishedAt === undefined && !isPaused ? stalledBy(state, beatAt, now) : null,
     withoutBeginning: replay.withoutBeginning,
     unparseable: replay.unparseable,
-    ...(copy.total === undefined && { total: null }),
   };
 }
 

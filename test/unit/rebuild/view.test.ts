@@ -18,6 +18,13 @@ describe('the view of a rebuild', () => {
     assert.deepEqual([processed, total, ratePerSecond, etaSeconds, lagSeconds], [400, 1_000, 50, 12, null]);
   });
 
+  it('does not know the whole before the live orders were counted', () => {
+    const state = copying();
+    const { copy, replay } = { copy: { copied: 0, slices: state.copy.slices }, replay: { ...state.replay, total: 5 } };
+    for (const source of ['index', 'history'] as const)
+      assert.equal(view(copying({ copy, replay }, source)).total, null);
+  });
+
   it('does not know the whole of a history before it was counted', () => {
     const state = copying({}, 'history');
     assert.deepEqual([view(state).total, view(state).etaSeconds], [null, null]);
