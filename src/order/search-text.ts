@@ -68,14 +68,19 @@ export function wordsOf(text: string): Word[] {
 }
 
 /** Words as they are written, one after another, in each way of writing them: bare, and transcribed where that is another way. */
-export function spellings(words: readonly Word[]): string[][] {
+export function spellings(words: readonly Pick<Word, 'folded' | 'transcribed'>[]): string[][] {
   const bare = words.map(({ folded }) => folded);
   if (words.every(({ transcribed }) => transcribed === undefined)) return [bare];
   return [bare, words.map(({ folded, transcribed }) => transcribed ?? folded)];
 }
 
-/** Stands between texts, and is no word of any: neither a word nor a phrase matches across it. */
-const BETWEEN_TEXTS = '|';
+/** Words of a name that count as together have at most so many others between them. */
+export const MAX_BETWEEN_WORDS = 2;
+
+/** Stand between texts, and are no words of any: neither a word nor a phrase matches across them, and no words are together. */
+const BETWEEN_TEXTS = Array<string>(MAX_BETWEEN_WORDS + 1)
+  .fill('|')
+  .join(' ');
 
 /** One string of words for the index: each text's folded words in order, then the same transcribed where that is another way to write them. */
 export function searchString(texts: Iterable<string>): string {
@@ -131,6 +136,11 @@ export function parseTextQuery(q: string): TextQuery {
     phrases,
     exact: foldText(unquoted(q.trim()).trim()),
   };
+}
+
+/** The terms as they are written one after another, in each way of writing them. */
+export function spellingsOf(terms: readonly QueryTerm[]): string[][] {
+  return spellings(terms.map(({ forms: [folded = '', transcribed] }) => ({ folded, transcribed })));
 }
 
 function unquoted(text: string): string {

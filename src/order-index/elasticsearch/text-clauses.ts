@@ -1,4 +1,5 @@
 import type { estypes } from '@elastic/elasticsearch';
+import { MAX_BETWEEN_WORDS, spellingsOf } from '../../order/search-text.ts';
 import type { QueryPhrase, QueryTerm, TextQuery } from '../../order/search-text.ts';
 
 /** The client's own type admits undefined. */
@@ -19,6 +20,8 @@ const WORTH = {
   inName: 1,
   /** All terms stand in the item names, or all in the customer's name. */
   allInOne: 4,
+  /** Its very words close to one another in one name, in whatever order. */
+  together: 4,
   /** The words one after another, as they were typed. */
   inSequence: 8,
 } as const;
@@ -93,16 +96,32 @@ function inNameClause(term: QueryTerm): Query {
 
 function wholeClauses(terms: readonly QueryTerm[]): Query[] {
   if (terms.length < 2) return [];
-  const words = terms.map(({ forms }) => forms[0] ?? '').join(' ');
-  const sequence = (field: TextField): Query =>
-    terms.at(-1)?.prefix === true ? unfinished(field, words) : phrase(field, words);
+  const isUnfinished = terms.at(-1)?.prefix === true;
+  const written = spellingsOf(terms);
+  const sequences = (field: TextField): Query[] =>
+    written.map((words) => (isUnfinished ? unfinished : phrase)(field, words.join(' ')));
   const allIn = (field: TextField) =>
     worth(WORTH.allInOne, { bool: { filter: terms.map((term) => anyVariant(term, field)) } });
   return [
     allIn('search.items'),
     allIn('search.customer'),
-    worth(WORTH.inSequence, anyOf([sequence('search.items'), sequence('search.customer')])),
+    ...togetherClauses(written),
+    worth(WORTH.inSequence, anyOf([...sequences('search.items'), ...sequences('search.customer')])),
   ];
+}
+
+/** Each word once, since one place may stand for both of two that are alike. */
+function togetherClauses(written: readonly (readonly string[])[]): Query[] {
+  const sets = written.map((words) => [...new Set(words)]);
+  const isApt = (words: readonly string[]) =>
+    words.length > 1 && words.every((word) => word.length <= MAX_TOKEN_LENGTH);
+  const queries = sets.filter(isApt).flatMap((words) => [near('search.items', words), near('search.customer', words)]);
+  return queries.length > 0 ? [worth(WORTH.together, anyOf(queries))] : [];
+}
+
+function near(field: TextField, words: readonly string[]): Query {
+  const clauses = words.map((word) => ({ span_term: { [field]: word } }));
+  return { span_near: { clauses, slop: MAX_BETWEEN_WORDS, in_order: false } };
 }
 
 function phraseClause({ forms }: QueryPhrase): Query {

@@ -1,3 +1,4 @@
+import { MAX_BETWEEN_WORDS, spellingsOf } from '../../order/search-text.ts';
 import type { QueryTerm, TextQuery } from '../../order/search-text.ts';
 import type { Vocabulary } from './vocabulary.ts';
 
@@ -16,6 +17,8 @@ const BEGINNING = 2;
 const IN_NAME = 1;
 /** All words in the item names, or all in the customer's name. */
 const ALL_IN_ONE = 4;
+/** Its very words close to one another in one name, in whatever order. */
+const TOGETHER = 4;
 /** The words as they were typed, one after the other. */
 const IN_SEQUENCE = 8;
 
@@ -74,14 +77,24 @@ function termBoosts({ exact, beginning, all }: Variants) {
 
 function wholeBoosts(terms: readonly QueryTerm[], variants: readonly Variants[]) {
   if (terms.length < 2) return [];
-  const inSequence = `${quote(terms.map(({ forms }) => forms[0] ?? '').join(' '))}${terms.at(-1)?.prefix ? ' *' : ''}`;
+  const written = spellingsOf(terms);
+  const inSequence = written.map((words) => `${quote(words.join(' '))}${terms.at(-1)?.prefix ? ' *' : ''}`);
   return [
     ...['items', 'customer'].map((column) => ({
       expression: allOf(variants.map(({ all }) => inColumns(column, all))),
       weight: ALL_IN_ONE,
     })),
-    { expression: inColumns('items customer', [inSequence]), weight: IN_SEQUENCE },
+    ...togetherBoosts(written),
+    { expression: inColumns('items customer', inSequence), weight: IN_SEQUENCE },
   ];
+}
+
+/** Each word once, since one place may stand for both of two that are alike. */
+function togetherBoosts(written: readonly (readonly string[])[]) {
+  const sets = written.map((words) => [...new Set(words)]).filter((words) => words.length > 1);
+  // FTS5 counts all words between the first and the last one, those looked for too.
+  const near = sets.map((words) => `NEAR(${words.map(quote).join(' ')}, ${MAX_BETWEEN_WORDS + words.length - 2})`);
+  return near.length > 0 ? [{ expression: inColumns('items customer', near), weight: TOGETHER }] : [];
 }
 
 function inColumns(columns: string, alternatives: readonly string[]): string {
