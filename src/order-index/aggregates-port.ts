@@ -17,7 +17,7 @@ export type Dimension = keyof AggregateKey;
 export interface AggregateDefinition {
   /** `revenue-daily`: its alias is `orders-revenue-daily`. */
   readonly name: string;
-  /** What a row is for; all measures are added up over the other dimensions. */
+  /** What a row is for, one of them at least; all measures are added up over the other dimensions. */
   readonly dimensions: readonly Dimension[];
   /** Whether a row has the products' sales: only with all dimensions. */
   readonly products: boolean;

@@ -122,6 +122,46 @@ describeAggregates('rows of an aggregate', (staged) => {
     });
   });
 
+  describe('when they are asked for one after the other', () => {
+    async function walked(store: AggregateStore, size: number): Promise<AggregateRow[]> {
+      const listed: AggregateRow[] = [];
+      for (;;) {
+        const page = await store.wholeRows({ after: listed.at(-1)?.key, size });
+        assert.ok(page.length <= size);
+        if (page.length === 0) return listed;
+        listed.push(...page);
+      }
+    }
+
+    it('come whole, in the order of the bytes of their keys', async () => {
+      const rows = HOSTILE_SELLERS.map((sellerId, number) =>
+        row(`2026-03-01|EUR|${sellerId}`, number, ...(number % 2 === 0 ? [] : [sold('L', number)])),
+      );
+      const store = await storeOf(rows);
+      const expected = rows.toSorted((a, b) => compareBytes(a.key, b.key));
+      assert.notDeepEqual(
+        expected,
+        rows.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+      );
+      for (const size of [1, 7, 100]) assert.deepEqual(await walked(store, size), expected);
+    });
+
+    it('come without products where the aggregate has none, and not at all where none is live', async () => {
+      made += 1;
+      const definition = definitionOf(`read-${made}`, { dimensions: ['day'], products: false });
+      const store = staged().aggregates.store(definition);
+      await store.create(1);
+      assert.deepEqual(await walked(store, 10), []);
+      const [generation] = await store.list();
+      const day = '2026-03-01';
+      const told = { key: day, day, orders: 1, revenueCents: 2, refundedCents: 3, refundCount: 4 };
+      await store.write(generation?.name ?? '', [told], 1);
+      assert.deepEqual(await walked(store, 10), []);
+      await store.activate(generation?.name ?? '', undefined);
+      assert.deepEqual(await walked(store, 10), [told]);
+    });
+  });
+
   describe('when numbers are big', () => {
     it('are kept to the last digit', async () => {
       const big = { orders: MOST, revenueCents: MOST - 1, refundedCents: MOST - 2, refundCount: MOST - 3 };
