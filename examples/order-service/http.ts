@@ -1,0 +1,66 @@
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
+import type { Pool } from 'pg';
+import { ZodError } from 'zod';
+import { execute, exportSnapshots, findOrder, type Outcome } from './order-store.ts';
+import { COMMANDS, type Command, type CommandName } from './orders.ts';
+
+const ROUTES: readonly (readonly ['post' | 'put' | 'delete', string, CommandName])[] = [
+  ['put', '/orders/:id', 'place'],
+  ['post', '/orders/:id/payments', 'pay'],
+  ['post', '/orders/:id/shipment', 'ship'],
+  ['post', '/orders/:id/delivery', 'deliver'],
+  ['post', '/orders/:id/cancellation', 'cancel'],
+  ['post', '/orders/:id/refunds', 'refund'],
+  ['post', '/orders/:id/corrections', 'correct'],
+  ['delete', '/orders/:id', 'erase'],
+];
+
+/** What shops and customers call. Every change answers with the order's `version`: `GET /orders/{id}?minVersion=` of the search waits for it. */
+export function orderServiceApp(pool: Pool): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.use(express.json({ limit: '1mb' }));
+  for (const [method, path, name] of ROUTES) {
+    app[method](path, async (request: Request<{ id: string }>, response) => {
+      const data = COMMANDS[name].parse(request.body ?? {});
+      answer(response, await execute(pool, request.params.id, { name, data } as Command, new Date()), name);
+    });
+  }
+  app.get('/orders/:id', async (request, response) => {
+    const order = await findOrder(pool, request.params.id);
+    if (order) response.json(order);
+    else answer(response, { kind: 'not_found' }, 'place');
+  });
+  app.post('/snapshots', (_request, response, next) => {
+    response.type('application/x-ndjson');
+    writeSnapshots(pool, response).catch(next);
+  });
+  app.use(onError);
+  return app;
+}
+
+function answer(response: Response, outcome: Outcome, name: CommandName): void {
+  if (outcome.kind === 'done') response.status(name === 'place' ? 201 : 200).json({ version: outcome.version });
+  else if (outcome.kind === 'refused') response.status(409).json({ title: 'Refused', detail: outcome.reason });
+  else response.status(404).json({ title: 'Not found' });
+}
+
+async function writeSnapshots(pool: Pool, response: Response): Promise<void> {
+  for await (const { body } of exportSnapshots(pool)) {
+    if (response.destroyed) return;
+    if (!response.write(`${Buffer.from(body).toString()}\n`))
+      await new Promise((drained) => response.once('drain', drained));
+  }
+  response.end();
+}
+
+const onError: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+  if (response.headersSent) next(error);
+  else if (error instanceof ZodError) response.status(400).json({ title: 'Invalid', errors: error.issues });
+  else if (error instanceof SyntaxError)
+    response.status(400).json({ title: 'Invalid', detail: 'the body is not JSON' });
+  else {
+    console.error(error);
+    response.status(500).json({ title: 'Failed' });
+  }
+};

@@ -1,0 +1,83 @@
+import { connect, type ChannelModel, type ConfirmChannel, type Message } from 'amqplib';
+import type { OutboxEvent } from '../../src/outbox/index.ts';
+
+const CONFIRM_WITHIN_MS = 10_000;
+
+interface Link {
+  readonly connection: ChannelModel;
+  readonly channel: ConfirmChannel;
+  /** Rejects once the connection or the channel is gone. */
+  readonly lost: Promise<never>;
+  /** Ids of what no queue took. */
+  readonly returned: Set<string>;
+}
+
+/** Publishes into the exchange, confirmed by RabbitMQ. It connects when there is something to publish, anew after each failure. */
+export class AmqpPublisher {
+  readonly #url: string;
+  readonly #exchange: string;
+  #link: Link | undefined;
+
+  constructor(url: string, exchange: string) {
+    this.#url = url;
+    this.#exchange = exchange;
+  }
+
+  /** Resolves when the broker has confirmed every event, and a queue has taken it. Rejects otherwise: then publish all of them again. */
+  async publish(events: readonly OutboxEvent[]): Promise<void> {
+    try {
+      this.#link ??= await this.#connect();
+      const { channel, lost, returned } = this.#link;
+      const confirmed = Promise.all(events.map((event) => this.#send(channel, event)));
+      await Promise.race([confirmed, lost, rejectLate(AbortSignal.timeout(CONFIRM_WITHIN_MS))]);
+      const [unroutable] = returned;
+      if (unroutable !== undefined) throw new Error(`no queue takes event ${unroutable}`);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    // It may be gone already, which is what is wanted.
+    await link?.connection.close().catch(() => undefined);
+  }
+
+  async #connect(): Promise<Link> {
+    const connection = await connect(this.#url);
+    const { promise: lost, reject } = Promise.withResolvers<never>();
+    // Nobody may be waiting for it.
+    lost.catch(() => undefined);
+    connection.on('error', reject);
+    connection.on('close', () => reject(new Error('the connection to RabbitMQ was closed')));
+    const channel = await connection.createConfirmChannel();
+    channel.on('error', reject);
+    channel.on('close', () => reject(new Error('the channel was closed')));
+    const returned = new Set<string>();
+    // It comes before the confirm of the same message.
+    channel.on('return', ({ properties }: Message) => returned.add(String(properties.messageId)));
+    await channel.assertExchange(this.#exchange, 'topic', { durable: true });
+    return { connection, channel, lost, returned };
+  }
+
+  async #send(channel: ConfirmChannel, { id, type, orderId, time, body }: OutboxEvent): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const properties = {
+      ...{ messageId: id, type, headers: { orderId }, contentType: 'application/cloudevents+json' },
+      ...{ persistent: true, mandatory: true, timestamp: Math.floor(Date.parse(time) / 1_000) },
+    };
+    channel.publish(this.#exchange, type.replace(/\.v\d+$/, ''), Buffer.from(body), properties, (error: unknown) => {
+      if (error) reject(new Error('RabbitMQ does not take it', { cause: error }));
+      else resolve();
+    });
+    await promise;
+  }
+}
+
+async function rejectLate(signal: AbortSignal): Promise<never> {
+  return await new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('RabbitMQ does not confirm')));
+  });
+}
