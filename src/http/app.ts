@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import PACKAGE from '../../package.json' with { type: 'json' };
+import compression from 'compression';
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import helmet from 'helmet';
 import { clientModules } from './client-modules.ts';
 import { allowOrigins } from './cors.ts';
 import type { HttpDependencies } from './dependencies.ts';
+import { pageSettings } from './page-settings.ts';
 import { parseQueryString } from './parameters.ts';
 import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from './problem-details.ts';
 import { limitRequests } from './rate-limit.ts';
@@ -22,6 +24,7 @@ import { parkedRoutes } from './routes/parked.ts';
 import { rebuildRoutes } from './routes/rebuilds.ts';
 import { searchRoutes } from './routes/search.ts';
 import { verificationRoutes } from './routes/verification.ts';
+import { vendorModules } from './vendor-modules.ts';
 
 const VERSION = PACKAGE.version;
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
@@ -74,7 +77,7 @@ export function createHttpApp(
     const documented = withDocumentation([...readers, ...operators, ...rebuilders, ...operations], VERSION);
     const others = documented.filter((route) => !operations.includes(route));
     mountRoutes(app, others, dependencies.authenticate, limit);
-    app.use(clientModules(), pages());
+    app.use(compression(), pageSettings(dependencies), clientModules(), vendorModules(), pages());
     app.all('/', methodNotAllowed(['GET', 'HEAD']));
   }
   app.use(routeNotFound);

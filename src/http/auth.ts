@@ -25,6 +25,8 @@ export type AuthSettings =
 export interface Caller {
   readonly role: Role;
   readonly sub: string;
+  /** Chosen, not proved: authentication is off. */
+  readonly acted?: true;
 }
 
 /** Who calls where authentication is off, and who calls a route that is open: whoever it is. */
@@ -33,7 +35,7 @@ export const ANYONE: Caller = { role: 'customer', sub: '' };
 
 /** Whether a token said who it is. */
 export function isNamed(caller: Caller): boolean {
-  return caller !== EVERYONE && caller !== ANYONE;
+  return caller !== EVERYONE && caller !== ANYONE && caller.acted !== true;
 }
 
 export type AuthResult =
@@ -55,10 +57,13 @@ type Verify = (token: string) => Promise<JWTPayload>;
 /** Clocks of two machines are never quite the same. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** Checks bearer tokens as the configuration says; with `off`, everyone is an admin. */
+/**
+ * Checks bearer tokens as the configuration says; with `off`, everyone is an admin, but for who asks to be shown what somebody else
+ * sees: {@link actedAs}.
+ */
 export function createAuthenticator(config: AuthSettings): Authenticate {
   if (config.kind === 'off') {
-    return () => Promise.resolve({ kind: 'caller', caller: EVERYONE });
+    return (authorization) => Promise.resolve({ kind: 'caller', caller: actedAs(authorization) ?? EVERYONE });
   }
   const verify = config.kind === 'secret' ? secretVerifier(config) : keySetVerifier(config);
   return async (authorization) => {
@@ -67,6 +72,25 @@ export function createAuthenticator(config: AuthSettings): Authenticate {
     if (token === undefined) return { kind: 'refused', reason: 'The Authorization header is no bearer token.' };
     return check(verify, token);
   };
+}
+
+/**
+ * `Act-As seller s-1001`, the id encoded as in an address. It proves nothing, and needs not: it is read only where everyone may do everything,
+ * and can only take rights away.
+ */
+function actedAs(authorization = ''): Caller | undefined {
+  const [, role, encoded = ''] = /^Act-As +(\w+) +(\S+)$/.exec(authorization) ?? [];
+  const caller = CALLER.safeParse({ role, sub: decoded(encoded) });
+  return caller.success ? { ...caller.data, acted: true } : undefined;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
 }
 
 async function check(verify: Verify, token: string): Promise<AuthResult> {

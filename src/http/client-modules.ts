@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { transformSync } from 'amaro';
 import { Router } from 'express';
+import { sendFixed } from './fixed-content.ts';
 
 const CLIENT_DIRECTORY = new URL('../client/', import.meta.url);
 
@@ -15,12 +15,7 @@ export function clientModules(): Router {
   for (const name of readdirSync(CLIENT_DIRECTORY)) {
     const code = readFileSync(new URL(name, CLIENT_DIRECTORY), 'utf8');
     const body = transformSync(code, { mode: 'strip-only' }).code;
-    const tag = `"${createHash('sha256').update(body).digest('base64url')}"`;
-    modules.get(`/client/${name}`, (_request, response) => {
-      response.locals['route'] = 'static';
-      response.set({ 'Cache-Control': 'no-cache', 'Content-Type': 'text/javascript; charset=utf-8', ETag: tag });
-      response.send(body);
-    });
+    sendFixed(modules, `/client/${name}`, { contentType: 'text/javascript; charset=utf-8', body });
   }
   return modules;
 }

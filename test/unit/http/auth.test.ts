@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import type { JWTPayload } from 'jose';
 import { searchAnswer } from '../../../src/http/answers.ts';
-import { AuthenticationUnavailableError, createAuthenticator } from '../../../src/http/auth.ts';
+import { AuthenticationUnavailableError, createAuthenticator, isNamed } from '../../../src/http/auth.ts';
 import type { Authenticate } from '../../../src/http/auth.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
 import { withApp } from './running-app.ts';
@@ -136,6 +136,31 @@ describe('authentication', () => {
     it('takes everyone for an admin', async () => {
       const off = createAuthenticator({ kind: 'off' });
       assert.deepEqual(await off(undefined), { kind: 'caller', caller: { role: 'admin', sub: 'anonymous' } });
+    });
+
+    it('shows who asks for it what another role sees', async () => {
+      const off = createAuthenticator({ kind: 'off' });
+      const found = (await get('/search', 'Act-As seller S%2D2', off)).json() as { hits: { order: object }[] };
+      assert.deepEqual(
+        found.hits.map(({ order }) => 'orderId' in order && order.orderId),
+        ['A-2'],
+      );
+      assert.equal((await get('/orders/A-1', 'Act-As customer C-2', off)).status, 404);
+      assert.equal((await get('/admin/parked', 'Act-As support me', off)).status, 403);
+      for (const odd of ['Act-As king me', 'Act-As seller', 'Act-As seller %', 'Bearer x'])
+        assert.equal((await get('/admin/parked', odd, off)).status, 200, odd);
+    });
+
+    it('counts them with all others of their address, whatever names they choose', async () => {
+      const off = createAuthenticator({ kind: 'off' });
+      const result = await off('Act-As seller S-1');
+      assert.equal(result.kind === 'caller' && isNamed(result.caller), false);
+    });
+  });
+
+  describe('when it is on', () => {
+    it('takes nobody for what they say they are', async () => {
+      assert.equal((await get('/search', 'Act-As seller S-2')).status, 401);
     });
   });
 
