@@ -4,6 +4,7 @@ import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } fro
 import { load, needsWrite, planAll, type Plan } from './plan.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
 import type { StandbyPatience } from './standby-patience.ts';
+import { successorsOf } from './successors.ts';
 import { unparked, type Job, type Offer, type OrderWork, type Unparked } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
 import type { WriteSize } from './write-size.ts';
@@ -41,8 +42,8 @@ export interface RoundDependencies {
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
 
-/** How many parked successors are looked up at once when the first of them is there. */
-const PARKED_WINDOW = 64;
+/** Of an erased order, how many parked events at once. */
+const PARKED_PAGE = 64;
 
 /**
  * One round of the protocol over a batch (design §2, "Acknowledge last"; `model.py` explores it): look, load, fold, write with the
@@ -226,19 +227,17 @@ async function lookAgain(plans: readonly Plan[], written: Set<string>, deps: Rou
 /** Two projectors can pass each other: one parks what the other's write has just made due. By id and in real time, never by search. */
 async function lookForSuccessors(plans: readonly Plan[], deps: RoundDependencies): Promise<void> {
   const candidates = open(plans).filter(({ work }) => !work.alone);
-  const found = await deps.index.parkedAt(candidates.map(({ state }) => placeAfter(state, 1)));
-  const due = new Set(found.map(({ orderId }) => orderId));
-  const waiting = candidates.filter(({ state }) => due.has(state.orderId));
-  if (waiting.length === 0) return;
-  const window = waiting.flatMap(({ state }) =>
-    Array.from({ length: PARKED_WINDOW }, (_, index) => placeAfter(state, index + 1)),
-  );
-  const parked = Map.groupBy((await deps.index.parkedAt(window)).map(unparked), ({ orderId }) => orderId);
-  for (const plan of waiting) startOver(plan, deps, parked.get(plan.state.orderId));
+  const found = await deps.index.parkedAt(candidates.map(({ state }) => placeAfter(state)));
+  if (found.length === 0) return;
+  const successors = await successorsOf(found, deps.index);
+  for (const plan of candidates) {
+    const parked = successors.get(plan.state.orderId);
+    if (parked) startOver(plan, deps, parked.map(unparked));
+  }
 }
 
-function placeAfter({ orderId, version }: Plan['state'], distance: number): ParkedPlace {
-  return { orderId, sequence: version + distance };
+function placeAfter({ orderId, version }: Plan['state']): ParkedPlace {
+  return { orderId, sequence: version + 1 };
 }
 
 /** What was written stays written; the order is loaded and folded again, with these parked events. */
@@ -270,7 +269,7 @@ function isErasure({ state, placements }: Plan): boolean {
 /** An erased order's dead letters go, and so does what is parked of it; what is parked behind a hole keeps its place and nothing else. */
 async function forget({ state: { orderId, version } }: Plan, deps: RoundDependencies): Promise<void> {
   await deps.index.forgetOrder(orderId);
-  const listed = await deps.index.listParked({ after: { orderId, sequence: 0 }, size: PARKED_WINDOW });
+  const listed = await deps.index.listParked({ after: { orderId, sequence: 0 }, size: PARKED_PAGE });
   const parked = listed.filter((one) => one.orderId === orderId);
   if (parked.length === 0) return;
   await deps.index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
