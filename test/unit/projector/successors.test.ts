@@ -68,6 +68,9 @@ describe('the parked events that follow one that is due', () => {
       const short = run(2, 4).map((n) => parked('a', n));
       const { sequences } = await found([...short, ...run(5, 41).map((n) => parked('a', n, MEBIBYTE))]);
       assert.ok((sequences.get('a')?.length ?? 0) < 30);
+      const many = run(2, 24).map((n) => parked('b', n));
+      const later = await found([...many, ...run(25, 81).map((n) => parked('b', n, MEBIBYTE))]);
+      assert.ok((later.sequences.get('b')?.length ?? 0) < 70);
     });
   });
 });
