@@ -78,10 +78,6 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
       ),
     ...careOf(options),
     drop: async (generation) => await dropUnlessTarget(options, generation, (await registry()).targets),
-    async origin(generation) {
-      const { foldVersion = 0, createdAt = '' } = (await readMapping(client, generation)).meta;
-      return { foldVersion, createdAt };
-    },
     async drift() {
       const { live } = await registry();
       return driftOf(code, await readMapping(client, live.generation));
@@ -97,8 +93,12 @@ async function dropUnlessTarget(options: GenerationsOptions, generation: string,
 
 function careOf(
   options: GenerationsOptions,
-): Pick<Generations, 'restoreSettings' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw'> {
+): Pick<Generations, 'origin' | 'restoreSettings' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw'> {
   return {
+    async origin(generation) {
+      const { foldVersion = 0, createdAt = '' } = (await readMapping(options.client, generation)).meta;
+      return { foldVersion, createdAt };
+    },
     restoreSettings: (generation) => restoreSettings(options, generation),
     refresh: (generation) => refreshIndex(options.client, generation),
     openSnapshot: (generation) => openSnapshot(options, generation),
