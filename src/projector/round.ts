@@ -42,8 +42,8 @@ export interface RoundDependencies {
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
 
-/** Of an erased order, how many parked events at once. */
-const PARKED_PAGE = 64;
+/** Of an erased order, how many parked events at once: each may be megabytes long. */
+const PARKED_PAGE = 20;
 
 /**
  * One round of the protocol over a batch (design §2, "Acknowledge last"; `model.py` explores it): look, load, fold, write with the
@@ -269,10 +269,14 @@ function isErasure({ state, placements }: Plan): boolean {
 /** An erased order's dead letters go, and so does what is parked of it; what is parked behind a hole keeps its place and nothing else. */
 async function forget({ state: { orderId, version } }: Plan, deps: RoundDependencies): Promise<void> {
   await deps.index.forgetOrder(orderId);
-  const listed = await deps.index.listParked({ after: { orderId, sequence: 0 }, size: PARKED_PAGE });
-  const parked = listed.filter((one) => one.orderId === orderId);
-  if (parked.length === 0) return;
-  await deps.index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
-  const later = parked.filter(({ event }) => event.sequence > version);
-  if (later.length > 0) await deps.index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
+  for (let after: ParkedPlace = { orderId, sequence: 0 }; ;) {
+    const listed = await deps.index.listParked({ after, size: PARKED_PAGE });
+    const parked = listed.filter((one) => one.orderId === orderId);
+    const last = parked.at(-1);
+    if (!last) return;
+    await deps.index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
+    const later = parked.filter(({ event }) => event.sequence > version);
+    if (later.length > 0) await deps.index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
+    after = { orderId, sequence: last.event.sequence };
+  }
 }

@@ -194,6 +194,22 @@ describe('projectBatch', () => {
       );
     });
 
+    it('forgets them all, however many there are', async () => {
+      const index = new MemoryIndex();
+      const { deps } = protocolInstance(index);
+      const behind = Array.from({ length: 150 }, (_, at) => at + 6);
+      await projectBatch(worksOf('o', [1, 3, ...behind]), deps);
+      await projectBatch(worksOf('p', [3]), deps);
+      await projectBatch(workOf([jobOf('o', erasure(4))]), deps);
+      const parked = [...index.parked.values()].filter(({ orderId }) => orderId === 'o');
+      assert.deepEqual(
+        parked.map(({ event }) => [event.sequence, event.data]),
+        behind.map((sequence) => [sequence, {}]),
+      );
+      const [other] = await index.parkedAt([{ orderId: 'p', sequence: 3 }]);
+      assert.deepEqual(other?.event, eventAt(3));
+    });
+
     it('does so too when the one that wrote the tombstone has died before', async () => {
       const index = new MemoryIndex();
       await projectBatch(workOf([jobOf('o', erasure(1))]), protocolInstance(index).deps);
