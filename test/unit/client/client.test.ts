@@ -192,6 +192,6 @@ describe('the client as it is packed', function () {
       scripts: Record<string, string>;
     };
     assert.deepEqual(exports['./client'], { types: './dist/client/index.d.ts', default: './dist/client/index.js' });
-    assert.equal(scripts['prepack'], 'tsc -p tsconfig.client.json');
+    assert.ok(scripts['prepack']?.split(' && ').includes('tsc -p tsconfig.client.json'));
   });
 });
