@@ -144,7 +144,7 @@ describeForEachBackend('what a caller is answered', (backend) => {
         if (answer.status === 200) found += 1;
       }
       assert.ok(found > READS.length / 2);
-    });
+    }).timeout(60_000);
 
     it(`follows cursors of anyone for ${role} ${sub}, and meets its own orders only`, async () => {
       const [authorization, admin] = [await bearer(role, sub), await bearer('admin', 'root')];
