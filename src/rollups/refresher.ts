@@ -62,7 +62,7 @@ export class Refresher {
   }
 
   async #attempt(): Promise<'more' | 'rested' | 'failed'> {
-    const { lease, log, onLead = () => undefined } = this.#options;
+    const { lease, onLead = () => undefined } = this.#options;
     try {
       const leads = await lease.hold();
       onLead(leads);
@@ -71,11 +71,21 @@ export class Refresher {
       return outcome;
     } catch (error) {
       if (this.#isStopping() && error === this.#stopping.signal.reason) return 'rested';
-      if (!(error instanceof IndexUnavailableError) && !(error instanceof AggregateMovedError)) throw error;
       this.#failures += 1;
-      log.warn({ reason: error.message }, 'the aggregates cannot be refreshed for now');
+      this.#tell(error);
       return 'failed';
     }
+  }
+
+  /**
+   * A bug, or a row that the index refuses for good, must not end the process: it projects orders and answers searches. The health says
+   * that nothing is refreshed.
+   */
+  #tell(error: unknown): void {
+    const { log } = this.#options;
+    const isExpected = error instanceof IndexUnavailableError || error instanceof AggregateMovedError;
+    if (isExpected) log.warn({ reason: error.message }, 'the aggregates cannot be refreshed for now');
+    else log.error({ err: error }, 'refreshing the aggregates has failed');
   }
 
   async #refreshAll(): Promise<'more' | 'rested'> {
