@@ -115,7 +115,7 @@ function responsesOf(route: Route, schemas: Map<string, JsonSchema>): Readonly<R
     if (schema instanceof z.ZodUndefined) return [status, { description }];
     const json = schemaOf(schema, 'output', schemas);
     const { contentMediaType: mediaType = 'application/json' } = json as { contentMediaType?: string };
-    return [status, { description, content: { [mediaType]: { schema: json } } }];
+    return [status, { description, content: { [mediaType]: { schema: mediaType === EVENTS ? untyped(json) : json } } }];
   });
   const content = { 'application/problem+json': { schema: schemaOf(problem, 'output', schemas) } };
   const problems = problemsOf(route).map((status): [string, Response] => [
@@ -127,6 +127,13 @@ function responsesOf(route: Route, schemas: Map<string, JsonSchema>): Readonly<R
     ...Object.fromEntries(answers),
     default: { description: 'Anything else that is no success', content },
   };
+}
+
+const EVENTS = 'text/event-stream';
+
+/** OpenAPI 3.1 has no way to say what one event of a stream is; whoever checks event by event would miss its text. */
+function untyped({ description }: JsonSchema): JsonSchema {
+  return { description };
 }
 
 /** What any route of its access and method may answer, and its own. */

@@ -95,6 +95,16 @@ describe('GET /openapi.json', () => {
     });
   });
 
+  it('gives streams of events no type: some read them as one text, others event by event', async () => {
+    await withDocument((_get, { paths }) => {
+      for (const path of ['/admin/rebuilds/{id}/progress', '/admin/aggregates/verification']) {
+        const { schema } = paths[path]?.['get']?.responses['200']?.content?.['text/event-stream'] ?? {};
+        assert.deepEqual(Object.keys(schema ?? {}), ['description'], path);
+      }
+      return Promise.resolve();
+    });
+  });
+
   it('says where no token is needed', async () => {
     await withDocument((_get, { paths, security }) => {
       assert.deepEqual(security, [{ bearer: [] }]);
