@@ -1,11 +1,57 @@
-const KEY = 'order-search-token';
+const TOKEN = 'order-search-token';
+const ACTING = 'order-search-acting';
 
-/** The caller's token, where there is one. */
-export function readToken() {
-  return sessionStorage.getItem(KEY);
-}
+/**
+ * `expiresAt`: in milliseconds since 1970, where a token says it.
+ * @typedef {'customer' | 'seller' | 'support' | 'admin'} Role
+ * @typedef {{ role: Role, sub: string, expiresAt?: number }} Caller
+ */
 
 /** Keeps the caller's token for this tab. @param {string} token */
 export function signIn(token) {
-  sessionStorage.setItem(KEY, token);
+  sessionStorage.setItem(TOKEN, token);
+}
+
+export function signOut() {
+  sessionStorage.removeItem(TOKEN);
+}
+
+/** Asks from now on, in this tab, for what somebody else sees; counts only where nobody has to say who they are. @param {Caller | undefined} caller */
+export function actAs(caller) {
+  if (caller) sessionStorage.setItem(ACTING, JSON.stringify(caller));
+  else sessionStorage.removeItem(ACTING);
+}
+
+/** What the `Authorization` header of a request has; undefined: there is none. */
+export function authorization() {
+  const token = sessionStorage.getItem(TOKEN);
+  if (token !== null) return `Bearer ${token}`;
+  const acting = readActing();
+  return acting && `Act-As ${acting.role} ${encodeURIComponent(acting.sub)}`;
+}
+
+/** Who this tab asks as, as far as it can be told here: the service alone decides. Without a token, an admin. @returns {Caller} */
+export function readCaller() {
+  return readToken() ?? readActing() ?? { role: 'admin', sub: 'anonymous' };
+}
+
+/** Whom the tab's token names; undefined where there is none that can be read. @returns {Caller | undefined} */
+export function readToken() {
+  const [, payload = ''] = (sessionStorage.getItem(TOKEN) ?? '').split('.');
+  try {
+    const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (char) =>
+      char.charCodeAt(0),
+    );
+    const { role, sub, exp } = JSON.parse(new TextDecoder().decode(bytes));
+    return { role, sub: String(sub), ...(typeof exp === 'number' && { expiresAt: exp * 1_000 }) };
+  } catch {
+    // No token, or none of this kind: the service will say so.
+    return undefined;
+  }
+}
+
+/** @returns {Caller | undefined} */
+function readActing() {
+  const stored = sessionStorage.getItem(ACTING);
+  return stored === null ? undefined : JSON.parse(stored);
 }

@@ -1,4 +1,5 @@
-import { readToken, signIn } from './access-token.js';
+import { authorization, signIn } from './access-token.js';
+import { find } from './dom.js';
 
 /**
  * @typedef {{ type?: string | string[], format?: string, enum?: string[], items?: Schema, default?: unknown, description?: string,
@@ -10,18 +11,6 @@ import { readToken, signIn } from './access-token.js';
  *   responses: Record<string, { description: string, content?: Content }>, security?: unknown[] }} Operation
  * @typedef {{ info: { description: string, version: string }, paths: Record<string, Record<string, Operation>> }} OpenApi
  */
-
-/**
- * @template {Element} T
- * @param {string} selector
- * @param {new () => T} type
- * @returns {T}
- */
-function find(selector, type) {
-  const node = document.querySelector(selector);
-  if (node instanceof type) return node;
-  throw new Error(`the page has no ${selector}`);
-}
 
 /**
  * @template {keyof HTMLElementTagNameMap} T
@@ -133,9 +122,9 @@ function operationView(method, path, operation) {
  * @param {HTMLElement} answer
  */
 async function send(method, address, body, answer) {
-  const token = readToken();
+  const who = authorization();
   const headers = {
-    ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+    ...(who !== undefined && { authorization: who }),
     ...(body === undefined || body === '' ? {} : { 'content-type': 'application/json' }),
   };
   answer.replaceChildren(element('p', ['…']));

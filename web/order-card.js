@@ -1,3 +1,6 @@
+import { element } from './dom.js';
+import { instant, money } from './format.js';
+
 /** @import { Hit, Order } from './client/index.ts' */
 
 /** Items shown before the details are opened. */
@@ -85,10 +88,10 @@ function facts(order) {
     ['Paid', order.paidCents > 0 ? money(order.paidCents, order.currency) : undefined],
     ['Refunded', order.refundedCents > 0 ? money(order.refundedCents, order.currency) : undefined],
     ['Placed', instant(order.placedAt)],
-    ['First paid', instant(order.paidAt)],
-    ['Shipped', instant(order.shippedAt)],
-    ['Delivered', instant(order.deliveredAt)],
-    ['Cancelled', instant(order.cancelledAt)],
+    ['First paid', order.paidAt && instant(order.paidAt)],
+    ['Shipped', order.shippedAt && instant(order.shippedAt)],
+    ['Delivered', order.deliveredAt && instant(order.deliveredAt)],
+    ['Cancelled', order.cancelledAt && instant(order.cancelledAt)],
     ['Version', String(order.version)],
   ];
   return all.flatMap(([name, value]) =>
@@ -96,35 +99,12 @@ function facts(order) {
   );
 }
 
-/** @param {string | undefined} iso */
-function instant(iso) {
-  return iso === undefined
-    ? undefined
-    : new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
-}
-
 /** @param {string} iso */
 function time(iso) {
   const node = element('time', {}, [new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }).format(new Date(iso))]);
   node.dateTime = iso;
-  node.title = instant(iso) ?? '';
+  node.title = instant(iso);
   return node;
-}
-
-/**
- * Minor units in the currency's own way of writing.
- * @param {number} cents
- * @param {string} currency
- */
-export function money(cents, currency) {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  return format.format(cents / 10 ** decimalsOf(currency));
-}
-
-/** How many decimals its amounts have. @param {string} currency */
-export function decimalsOf(currency) {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  return format.resolvedOptions().maximumFractionDigits ?? 2;
 }
 
 /**
@@ -151,17 +131,4 @@ const ENTITIES = { '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'", '&amp;
 /** @param {string} escaped */
 function unescape(escaped) {
   return escaped.replaceAll(/&(?:lt|gt|quot|#39|amp);/g, (entity) => ENTITIES[entity] ?? entity);
-}
-
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {T} name
- * @param {{ className?: string, ariaLabel?: string }} [properties]
- * @param {(Node | string)[]} [children]
- * @returns {HTMLElementTagNameMap[T]}
- */
-function element(name, properties = {}, children = []) {
-  const node = Object.assign(document.createElement(name), properties);
-  node.append(...children);
-  return node;
 }

@@ -1,4 +1,4 @@
-import { decimalsOf } from './order-card.js';
+import { decimalsOf } from './format.js';
 
 /**
  * As an address has them: days, and amounts in minor units; empty where there is no bound.

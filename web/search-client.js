@@ -1,20 +1,73 @@
-import { readToken } from './access-token.js';
+import { authorization } from './access-token.js';
 import { createClient } from './client/index.ts';
+import { problemOf } from './client/problem.ts';
 
 /** There was no answer at all. */
 export class NoAnswer extends Error {}
 
 /**
- * The service that this page came from. What it does not answer rejects with NoAnswer; nothing is sent twice by itself, since the page
- * says what is wrong and asks again.
+ * Asks the service that this page came from, as whoever this tab asks.
+ * @param {string | URL | Request} address
+ * @param {RequestInit} [init]
  */
-export const service = createClient({
-  url: new URL('.', location.href).href,
-  token: () => readToken() ?? undefined,
-  attempts: 1,
-  fetch: (address, init) =>
-    fetch(address, init).catch((error) => {
-      init?.signal?.throwIfAborted();
-      throw new NoAnswer(`The service does not answer (${error.message}).`);
-    }),
-});
+async function ask(address, init = {}) {
+  const headers = new Headers(init.headers);
+  const who = authorization();
+  if (who !== undefined) headers.set('authorization', who);
+  try {
+    return await fetch(address, { ...init, headers });
+  } catch (error) {
+    init.signal?.throwIfAborted();
+    const offline = navigator.onLine ? '' : 'This computer is offline. ';
+    throw new NoAnswer(`${offline}The service does not answer (${error instanceof Error ? error.message : error}).`);
+  }
+}
+
+/**
+ * The service's reads. What it does not answer rejects with NoAnswer; nothing is sent twice by itself, since the page says what is wrong
+ * and asks again.
+ */
+export const service = createClient({ url: new URL('.', location.href).href, attempts: 1, fetch: ask });
+
+/**
+ * What only operators ask for.
+ * @template T
+ * @param {'GET' | 'POST' | 'DELETE'} method
+ * @param {string} path
+ * @param {{ body?: object, signal?: AbortSignal }} [options]
+ * @returns {Promise<T>}
+ * @throws {import('./client/index.ts').OrderSearchProblem | NoAnswer}
+ */
+export async function operate(method, path, { body, signal } = {}) {
+  const response = await ask(path, {
+    method,
+    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    ...(signal && { signal }),
+  });
+  if (!response.ok) throw await problemOf(response);
+  return response.status === 204 ? /** @type {T} */ (undefined) : await response.json();
+}
+
+/**
+ * Server-sent events. EventSource can send no token, so the stream is read here.
+ * @param {string} path
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<{ event: string, data: any }, void>}
+ */
+export async function* follow(path, signal) {
+  const response = await ask(path, { signal, headers: { accept: 'text/event-stream' } });
+  if (!response.ok || !response.body) throw await problemOf(response);
+  let rest = '';
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value = '' } = await reader.read();
+    if (done) return;
+    const blocks = `${rest}${value}`.split('\n\n');
+    rest = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const field = (/** @type {string} */ name) => new RegExp(`^${name}: ?(.*)$`, 'm').exec(block)?.[1];
+      const data = field('data');
+      if (data !== undefined) yield { event: field('event') ?? 'message', data: JSON.parse(data) };
+    }
+  }
+}

@@ -1,10 +1,13 @@
-import { signIn } from './access-token.js';
-import { OrderSearchProblem } from './client/index.ts';
+import { find } from './dom.js';
 import { showFacets, writeFilters } from './facets.js';
+import { whole } from './format.js';
+import { createFreshness } from './freshness.js';
 import { orderCard } from './order-card.js';
+import { explain, showProblem } from './problem.js';
 import { readQuery, toParameters, toSearchQuery } from './query.js';
 import { formData, nameCurrency, writeRanges } from './ranges.js';
-import { NoAnswer, service } from './search-client.js';
+import { service } from './search-client.js';
+import { createSession } from './session.js';
 import { createSuggestions } from './suggestions.js';
 
 /**
@@ -19,35 +22,20 @@ const PAGE_SIZE = 20;
 const MAX_SIZE = 100;
 const TYPING_PAUSE_MS = 120;
 const REFRESH_MS = 2_500;
-/** Behind this the answers are said to lag. */
-const LAGGING_SECONDS = 5;
-
-/**
- * @template {Element} T
- * @param {string} selector
- * @param {new () => T} type
- * @returns {T}
- */
-function find(selector, type) {
-  const node = document.querySelector(selector);
-  if (node instanceof type) return node;
-  throw new Error(`the page has no ${selector}`);
-}
 
 const page = {
   form: find('#search-form', HTMLFormElement),
   box: find('#q', HTMLInputElement),
   sort: find('select[name=sort]', HTMLSelectElement),
   count: find('#count', HTMLElement),
-  freshness: find('#freshness', HTMLElement),
   announcement: find('#announcement', HTMLElement),
   problem: find('#problem', HTMLElement),
-  signIn: find('#sign-in', HTMLFormElement),
-  token: find('#token', HTMLInputElement),
   results: find('#results', HTMLElement),
   empty: find('#empty', HTMLElement),
   more: find('#more', HTMLButtonElement),
 };
+
+const freshness = createFreshness(find('#freshness', HTMLElement));
 
 /** What is shown, and what is being asked. */
 const view = {
@@ -57,11 +45,8 @@ const view = {
   total: 0,
   /** @type {string | null} */
   nextCursor: null,
-  /** When the newest answer came, and how old it was then. @type {{ receivedAt: number, lagSeconds: number } | undefined} */
-  freshness: undefined,
   /** The one request whose answer counts; all older ones are aborted. @type {Asking | undefined} */
   asking: undefined,
-  signedOut: false,
 };
 
 function readAddress() {
@@ -98,7 +83,7 @@ async function ask(purpose) {
     const answer = await service.search(asked, { signal: asking.abort.signal });
     if (view.asking === asking) show(purpose, answer);
   } catch (error) {
-    if (view.asking === asking) showProblem(error);
+    if (view.asking === asking) fail(error);
   } finally {
     if (view.asking === asking) {
       view.asking = undefined;
@@ -119,18 +104,16 @@ function pageFor(purpose) {
  * @param {SearchAnswer} answer
  */
 function show(purpose, answer) {
-  page.problem.hidden = true;
-  page.signIn.hidden = true;
-  view.signedOut = false;
+  showProblem('');
+  session.settled();
   view.total = answer.total;
-  view.freshness = { receivedAt: performance.now(), lagSeconds: answer.lagSeconds };
+  freshness.answered(answer.lagSeconds);
   const beforeMore = purpose === 'more' ? view.hits.length : 0;
   // More is shown than a refresh can bring up to date: only the count and the freshness are.
   if (purpose !== 'refresh' || view.hits.length <= MAX_SIZE) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(page.form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
   showEmpty();
-  showFreshness();
   if (purpose === 'search') page.announcement.textContent = `${countText(view.total)} found`;
   if (purpose === 'more') announceMore(beforeMore);
 }
@@ -200,7 +183,7 @@ function announceMore(before) {
 
 /** @param {number} total */
 function countText(total) {
-  return `${new Intl.NumberFormat().format(total)} ${total === 1 ? 'order' : 'orders'}`;
+  return `${whole(total)} ${total === 1 ? 'order' : 'orders'}`;
 }
 
 function showEmpty() {
@@ -216,34 +199,14 @@ function showEmpty() {
     : 'They appear here by themselves as soon as their events arrive.';
 }
 
-function showFreshness() {
-  if (!view.freshness) return;
-  const seconds = Math.round(view.freshness.lagSeconds + (performance.now() - view.freshness.receivedAt) / 1_000);
-  const lagging = seconds > LAGGING_SECONDS;
-  page.freshness.textContent = `${lagging ? 'Lagging: as' : 'As'} of ${ageText(seconds)} ago`;
-  page.freshness.classList.toggle('lagging', lagging);
-}
-
-/** @param {number} seconds */
-function ageText(seconds) {
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
-  return `${Math.round(seconds / 3_600)} h`;
-}
-
 /** @param {unknown} error */
-function showProblem(error) {
-  if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
-  const status = error instanceof NoAnswer ? undefined : error.status;
-  view.signedOut = status === 401;
-  page.signIn.hidden = !view.signedOut;
-  page.problem.hidden = view.signedOut;
+function fail(error) {
+  const { status, text } = explain(error);
   page.empty.hidden = true;
-  const again = status === undefined || status >= 500 ? ' Trying again by itself.' : '';
-  const text = `${error.message}${again}`;
-  const shown = find('#problem p', HTMLElement);
-  // An alert is read out whenever it changes; the same trouble every few seconds is not news.
-  if (shown.textContent !== text) shown.textContent = text;
+  if (status === 401) {
+    showProblem('');
+    session.ask(text);
+  } else showProblem(text);
 }
 
 /** @param {'push' | 'replace'} way */
@@ -268,6 +231,8 @@ const suggestions = createSuggestions({
   },
 });
 
+const session = createSession(() => void ask('search'));
+
 function start() {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
@@ -288,12 +253,6 @@ function start() {
   // While a new question is open, the cursor is that of the old one.
   page.more.addEventListener('click', () => view.asking?.purpose !== 'search' && void ask('more'));
   find('#problem button', HTMLButtonElement).addEventListener('click', () => void ask('search'));
-  page.signIn.addEventListener('submit', (event) => {
-    event.preventDefault();
-    signIn(page.token.value.trim());
-    page.token.value = '';
-    void ask('search');
-  });
   addEventListener('popstate', () => {
     view.query = readAddress();
     writeForm(view.query);
@@ -301,12 +260,11 @@ function start() {
     suggestions.ask();
   });
   const refresh = () => {
-    const idle = typing === undefined && view.asking === undefined && !view.signedOut;
+    const idle = typing === undefined && view.asking === undefined && !session.isAsking();
     if (idle && document.visibilityState === 'visible') void ask('refresh');
   };
   document.addEventListener('visibilitychange', refresh);
   setInterval(refresh, REFRESH_MS);
-  setInterval(showFreshness, 1_000);
   writeForm(view.query);
   void ask('search');
   suggestions.ask();

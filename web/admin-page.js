@@ -1,0 +1,80 @@
+import { OrderSearchProblem } from './client/index.ts';
+import { NothingChosen, createDeadLetters } from './dead-letters.js';
+import { find } from './dom.js';
+import { showGenerations } from './generations.js';
+import { showHealth } from './health.js';
+import { createLag } from './lag.js';
+import { createParked } from './parked.js';
+import { explain, showProblem } from './problem.js';
+import { createRebuilds } from './rebuilds.js';
+import { createSession } from './session.js';
+
+/**
+ * Does what an operator asked for, says how it ended, and looks at everything anew.
+ * @typedef {<T>(done: string | ((answer: T) => string), action: () => Promise<T>) => Promise<void>} Act
+ */
+
+const LOOK_MS = 2_000;
+const done = find('#done', HTMLElement);
+const panels = find('#panels', HTMLElement);
+
+/** @type {Act} */
+async function act(ended, action) {
+  try {
+    const answer = await action();
+    say(typeof ended === 'string' ? ended : ended(answer), false);
+  } catch (error) {
+    if (error instanceof OrderSearchProblem && error.status === 401) session.ask(error.message);
+    else say(error instanceof NothingChosen ? error.message : explain(error).text, true);
+  }
+  await look();
+}
+
+/** @param {string} text @param {boolean} isWrong */
+function say(text, isWrong) {
+  done.textContent = text;
+  done.classList.toggle('wrong', isWrong);
+}
+
+const rebuilds = createRebuilds(act, () => void look());
+const letters = createDeadLetters(act);
+const parked = createParked(act);
+const lag = createLag();
+const session = createSession(() => void look());
+
+/** Of looks that are under way the newest tells what is wrong. */
+let looks = 0;
+
+async function look() {
+  const mine = (looks += 1);
+  const parts = [
+    showHealth(),
+    lag.sample(),
+    rebuilds.update(),
+    showGenerations(act),
+    letters.update(),
+    parked.update(),
+  ];
+  const ends = await Promise.allSettled(parts);
+  if (mine !== looks) return;
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (!failed) {
+    showProblem('');
+    session.settled();
+    panels.classList.remove('stale');
+    return;
+  }
+  const { status, text } = explain(failed.reason);
+  panels.classList.add('stale');
+  showProblem(status === 401 ? '' : text);
+  if (status === 401) session.ask(text);
+}
+
+/** One look after the other, while somebody looks. */
+async function keepLooking() {
+  if (document.visibilityState === 'visible' && !session.isAsking()) await look();
+  setTimeout(() => void keepLooking(), LOOK_MS);
+}
+
+find('#problem button', HTMLButtonElement).addEventListener('click', () => void look());
+void keepLooking();

@@ -1,0 +1,214 @@
+import { readCaller } from './access-token.js';
+import { find } from './dom.js';
+import { createFreshness } from './freshness.js';
+import { explain, showProblem } from './problem.js';
+import { createRevenueChart } from './revenue-chart.js';
+import { dayTable, productTable, toCsv, totalCards, totalsOf } from './revenue-tables.js';
+import { service } from './search-client.js';
+import { createSession } from './session.js';
+
+/** @import { RevenueDailyAnswer, SellerDashboardAnswer } from './client/index.ts' */
+/** @typedef {RevenueDailyAnswer & Partial<SellerDashboardAnswer>} Answer */
+
+const REFRESH_MS = 3_000;
+const DAY_MS = 86_400_000;
+const USUAL_DAYS = 30;
+/** The aggregates follow the orders a little later. */
+const LAGGING_SECONDS = 15;
+
+const page = {
+  form: find('#range', HTMLFormElement),
+  seller: find('input[name=seller]', HTMLInputElement),
+  sellers: find('#sellers', HTMLDataListElement),
+  from: find('input[name=from]', HTMLInputElement),
+  to: find('input[name=to]', HTMLInputElement),
+  currency: find('select[name=currency]', HTMLSelectElement),
+  scope: find('#scope', HTMLElement),
+  shown: find('#shown', HTMLElement),
+  products: find('#products', HTMLElement),
+};
+const chart = createRevenueChart(find('#chart', HTMLElement), find('#readout', HTMLElement));
+const freshness = createFreshness(find('#freshness', HTMLElement), LAGGING_SECONDS);
+
+/** What is shown, and the one request whose answer counts. */
+const view = {
+  /** @type {Answer | undefined} */
+  answer: undefined,
+  /** @type {AbortController | undefined} */
+  asking: undefined,
+};
+
+/** @param {number} ms */
+const dayAt = (ms) => new Date(ms).toISOString().slice(0, 'YYYY-MM-DD'.length);
+
+/** A newer question aborts an older one, so an old answer never replaces a newer one. @param {'new' | 'refresh'} purpose */
+async function ask(purpose) {
+  view.asking?.abort();
+  const asking = new AbortController();
+  view.asking = asking;
+  if (purpose === 'new') page.shown.ariaBusy = 'true';
+  try {
+    const answer = await answerFor(asking.signal);
+    if (view.asking !== asking) return;
+    if (answer) show(answer);
+    else refuse(readCaller().role === 'customer' ? 'Dashboards are for sellers, support and admins.' : NOT_YOURS);
+  } catch (error) {
+    if (view.asking === asking) fail(error);
+  } finally {
+    if (view.asking === asking) {
+      view.asking = undefined;
+      page.shown.ariaBusy = 'false';
+    }
+  }
+}
+
+const NOT_YOURS = 'There is no such seller that you may see.';
+
+/** @param {AbortSignal} signal @returns {Promise<Answer | undefined>} */
+async function answerFor(signal) {
+  const { role, sub } = readCaller();
+  const range = { from: page.from.value, to: page.to.value };
+  if (role === 'customer') return undefined;
+  const seller = role === 'seller' ? sub : page.seller.value.trim();
+  if (seller !== '') return service.sellerDashboard(seller, range, { signal });
+  return service.revenueDaily(range, { signal });
+}
+
+/** @param {Answer} answer */
+function show(answer) {
+  showProblem('');
+  session.settled();
+  page.shown.hidden = false;
+  view.answer = answer;
+  freshness.answered(answer.lagSeconds);
+  offerCurrencies(answer);
+  showCurrency();
+}
+
+/** @param {Answer} answer */
+function offerCurrencies({ days }) {
+  const offered = [...new Set(days.map(({ currency }) => currency))];
+  const before = page.currency.value;
+  if (offered.join() === [...page.currency.options].map(({ value }) => value).join()) return;
+  page.currency.replaceChildren(...offered.map((currency) => new Option(currency, currency)));
+  if (offered.includes(before)) page.currency.value = before;
+}
+
+function showCurrency() {
+  if (!view.answer) return;
+  const { days, totals = totalsOf(days), topProducts, keptFrom } = view.answer;
+  const shown = days.filter(({ currency }) => currency === page.currency.value);
+  const { role, sub } = readCaller();
+  const seller = role === 'seller' ? sub : page.seller.value.trim();
+  const kept = keptFrom === undefined ? '' : ` · days before ${keptFrom} are not kept`;
+  const none = days.length === 0 ? ' · nothing was paid or refunded in these days' : '';
+  page.scope.textContent = `${seller === '' ? 'All sellers' : `Seller ${seller}`}${none}${kept}`;
+  find('#totals', HTMLElement).replaceChildren(...totalCards(totals));
+  chart.show(shown);
+  keepScroll(find('#days', HTMLElement), dayTable(shown));
+  page.products.hidden = topProducts === undefined;
+  keepScroll(find('#products .rows', HTMLElement), productTable(topProducts ?? []));
+}
+
+/** Puts a new table where the old one was, with the focus and the place that it was scrolled to. @param {HTMLElement} frame @param {HTMLElement} next */
+function keepScroll(frame, next) {
+  const before = frame.firstElementChild;
+  if (before && before.textContent === next.textContent) return;
+  const left = before?.scrollLeft ?? 0;
+  const focused = before !== null && before === document.activeElement;
+  frame.replaceChildren(next);
+  next.scrollLeft = left;
+  if (focused) next.focus();
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  const { status, text } = explain(error);
+  if (status === 401) session.ask(text);
+  else showProblem(text);
+}
+
+/** @param {string} why */
+function refuse(why) {
+  showProblem(why);
+  page.shown.hidden = true;
+  page.scope.textContent = '\u00a0';
+}
+
+function readAddress() {
+  const address = new URLSearchParams(location.search);
+  const to = address.get('to') || dayAt(Date.now());
+  page.to.value = to;
+  page.from.value = address.get('from') || dayAt(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
+  page.seller.value = address.get('seller') ?? '';
+  const currency = address.get('currency') ?? '';
+  if (currency !== '') page.currency.replaceChildren(new Option(currency, currency));
+}
+
+function writeAddress() {
+  const parameters = new URLSearchParams();
+  for (const field of [page.seller, page.from, page.to, page.currency]) {
+    if (field.value !== '') parameters.set(field.name, field.value);
+  }
+  if (`?${parameters}` !== location.search) history.pushState(null, '', `?${parameters}`);
+}
+
+/** Sellers see their own; staff may choose one. */
+async function fitCaller() {
+  const { role } = readCaller();
+  const mayChoose = role === 'admin' || role === 'support';
+  find('#seller-field', HTMLElement).hidden = !mayChoose;
+  if (!mayChoose) return;
+  // Help only: where it cannot be had, the dashboard's own answer tells why.
+  const answer = await service.search({ size: 1 }).catch(explain);
+  if ('facets' in answer)
+    page.sellers.replaceChildren(...answer.facets.seller.map(({ value }) => new Option(value, value)));
+}
+
+function download() {
+  if (!view.answer) return;
+  const address = URL.createObjectURL(new Blob([toCsv(view.answer.days)], { type: 'text/csv' }));
+  const link = Object.assign(document.createElement('a'), { href: address });
+  link.download = `revenue-${page.seller.value || 'all'}-${page.from.value}-${page.to.value}.csv`;
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
+const session = createSession(() => {
+  view.answer = undefined;
+  void fitCaller();
+  void ask('new');
+});
+
+function start() {
+  readAddress();
+  page.form.addEventListener('submit', (event) => event.preventDefault());
+  page.form.addEventListener('change', ({ target }) => {
+    if (!page.form.checkValidity()) return;
+    writeAddress();
+    if (target === page.currency) showCurrency();
+    else void ask('new');
+  });
+  for (const preset of page.form.querySelectorAll('button[data-days]')) {
+    preset.addEventListener('click', () => {
+      page.to.value = dayAt(Date.now());
+      page.from.value = dayAt(Date.now() - (Number(/** @type {HTMLElement} */ (preset).dataset['days']) - 1) * DAY_MS);
+      writeAddress();
+      void ask('new');
+    });
+  }
+  find('#csv', HTMLButtonElement).addEventListener('click', download);
+  find('#problem button', HTMLButtonElement).addEventListener('click', () => void ask('new'));
+  addEventListener('popstate', () => {
+    readAddress();
+    void ask('new');
+  });
+  setInterval(() => {
+    const idle = view.asking === undefined && !session.isAsking() && document.visibilityState === 'visible';
+    if (idle) void ask('refresh');
+  }, REFRESH_MS);
+  void fitCaller();
+  void ask('new');
+}
+
+start();

@@ -1,0 +1,159 @@
+import { confirmed } from './confirmation.js';
+import { button, element, find, spoken } from './dom.js';
+import { instant, whole } from './format.js';
+import { operate } from './search-client.js';
+
+/**
+ * @typedef {{ id: string, reason: string, path: string, message: string, orderId?: string, sequence?: number, attempts: number,
+ *   firstFailedAt: string, lastFailedAt: string, bodyBytes: number, body?: string, bodyEncoding?: string }} DeadLetter
+ * @typedef {{ missing: { hint: string } | null }} Discarded
+ * @typedef {import('./admin-page.js').Act} Act
+ */
+
+const PAGE_SIZE = 20;
+
+/** Messages that were refused: with why, replayed or discarded one by one or those that are ticked. @param {Act} act */
+export function createDeadLetters(act) {
+  const list = find('#letters', HTMLElement);
+  const chosen = () =>
+    [...list.querySelectorAll('input:checked')].map((box) => /** @type {HTMLInputElement} */ (box).value);
+  let shown = '';
+  showActions(find('#letter-actions', HTMLElement), chosen, act);
+  return {
+    async update() {
+      const answer = await operate('GET', `admin/dead-letters?size=${PAGE_SIZE}`);
+      const { items, nextCursor } = /** @type {{ items: DeadLetter[], nextCursor: string | null }} */ (answer);
+      const key = JSON.stringify([items, nextCursor]);
+      if (key === shown) return;
+      shown = key;
+      const count = `${whole(items.length)}${nextCursor === null ? '' : ' newest'}`;
+      find('#letters-title .count', HTMLElement).textContent = count;
+      find('#letter-actions', HTMLElement).hidden = items.length === 0;
+      showLetters(list, items, act, chosen());
+    },
+  };
+}
+
+/** @param {HTMLElement} list @param {DeadLetter[]} items @param {Act} act @param {string[]} chosen */
+function showLetters(list, items, act, chosen) {
+  const opened = new Set([...list.querySelectorAll('details[open]')].map((node) => node.closest('li')?.dataset['id']));
+  const letters = items.map((item) => letterItem(item, act));
+  for (const letter of letters) {
+    const { id = '' } = letter.dataset;
+    const [box, details] = [letter.querySelector('input'), letter.querySelector('details')];
+    if (box) box.checked = chosen.includes(id);
+    if (details) details.open = opened.has(id);
+  }
+  list.replaceChildren(
+    ...(letters.length > 0 ? letters : [element('li', { className: 'soft' }, ['None: no message was refused.'])]),
+  );
+}
+
+/** @param {DeadLetter} letter @param {Act} act */
+function letterItem(letter, act) {
+  const { id, reason, path, message, orderId, sequence, attempts, lastFailedAt } = letter;
+  const name =
+    orderId === undefined ? `message ${id.slice(0, 8)}` : `${orderId}${sequence === undefined ? '' : ` #${sequence}`}`;
+  const box = Object.assign(element('input', { type: 'checkbox', ariaLabel: `Choose ${name}` }), { value: id });
+  const times = `${attempts === 1 ? 'failed once' : `failed ${whole(attempts)} times`}, last ${instant(lastFailedAt)}`;
+  const item = element('li', {}, [
+    element('div', { className: 'head' }, [
+      box,
+      element('strong', {}, [name]),
+      element('span', { className: 'badge' }, [reason]),
+    ]),
+    element('p', {}, [path === '' ? message : `${path}: ${message}`]),
+    element('p', { className: 'soft' }, [times]),
+    bodyOf(letter, name),
+    element('div', { className: 'actions' }, [
+      button(['Replay', spoken(` ${name}`)], () => act('It is published again.', () => replay(id))),
+      button(['Discard', spoken(` ${name}`)], async () => {
+        const text =
+          'The message is thrown away. Its place in the order’s history stays empty until something takes it.';
+        if (await confirmed({ title: `Discard ${name}?`, text, action: 'Discard' }))
+          await act(discarded, () => discard(id));
+      }),
+    ]),
+  ]);
+  item.dataset['id'] = id;
+  return item;
+}
+
+/** @param {DeadLetter} letter @param {string} name */
+function bodyOf({ id, body, bodyEncoding, bodyBytes }, name) {
+  const text = element('pre', { tabIndex: 0, ariaLabel: `Body of ${name}` });
+  text.role = 'region';
+  const details = element('details', {}, [element('summary', {}, ['Body', spoken(` of ${name}`)]), text]);
+  const show = (/** @type {string} */ content, /** @type {string | undefined} */ encoding) => {
+    text.textContent = encoding === 'base64' ? `(base64) ${content}` : indented(content);
+  };
+  if (body !== undefined) show(body, bodyEncoding);
+  else {
+    text.textContent = `${whole(bodyBytes)} bytes …`;
+    details.addEventListener('toggle', async () => {
+      if (!details.open) return;
+      const whole = /** @type {DeadLetter} */ (await operate('GET', `admin/dead-letters/${encodeURIComponent(id)}`));
+      show(whole.body ?? '', whole.bodyEncoding);
+    });
+  }
+  return details;
+}
+
+/** @param {string} text */
+function indented(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    // No JSON: perhaps that is why it is here.
+    return text;
+  }
+}
+
+/** @param {string} id */
+const replay = (id) => operate('POST', `admin/dead-letters/${encodeURIComponent(id)}/replay`);
+/** @param {string} id @returns {Promise<Discarded>} */
+const discard = (id) => operate('DELETE', `admin/dead-letters/${encodeURIComponent(id)}`);
+/** @param {Discarded} answer */
+const discarded = ({ missing }) => `It is discarded.${missing ? ` ${missing.hint}` : ''}`;
+
+/** @param {HTMLElement} frame @param {() => string[]} chosen @param {Act} act */
+function showActions(frame, chosen, act) {
+  const each = async (/** @type {(id: string) => Promise<unknown>} */ one) => {
+    const ids = chosen();
+    if (ids.length === 0) throw new NothingChosen('Tick those that you mean first.');
+    for (const id of ids) await one(id);
+    return ids.length;
+  };
+  frame.append(
+    button(['Replay all'], async () => {
+      const text =
+        'All dead letters are published again, those that are not shown too. What is refused once more comes back.';
+      if (!(await confirmed({ title: 'Replay all dead letters?', text, action: 'Replay all' }))) return;
+      await act(
+        ({ replayed, failed }) => `${whole(replayed)} published again, ${whole(failed.length)} could not be.`,
+        () =>
+          /** @type {Promise<{ replayed: number, failed: unknown[] }>} */ (
+            operate('POST', 'admin/dead-letters/replay', { body: {} })
+          ),
+      );
+    }),
+    button(['Replay ticked'], () =>
+      act(
+        (count) => `${whole(count)} published again.`,
+        () => each(replay),
+      ),
+    ),
+    button(['Discard ticked'], async () => {
+      const count = chosen().length;
+      const text = `${whole(count)} messages are thrown away for good.`;
+      if (count > 0 && !(await confirmed({ title: 'Discard the ticked ones?', text, action: 'Discard' }))) return;
+      await act(
+        (done) => `${whole(done)} discarded.`,
+        () => each(discard),
+      );
+    }),
+  );
+}
+
+/** The operator asked for something without saying for what. */
+export class NothingChosen extends Error {}

@@ -1,0 +1,45 @@
+/**
+ * Minor units in the currency's own way of writing.
+ * @param {number} cents
+ * @param {string} currency
+ */
+export function money(cents, currency) {
+  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
+  return format.format(cents / 10 ** decimalsOf(currency));
+}
+
+/** How many decimals its amounts have. @param {string} currency */
+export function decimalsOf(currency) {
+  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
+  return format.resolvedOptions().maximumFractionDigits ?? 2;
+}
+
+/** @param {string} iso */
+export function instant(iso) {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
+}
+
+/** @param {number} value */
+export function whole(value) {
+  return new Intl.NumberFormat().format(value);
+}
+
+/** @param {number | null} fraction */
+export function percent(fraction) {
+  if (fraction === null) return '–';
+  return new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 }).format(fraction);
+}
+
+/** @param {number} seconds */
+export function ageText(seconds) {
+  if (seconds < 120) return `${Math.round(seconds)} s`;
+  if (seconds < 7_200) return `${Math.round(seconds / 60)} min`;
+  return `${Math.round(seconds / 3_600)} h`;
+}
+
+/** @param {number} bytes */
+export function sizeText(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, bytes > 0 ? Math.floor(Math.log10(bytes) / 3) : 0);
+  return `${(bytes / 1_000 ** power).toFixed(power > 0 ? 1 : 0)} ${units[power]}`;
+}

@@ -1,0 +1,25 @@
+import { OrderSearchProblem } from './client/index.ts';
+import { find } from './dom.js';
+import { NoAnswer } from './search-client.js';
+
+/**
+ * What is wrong, where it can be told; anything else is a bug, and is thrown.
+ * @param {unknown} error
+ * @returns {{ status: number | undefined, text: string }} no status: there was no answer
+ */
+export function explain(error) {
+  if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
+  const status = error instanceof NoAnswer ? undefined : error.status;
+  const again = status === undefined || status >= 500 ? ' Trying again by itself.' : '';
+  return { status, text: `${error.message}${again}` };
+}
+
+/**
+ * The page's alert. It is read out whenever it changes; the same trouble every few seconds is not news.
+ * @param {string} text empty: there is no problem
+ */
+export function showProblem(text) {
+  const shown = find('#problem p', HTMLElement);
+  find('#problem', HTMLElement).hidden = text === '';
+  if (text !== '' && shown.textContent !== text) shown.textContent = text;
+}

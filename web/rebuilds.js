@@ -1,0 +1,173 @@
+import { confirmed } from './confirmation.js';
+import { button, element, find, row, table } from './dom.js';
+import { ageText, instant, whole } from './format.js';
+import { follow, operate } from './search-client.js';
+
+/**
+ * @typedef {{ id: string, kind: 'rebuild' | 'activation', projection: string, source: string, state: string, generation: string, processed: number,
+ *   total: number | null, ratePerSecond: number | null, etaSeconds: number | null, paused: boolean, startedAt: string,
+ *   finishedAt: string | null, error: string | null, stalled: string | null }} Rebuild
+ * @typedef {import('./admin-page.js').Act} Act
+ */
+
+/**
+ * Starting a rebuild, watching it, and what may be done to it.
+ * @param {Act} act does what an operator asked for and says how it ended
+ * @param {() => void} ended called when a rebuild is over
+ */
+export function createRebuilds(act, ended) {
+  const form = find('#start', HTMLFormElement);
+  /** The one that is followed. @type {{ id: string, abort: AbortController } | undefined} */
+  let following;
+  startForm(form, act, () => panel.update());
+
+  /** @param {Rebuild} rebuild */
+  function show(rebuild) {
+    showRebuild(find('#rebuild', HTMLElement), rebuild, act);
+    setRunning(form, rebuild.finishedAt === null);
+  }
+
+  /** @param {string} id */
+  async function watch(id) {
+    if (following?.id === id) return;
+    following?.abort.abort();
+    const mine = { id, abort: new AbortController() };
+    following = mine;
+    try {
+      for await (const { data } of follow(`admin/rebuilds/${encodeURIComponent(id)}/progress`, mine.abort.signal))
+        show(data);
+    } finally {
+      if (following === mine) following = undefined;
+    }
+    ended();
+  }
+
+  const panel = {
+    /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
+    async update() {
+      const { items } = /** @type {{ items: Rebuild[] }} */ (await operate('GET', 'admin/rebuilds'));
+      const running = items.find(({ finishedAt }) => finishedAt === null);
+      const [newest] = items;
+      if (running) {
+        // A stream that breaks is taken up again with the next look.
+        watch(running.id).catch(() => undefined);
+      } else if (newest) show(newest);
+      else setRunning(form, false);
+      find('#rebuilds', HTMLElement).replaceChildren(rebuildTable(items));
+    },
+  };
+  return panel;
+}
+
+/**
+ * @param {HTMLFormElement} form
+ * @param {Act} act
+ * @param {() => Promise<void>} started
+ */
+function startForm(form, act, started) {
+  const fit = () => {
+    const { projection, source } = Object.fromEntries(new FormData(form));
+    const ofOrders = projection === 'orders';
+    for (const field of form.querySelectorAll('.of-orders')) field.toggleAttribute('hidden', !ofOrders);
+    form.querySelector('.of-file')?.toggleAttribute('hidden', !ofOrders || source !== 'file');
+  };
+  form.addEventListener('change', fit);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (form.dataset['running'] === 'true') return;
+    const { projection, source, path, activate } = Object.fromEntries(new FormData(form));
+    const ofOrders = { source, activate: activate === 'on', ...(source === 'file' && { path }) };
+    const body = { projection, ...(projection === 'orders' && ofOrders) };
+    void act('The rebuild has started.', async () => {
+      await operate('POST', 'admin/rebuilds', { body });
+      await started();
+    });
+  });
+  fit();
+}
+
+/** @param {HTMLFormElement} form @param {boolean} running */
+function setRunning(form, running) {
+  form.dataset['running'] = String(running);
+  const start = form.querySelector('button');
+  if (start) start.ariaDisabled = running ? 'true' : null;
+}
+
+/**
+ * @param {HTMLElement} frame
+ * @param {Rebuild} rebuild
+ * @param {Act} act
+ */
+function showRebuild(frame, rebuild, act) {
+  const { id, kind, projection, source, state, generation, finishedAt, paused, error, stalled } = rebuild;
+  const what = kind === 'activation' ? `Moving readers to ${generation}` : `${projection} from ${source}`;
+  const standing = paused && finishedAt === null ? `${state}, paused` : state;
+  const head = element('p', {}, [
+    element('strong', {}, [what]),
+    generation === '' || kind === 'activation' ? '' : ` → ${generation}`,
+    ' ',
+    element('span', { className: 'badge' }, [standing]),
+  ]);
+  const bar = element('progress', { ariaLabel: 'Progress' });
+  const { processed, total } = rebuild;
+  if (finishedAt !== null) bar.value = 1;
+  else if (total) bar.value = Math.min(1, processed / total);
+  // What is kept keeps the focus of who operates it.
+  const body = element('div', { className: 'running' }, [
+    head,
+    bar,
+    element('p', { className: 'soft' }, [progressText(rebuild)]),
+  ]);
+  if (stalled !== null) body.append(element('p', { className: 'lagging' }, [`Stalled: ${stalled}`]));
+  if (error !== null) body.append(element('p', { className: 'wrong' }, [error]));
+  const key = `${id} ${finishedAt} ${paused}`;
+  const old = frame.querySelector('.actions');
+  const actions = old instanceof HTMLElement && old.dataset['key'] === key ? old : actionsOf(rebuild, act);
+  actions.dataset['key'] = key;
+  frame.dataset['state'] = state;
+  if (old === actions) frame.firstElementChild?.replaceWith(body);
+  else frame.replaceChildren(body, actions);
+}
+
+/** @param {Rebuild} rebuild */
+function progressText({ processed, total, ratePerSecond, etaSeconds, startedAt, finishedAt }) {
+  const of = total === null ? whole(processed) : `${whole(processed)} of ${whole(total)}`;
+  if (finishedAt !== null) {
+    const seconds = (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
+    return `${of} · took ${ageText(seconds)} · ended ${instant(finishedAt)}`;
+  }
+  const rate = ratePerSecond === null ? '' : ` · ${whole(Math.round(ratePerSecond))} a second`;
+  const left = etaSeconds === null ? '' : ` · ${ageText(etaSeconds)} left`;
+  return `${of}${rate}${left}`;
+}
+
+/** @param {Rebuild} rebuild @param {Act} act */
+function actionsOf({ id, finishedAt, paused, generation }, act) {
+  if (finishedAt !== null) return element('div', { className: 'actions', hidden: true });
+  const change = (/** @type {string} */ wish, /** @type {string} */ done) =>
+    act(done, () => operate('POST', `admin/rebuilds/${encodeURIComponent(id)}/${wish}`));
+  const pause = paused
+    ? button(['Resume'], () => change('resume', 'It goes on.'))
+    : button(['Pause'], () => change('pause', 'It is paused; live writes go on.'));
+  const cancel = button(['Cancel'], async () => {
+    const text = `What it has built of ${generation || 'the new generation'} is dropped; the live one is not touched.`;
+    if (await confirmed({ title: 'Cancel the rebuild?', text, action: 'Cancel the rebuild' })) {
+      await change('cancel', 'It is being cancelled.');
+    }
+  });
+  return element('div', { className: 'actions' }, [pause, cancel]);
+}
+
+/** @param {Rebuild[]} rebuilds */
+function rebuildTable(rebuilds) {
+  const rows = rebuilds.map(({ startedAt, kind, projection, source, generation, state, error }) =>
+    row([
+      instant(startedAt),
+      kind === 'activation' ? 'activation' : `${projection} from ${source}`,
+      generation,
+      state,
+      error ?? '',
+    ]),
+  );
+  return table('Rebuilds, the newest first', ['Started', 'What', 'Generation', 'State', 'Error'], rows);
+}

@@ -1,0 +1,126 @@
+import { actAs, readCaller, readToken, signIn, signOut } from './access-token.js';
+import { button, element, find } from './dom.js';
+import { service } from './search-client.js';
+
+/** @import { Caller, Role } from './access-token.js' */
+
+/** Longer than this a timer cannot wait. */
+const MAX_TIMER_MS = 2_147_483_647;
+
+/** @type {Readonly<Record<Role, string>>} */
+const ROLES = { admin: 'Admin', support: 'Support', seller: 'Seller', customer: 'Customer' };
+
+/**
+ * Who the page asks as: the form for a token where the service asks for one, else a choice of whose eyes to see with.
+ * @param {(caller: Caller) => void} changed called when it is somebody else
+ */
+export function createSession(changed) {
+  const form = find('#sign-in', HTMLFormElement);
+  const token = find('#token', HTMLInputElement);
+  const reason = find('#sign-in-reason', HTMLElement);
+  const who = find('#who', HTMLElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let expiry;
+  const tell = () => {
+    void showWho(who, tell);
+    changed(readCaller());
+  };
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    signIn(token.value.trim());
+    token.value = '';
+    form.hidden = true;
+    watchExpiry();
+    tell();
+  });
+
+  /** What is shown stays, until something is asked; but nothing is asked with a token that is over. */
+  function watchExpiry() {
+    clearTimeout(expiry);
+    const { expiresAt } = readToken() ?? {};
+    if (expiresAt === undefined) return;
+    expiry = setTimeout(
+      () => session.ask('Your token has expired: sign in with a new one.'),
+      Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - Date.now())),
+    );
+  }
+
+  const session = {
+    /** Asks for a token. @param {string} why */
+    ask(why) {
+      const first = form.hidden;
+      signOut();
+      form.hidden = false;
+      reason.textContent = why;
+      if (first) token.focus();
+      void showWho(who, tell);
+    },
+    /** Whether a token is being asked for: until there is one nothing can be had. */
+    isAsking: () => !form.hidden,
+    /** An answer came: whoever it is may ask. */
+    settled() {
+      form.hidden = true;
+    },
+  };
+  watchExpiry();
+  void showWho(who, tell);
+  return session;
+}
+
+/**
+ * @param {HTMLElement} who
+ * @param {() => void} changed
+ */
+async function showWho(who, changed) {
+  const named = readToken();
+  if (named) {
+    const out = button(['Sign out'], () => {
+      signOut();
+      changed();
+    });
+    who.replaceChildren(element('span', {}, [`${ROLES[named.role] ?? named.role} ${named.sub}`]), out);
+    return;
+  }
+  if (await isAsked()) who.replaceChildren();
+  else if (!who.querySelector('select')) who.replaceChildren(...roleSwitcher(changed));
+}
+
+/** Whether callers have to say who they are. A service that does not answer is told of elsewhere. */
+async function isAsked() {
+  const response = await fetch('page-settings.json').catch(() => undefined);
+  if (!response?.ok) return true;
+  const { authentication } = await response.json();
+  return authentication === 'on';
+}
+
+/** @param {() => void} changed */
+function roleSwitcher(changed) {
+  const { role, sub } = readCaller();
+  const options = Object.entries(ROLES).map(([value, text]) => new Option(text, value, value === role, value === role));
+  const select = element('select', { ariaLabel: 'See it as' }, options);
+  const id = Object.assign(element('input', { ariaLabel: 'Id of whom to see it as' }), { value: sub, maxLength: 256 });
+  const narrow = () => (id.hidden = select.value !== 'seller' && select.value !== 'customer');
+  const choose = () => {
+    const chosen = /** @type {Role} */ (select.value);
+    if (chosen === 'admin') actAs(undefined);
+    else actAs({ role: chosen, sub: id.value.trim() || 'nobody' });
+    narrow();
+    changed();
+  };
+  select.addEventListener('change', async () => {
+    const chosen = select.value;
+    if (chosen === 'seller' || chosen === 'customer') id.value = await someone(chosen);
+    choose();
+  });
+  id.addEventListener('change', choose);
+  narrow();
+  return [element('span', { className: 'soft' }, ['See it as']), select, id];
+}
+
+/** One who is there. @param {'seller' | 'customer'} role */
+async function someone(role) {
+  actAs(undefined);
+  const { hits, facets } = await service.search({ size: 1 });
+  const id = role === 'seller' ? facets.seller[0]?.value : hits[0]?.order.customerId;
+  return id ?? 'nobody';
+}
