@@ -59,6 +59,7 @@ module.exports = {
     packageOnlyIn('amqplib', 'broker'),
     packageOnlyIn('@elastic/elasticsearch', 'order-index/elasticsearch'),
     packageOnlyIn('express', 'http'),
+    packageOnlyIn('@opentelemetry', 'observability'),
     {
       name: 'areas-know-the-ports-not-the-backends',
       comment: 'Which backend it is, app and cli decide. What is written over the port alone is the same for both.',

@@ -13,6 +13,7 @@ import { createGaugeReader } from './service-gauges.ts';
 import { serviceHealth } from './service-health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
+import type { Tracing } from './observability/tracing.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
 import { createVersionAwaiter } from './order-index/await-version.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
@@ -34,6 +35,8 @@ import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
 export interface AppDependencies {
   readonly log: Logger;
   readonly certificateAuthorities: CertificateAuthorities;
+  /** Where spans are made; closed by whoever has made it. */
+  readonly tracing?: Tracing | undefined;
   /** Called at each step of the projector's protocol and of a rebuild: a test's fault point. */
   readonly reached?: (step: ProtocolStep | RebuildStep | RollupStep) => Promise<void>;
 }
@@ -163,6 +166,7 @@ async function startProjecting(service: Service): Promise<void> {
       ...backends,
       metrics,
       log: deps.log,
+      tracing: deps.tracing,
       reached: deps.reached ?? (() => Promise.resolve()),
       wrote: (orderId, version) => service.versionWaits.wrote(orderId, version),
       applied: (event) => service.lateEvents.applied(event),
@@ -263,5 +267,6 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
       metrics.httpRequestDurationSeconds.observe({ route, method, status }, durationSeconds),
     authenticate: createAuthenticator(config.auth),
     log: deps.log,
+    tracing: deps.tracing,
   };
 }

@@ -3,6 +3,7 @@ import type { Broker } from './broker/port.ts';
 import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Config, ServicesBackend } from './config.ts';
 import type { Logger } from './observability/logging.ts';
+import type { Tracing } from './observability/tracing.ts';
 import { FOLD_VERSION } from './order/fold.ts';
 import { createElasticsearchIndex } from './order-index/elasticsearch/index.ts';
 import { createEmbeddedIndex } from './order-index/embedded/index.ts';
@@ -23,6 +24,7 @@ export interface CertificateAuthorities {
 export interface BackendDependencies {
   readonly certificateAuthorities: CertificateAuthorities;
   readonly log: Logger;
+  readonly tracing?: Tracing | undefined;
   readonly onBreakerState: (name: string, state: 'closed' | 'halfOpen' | 'open') => void;
 }
 
@@ -56,6 +58,7 @@ function rabbitMq(config: Config, { amqp }: ServicesBackend, deps: BackendDepend
     historyMaxAge: history.maxAge,
     ...(history.maxBytes !== undefined && { historyMaxBytes: history.maxBytes }),
     log: deps.log,
+    tracing: deps.tracing,
   });
 }
 
@@ -72,6 +75,7 @@ function elasticsearch(config: Config, { elasticsearch }: ServicesBackend, deps:
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     foldVersion: FOLD_VERSION,
     log: deps.log,
+    tracing: deps.tracing,
     onBreakerState: deps.onBreakerState,
   });
 }

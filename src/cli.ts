@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { backOffMs } from './back-off/back-off.ts';
 import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Broker } from './broker/port.ts';
+import type { Tracing } from './observability/tracing.ts';
 import type { BrokerSettings } from './cli/broker-settings.ts';
 import { EXIT } from './cli/context.ts';
 import type { CliContext } from './cli/context.ts';
@@ -15,7 +16,11 @@ import { verifyCommand } from './cli/verify-command.ts';
 
 const RETRY = { firstMs: 100, capMs: 2_000 };
 
-function createBroker({ urls, caPem, config }: BrokerSettings, warn: (message: string) => void): Broker {
+function createBroker(
+  { urls, caPem, config }: BrokerSettings,
+  warn: (message: string) => void,
+  tracing: Tracing | undefined,
+): Broker {
   const { prefix, exchange, bindingKeys, projector, history } = config;
   return createRabbitMqBroker({
     urls,
@@ -29,6 +34,7 @@ function createBroker({ urls, caPem, config }: BrokerSettings, warn: (message: s
     ...(history.maxBytes === undefined ? {} : { historyMaxBytes: history.maxBytes }),
     // What is there already is the service's: a publisher only needs that nothing is missing.
     onDifference: 'accept',
+    tracing,
     log: {
       info: () => undefined,
       // The command says itself that the connection is lost.

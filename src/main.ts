@@ -4,6 +4,8 @@ import { createApp, type App, type AppDependencies } from './app.ts';
 import type { CertificateAuthorities } from './backends.ts';
 import { readConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './observability/logging.ts';
+import { startTracing } from './observability/start-tracing.ts';
+import type { Tracing } from './observability/tracing.ts';
 
 /** What is in hand may take this long to finish after the first signal. */
 const STOP_LIMIT_MS = 10_000;
@@ -39,12 +41,14 @@ async function main(): Promise<void> {
     process.exitCode = EX_CONFIG;
     return;
   }
+  const tracing = await startTracing(config.otlpEndpoint, 'order-search', log);
   const app = createApp(config, {
     log,
+    tracing,
     certificateAuthorities,
     reached: faultPoint(process.env['ORDER_SEARCH_FAULT_POINT']),
   });
-  stopOnSignals(app, log);
+  stopOnSignals(app, tracing, log);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug: the process ends');
     process.exit(1);
@@ -85,7 +89,7 @@ function readCertificateAuthorities({ backend }: Config): CertificateAuthorities
 }
 
 /** The first signal stops in good order, the second one at once. */
-function stopOnSignals(app: App, log: Logger): void {
+function stopOnSignals(app: App, tracing: Tracing | undefined, log: Logger): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals) => {
     if (stopping) process.exit(130);
@@ -95,7 +99,7 @@ function stopOnSignals(app: App, log: Logger): void {
       log.warn('something does not answer: what is unsettled will be delivered again');
       process.exit(0);
     }, STOP_LIMIT_MS + CLOSE_GRACE_MS).unref();
-    app.close(STOP_LIMIT_MS).then(
+    closeBoth(app, tracing).then(
       () => process.exit(0),
       (error: unknown) => {
         log.fatal({ err: error }, 'could not stop in good order');
@@ -105,6 +109,12 @@ function stopOnSignals(app: App, log: Logger): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/** The spans of what was finished last are exported too. */
+async function closeBoth(app: App, tracing: Tracing | undefined): Promise<void> {
+  await app.close(STOP_LIMIT_MS);
+  await tracing?.close();
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { PartHealth } from '../observability/health.ts';
-import type { Refusal } from '../order/event.ts';
+import type { Refusal, TraceContext } from '../order/event.ts';
 
 /**
  * The port to the message broker: live deliveries, publishing, dead letters. Two adapters: `rabbitmq/` and `embedded/`.
@@ -71,6 +71,8 @@ interface DeliveryBase {
 export interface EventDelivery extends DeliveryBase {
   readonly kind: 'event';
   readonly body: Uint8Array;
+  /** Of the publishing, where the message's headers tell and traces are made here. */
+  readonly trace?: TraceContext;
 }
 
 export interface HeartbeatDelivery extends DeliveryBase {

@@ -7,7 +7,7 @@ import { hosts } from '../config-values.ts';
 export interface BrokerSettings {
   readonly urls: readonly string[];
   readonly caPem: string | undefined;
-  readonly config: Pick<Config, 'prefix' | 'exchange' | 'bindingKeys' | 'projector' | 'history'>;
+  readonly config: Pick<Config, 'prefix' | 'exchange' | 'bindingKeys' | 'projector' | 'history' | 'otlpEndpoint'>;
 }
 
 export interface BrokerFlags {
@@ -21,7 +21,7 @@ export type BrokerSettingsResult =
   /** One line a mistake. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
-const TOPOLOGY = [
+const SHARED = [
   'PREFIX',
   'EXCHANGE',
   'BINDING_KEYS',
@@ -29,6 +29,7 @@ const TOPOLOGY = [
   'DELIVERY_LIMIT',
   'HISTORY_MAX_AGE',
   'HISTORY_MAX_BYTES',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
 ];
 
 /** Flags come before the environment. Reads the file that `AMQP_CA` names. */
@@ -37,9 +38,9 @@ export function readBrokerSettings(
   flags: BrokerFlags,
 ): BrokerSettingsResult {
   // Without the addresses, of which the service needs both, and the command line one.
-  const topology = Object.fromEntries(TOPOLOGY.map((name) => [name, env[name]]));
+  const shared = Object.fromEntries(SHARED.map((name) => [name, env[name]]));
   const config = readConfig({
-    ...topology,
+    ...shared,
     ...(flags.prefix === undefined ? {} : { PREFIX: flags.prefix }),
     ...(flags.exchange === undefined ? {} : { EXCHANGE: flags.exchange }),
   });

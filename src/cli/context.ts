@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Broker } from '../broker/port.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import type { BrokerSettings } from './broker-settings.ts';
 
 /** What a command has of the world: handed to it by `cli.ts`, so that commands are run in tests as they are. */
@@ -11,7 +12,11 @@ export interface CliContext {
   readonly stderr: Output;
   /** Ctrl-C. */
   readonly interrupted: AbortSignal;
-  readonly createBroker: (settings: BrokerSettings, warn: (message: string) => void) => Broker;
+  readonly createBroker: (
+    settings: BrokerSettings,
+    warn: (message: string) => void,
+    tracing: Tracing | undefined,
+  ) => Broker;
   readonly backOffMs: (attempt: number) => number;
   readonly setExitCode: (code: ExitCode) => void;
 }

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { BrokerTopologyError, BrokerUnavailableError } from '../broker/port.ts';
 import type { Broker } from '../broker/port.ts';
+import { startTracing } from '../observability/start-tracing.ts';
 import { readBrokerSettings } from './broker-settings.ts';
 import type { BrokerFlags } from './broker-settings.ts';
 import { EXIT } from './context.ts';
@@ -68,9 +69,11 @@ async function publishFile(file: string, flags: PublishFlags, context: CliContex
     return EXIT.failed;
   }
   const progress = showProgress(context.stderr, () => ({ ...counts, ...source }));
-  const broker = context.createBroker(read.settings, (message) => {
-    progress.say(message);
+  const say = (message: string): void => progress.say(message);
+  const tracing = await startTracing(read.settings.config.otlpEndpoint, 'order-search-publish', {
+    warn: (fields, message) => say(`${message}: ${'reason' in fields ? String(fields.reason) : ''}`),
   });
+  const broker = context.createBroker(read.settings, say, tracing);
   try {
     const outcome = await attempt(() => publishSource(source, broker, counts, flags, { ...context, progress }), source);
     progress.stop();
@@ -80,6 +83,7 @@ async function publishFile(file: string, flags: PublishFlags, context: CliContex
     progress.stop();
     source.chunks.destroy();
     await broker.close();
+    await tracing?.close();
   }
 }
 

@@ -16,6 +16,7 @@ import type {
 } from '../order-index/port.ts';
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logging.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import type { Authenticate } from './auth.ts';
 
 /** How old answers are: all that was published up to `asOf` is in an answer that was asked for after it was taken. */
@@ -93,6 +94,8 @@ export interface HttpDependencies {
   observeRequest(observation: RequestObservation): void;
   readonly authenticate: Authenticate;
   readonly log: Logger;
+  /** Where spans are made. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** UTC days, `YYYY-MM-DD`, both included. */

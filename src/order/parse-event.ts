@@ -177,8 +177,8 @@ function hintsOf(value: unknown): EventHints {
   };
 }
 
-/** A malformed trace context is ignored, as W3C Trace Context §3.2 has it. */
-function traceOf({ traceparent, tracestate }: Record<string, unknown>): TraceContext | undefined {
+/** Of a CloudEvent's attributes or a message's headers. A malformed one is ignored, as W3C Trace Context §3.2 has it. */
+export function traceOf({ traceparent, tracestate }: Readonly<Record<string, unknown>>): TraceContext | undefined {
   if (typeof traceparent !== 'string' || !TRACEPARENT.test(traceparent)) return undefined;
   return {
     traceparent,

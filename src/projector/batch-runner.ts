@@ -5,6 +5,7 @@ import { diverge } from '../order-index/diverge.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import type { OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
@@ -14,6 +15,7 @@ import { OrderLines } from './order-lines.ts';
 import { projectBatch, type BatchDependencies, type Probe } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
 import { createStandbyPatience } from './standby-patience.ts';
+import { traceBatch } from './tracing.ts';
 import { workOf, type Job, type OrderWork } from './work.ts';
 import { WorkingSet } from './working-set.ts';
 import { WriteSize } from './write-size.ts';
@@ -44,6 +46,8 @@ export interface BatchRunnerDependencies {
   readonly outage: (reason: string | undefined) => void;
   /** A bug: the process must not live on as a zombie. */
   readonly failed: (error: unknown) => void;
+  /** Where spans are made. */
+  readonly tracing?: Tracing | undefined;
 }
 
 const WORKING_SET = { maxOrders: 50_000, maxBytes: 128 * 1024 * 1024 };
@@ -124,10 +128,12 @@ export class BatchRunner {
   }
 
   async project(works: readonly OrderWork[]): Promise<void> {
-    await projectBatch(works, {
-      ...this.#batchDeps,
-      outage: (reason, probe) => this.#noteOutage(works, reason, probe),
-    });
+    await traceBatch(this.#deps.tracing, works, () =>
+      projectBatch(works, {
+        ...this.#batchDeps,
+        outage: (reason, probe) => this.#noteOutage(works, reason, probe),
+      }),
+    );
   }
 
   run(task: () => Promise<void>): void {

@@ -3,6 +3,7 @@ import { backOff } from '../back-off/back-off.ts';
 import { BrokerUnavailableError, type Broker, type EventDelivery } from '../broker/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { Tracing } from '../observability/tracing.ts';
 import { REFUSAL_REASONS, type OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
@@ -49,6 +50,8 @@ export interface ProjectorDependencies {
   readonly wrote: (orderId: string, version: number) => void;
   /** Told of every event that was applied, once it is settled. */
   readonly applied: (event: OrderEvent) => void;
+  /** Where spans are made. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */
@@ -188,7 +191,8 @@ export class Projector {
     const receivedAt = Date.now();
     if (parsed.kind === 'event') {
       const { orderId, event } = parsed;
-      const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt };
+      const trace = this.#deps.tracing && (delivery.trace ?? parsed.trace);
+      const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt, trace };
       if (delivery.redeliveries >= SUSPECT_REDELIVERIES) this.#runner.addSuspect(job);
       else this.#batcher.add(job);
       return;

@@ -1,5 +1,5 @@
 import type { EventDelivery } from '../broker/port.ts';
-import type { OrderEvent } from '../order/event.ts';
+import type { OrderEvent, TraceContext } from '../order/event.ts';
 import type { ParkedEvent } from '../order-index/port.ts';
 
 /** A delivered event that is not settled yet. */
@@ -10,6 +10,8 @@ export interface Job {
   readonly event: OrderEvent;
   /** Epoch milliseconds. */
   readonly receivedAt: number;
+  /** Where it comes from: only where spans are made. */
+  readonly trace?: TraceContext | undefined;
 }
 
 /** A parked event that is offered to its order again. */

@@ -1,5 +1,6 @@
 import type { ChannelModel } from 'amqplib';
 import type { PartHealth } from '../../observability/health.ts';
+import type { Tracing } from '../../observability/tracing.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerUnavailableError, UnroutableError } from '../port.ts';
 import type {
@@ -18,6 +19,7 @@ import type { OnDifference } from './assert-topology.ts';
 import { onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
+import { emitEvent } from './emit-event.ts';
 import { HealingConnection, asBrokerError } from './healing-connection.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
 import { barrierMessage } from './history-barrier.ts';
@@ -38,6 +40,8 @@ export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
   readonly confirmTimeoutMs?: number;
   /** How long the history is waited for when its connection is lost; 60 s unless said otherwise. */
   readonly historyGiveUpMs?: number;
+  /** Where spans are made. */
+  readonly tracing?: Tracing | undefined;
 }
 
 const CONFIRM_TIMEOUT_MS = 30_000;
@@ -105,8 +109,10 @@ class RabbitMqBroker implements Broker {
   }
 
   async publish(events: readonly OutgoingEvent[]): Promise<void> {
+    const { exchange, tracing } = this.#options;
+    const send = (message: OutgoingMessage) => this.#send(message);
     const outcomes = await Promise.allSettled(
-      events.map((event) => this.#send(eventMessage(this.#options.exchange, event))),
+      events.map((event) => emitEvent(tracing, eventMessage(exchange, event), send)),
     );
     const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [asError(outcome.reason)] : []));
     // Trying again does not help an unroutable event: that comes first.
@@ -223,6 +229,7 @@ class RabbitMqBroker implements Broker {
       {
         queue: this.#queues.live,
         prefetch: options.prefetch,
+        readsTraces: this.#options.tracing !== undefined,
         nextPosition: () => (this.#position += 1),
         broken: (model, reason) => {
           this.#consuming.drop(model, reason);

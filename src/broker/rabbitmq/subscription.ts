@@ -1,5 +1,6 @@
 import { IllegalOperationError } from 'amqplib';
 import type { Channel, ChannelModel, ConsumeMessage, Message } from 'amqplib';
+import { traceOf } from '../../order/parse-event.ts';
 import type { LiveDelivery, LiveHandlers, LiveSubscription } from '../port.ts';
 import { openChannel } from './connect.ts';
 import { heartbeatTimeOf, redeliveriesOf } from './messages.ts';
@@ -19,6 +20,8 @@ interface Session {
 export interface SubscriptionOptions {
   readonly queue: string;
   readonly prefetch: number;
+  /** Whether the trace contexts of the messages' headers are wanted. */
+  readonly readsTraces: boolean;
   /** Grows by one a call, over all subscriptions. */
   readonly nextPosition: () => number;
   /** The consumer or its channel is gone, though nobody here closed it. */
@@ -123,7 +126,7 @@ export class Subscription implements LiveSubscription {
       requeue(session, session.ledger.giveBack([tag]).giveBack);
       return;
     }
-    const delivery = toDelivery(this.#options.nextPosition(), message);
+    const delivery = toDelivery(this.#options, message);
     session.tags.set(delivery.position, tag);
     try {
       this.#handlers.onDelivery(delivery);
@@ -167,12 +170,19 @@ export class Subscription implements LiveSubscription {
   }
 }
 
-function toDelivery(position: number, message: ConsumeMessage): LiveDelivery {
+function toDelivery(
+  { nextPosition, readsTraces }: Pick<SubscriptionOptions, 'nextPosition' | 'readsTraces'>,
+  message: ConsumeMessage,
+): LiveDelivery {
+  const position = nextPosition();
   const redeliveries = redeliveriesOf(message);
   const publishedAt = heartbeatTimeOf(message);
-  return publishedAt === undefined
-    ? { kind: 'event', position, redeliveries, body: message.content }
-    : { kind: 'heartbeat', position, redeliveries, publishedAt };
+  if (publishedAt !== undefined) return { kind: 'heartbeat', position, redeliveries, publishedAt };
+  const body = message.content;
+  const trace = readsTraces ? traceOf(message.properties.headers ?? {}) : undefined;
+  return trace
+    ? { kind: 'event', position, redeliveries, body, trace }
+    : { kind: 'event', position, redeliveries, body };
 }
 
 /** Forgets the positions: a delivery is settled or given back once. */

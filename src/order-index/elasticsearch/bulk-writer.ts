@@ -1,5 +1,6 @@
 import type { Client } from '@elastic/elasticsearch';
 import PQueue from 'p-queue';
+import type { TracePlace, Tracing } from '../../observability/tracing.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { WritePriority } from '../port.ts';
 import type { Breaker } from './breaker.ts';
@@ -31,6 +32,8 @@ export interface BulkWriterOptions {
   readonly requestTimeoutMs: number;
   /** A request of several operations is split above this. */
   readonly maxRequestBytes: number;
+  /** Where spans are made. */
+  readonly tracing?: Tracing | undefined;
 }
 
 const PRIORITIES: Readonly<Record<WritePriority, number>> = { live: 3, repair: 2, rebuild: 1, rollups: 0 };
@@ -38,12 +41,14 @@ const PRIORITIES: Readonly<Record<WritePriority, number>> = { live: 3, repair: 2
 /** The one prioritised lane of writes to Elasticsearch (design §3). */
 export function createBulkWriter({ breaker, concurrency, maxRequestBytes, ...sending }: BulkWriterOptions): BulkWriter {
   const lane = new PQueue({ concurrency });
-  const sendGuarded = (request: readonly BulkOperation[]) =>
-    guarded(breaker, request, () => sendOrBisect(sending, request));
   return {
     async write(operations, priority) {
       const requests = splitByBytes(operations, maxRequestBytes);
       const options = { priority: PRIORITIES[priority] };
+      // Here, since in the lane it is whoever happens to be done before.
+      const parent = sending.tracing?.current();
+      const sendGuarded = (request: readonly BulkOperation[]) =>
+        guarded(breaker, request, () => sendOrBisect({ ...sending, parent }, request));
       const outcomes = await Promise.all(requests.map((request) => lane.add(() => sendGuarded(request), options)));
       return outcomes.flat();
     },
@@ -92,6 +97,9 @@ function isOutage(outcome: BulkOutcome): boolean {
 interface Sending {
   readonly client: Client;
   readonly requestTimeoutMs: number;
+  readonly tracing?: Tracing | undefined;
+  /** The span in which it was asked for. */
+  readonly parent: TracePlace | undefined;
 }
 
 /**
@@ -99,7 +107,7 @@ interface Sending {
  * until the culprit is alone. So is one that is too large.
  */
 async function sendOrBisect(sending: Sending, operations: readonly BulkOperation[]): Promise<BulkOutcome[]> {
-  const answer = await send(sending, operations);
+  const answer = await sendTraced(sending, operations);
   if (Array.isArray(answer)) return answer;
   switch (answer.kind) {
     case 'refused':
@@ -118,6 +126,23 @@ async function sendOrBisect(sending: Sending, operations: readonly BulkOperation
     case 'unavailable':
       return operations.map(() => answer);
   }
+}
+
+/** Whoever writes outside of any span (a rebuild, a heartbeat) begins no trace with it. */
+async function sendTraced(sending: Sending, operations: readonly BulkOperation[]): Promise<BulkOutcome[] | Fault> {
+  const { tracing, parent } = sending;
+  if (tracing === undefined || parent === undefined) return await send(sending, operations);
+  const attributes = {
+    'db.system.name': 'elasticsearch',
+    'db.operation.name': 'bulk',
+    'db.operation.batch.size': operations.length,
+  };
+  return await tracing.span('bulk', { kind: 'client', parent, attributes }, async (span) => {
+    const answer = await send(sending, operations);
+    const failure = Array.isArray(answer) ? answer.find(({ kind }) => kind !== 'done' && kind !== 'conflict') : answer;
+    if (failure) span.fail(failure.kind);
+    return answer;
+  });
 }
 
 interface BulkAnswer {

@@ -1,4 +1,5 @@
 import type { Logger } from '../../observability/logging.ts';
+import type { Tracing } from '../../observability/tracing.ts';
 import type { OrderIndex } from '../port.ts';
 import { createAggregates } from './aggregates.ts';
 import { createBreaker } from './breaker.ts';
@@ -37,6 +38,8 @@ export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizin
   readonly breakerResetMs?: number;
   /** A bulk request of several documents is split above this; 8 MiB unless told. */
   readonly maxBulkBytes?: number;
+  /** Where spans are made. */
+  readonly tracing?: Tracing | undefined;
 }
 
 const BREAKER_RESET_MS = 5_000;
@@ -100,6 +103,7 @@ function partsOf(options: ElasticsearchIndexOptions) {
       concurrency: options.bulkConcurrency,
       requestTimeoutMs,
       maxRequestBytes: options.maxBulkBytes ?? MAX_BULK_BYTES,
+      tracing: options.tracing,
     }),
     generations: createGenerations({
       client,
