@@ -88,8 +88,10 @@ export function searchString(texts: Iterable<string>): string {
   return strings.filter((words) => words !== '').join(` ${BETWEEN_TEXTS} `);
 }
 
-/** The same, by the name that it had while texts were not apart in every field. */
-export const separateStrings = searchString;
+/** {@link searchString}, by the name that it had while texts stood apart in item names alone. */
+export function separateStrings(texts: Iterable<string>): string {
+  return searchString(texts);
+}
 
 /** One word of a query. A document's word matches when it equals a form, starts with one (`prefix`), or is a typo away (`edits`). */
 export interface QueryTerm {
