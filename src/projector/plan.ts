@@ -19,10 +19,20 @@ export interface Plan {
   fate: Fate;
 }
 
+/** Start over with a fresh look and a fresh load. */
+export interface Again {
+  readonly kind: 'again';
+  /** What was found parked. */
+  readonly parked: OrderWork['parked'];
+  readonly written: boolean;
+  /** What was parked and is contained by now is dropped already. */
+  readonly unparked?: boolean;
+  readonly moved?: string;
+}
+
 export type Fate =
   | { readonly kind: 'open' }
-  /** Start over with a fresh look and a fresh load. */
-  | { readonly kind: 'again'; readonly parked: OrderWork['parked']; readonly written: boolean; readonly moved?: string }
+  | Again
   /** The same, but the world is at fault: after a pause. */
   | { readonly kind: 'outage'; readonly reason: string }
   /** The live generation refuses the document. */

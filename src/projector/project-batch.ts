@@ -180,7 +180,12 @@ function nextWork(plan: Plan): OrderWork[] {
   if (fate.kind === 'outage') return [{ ...work, fresh: true }];
   if (fate.kind !== 'again') return [];
   const applied = fate.written ? [...work.applied, ...appliedJobs(plan)] : work.applied;
-  return [{ ...work, fresh: true, parked: merged(work.parked, fate.parked), applied }];
+  const known = fate.unparked === true ? work.parked.filter((parked) => isEarly(plan, parked)) : work.parked;
+  return [{ ...work, fresh: true, parked: merged(known, fate.parked), applied }];
+}
+
+function isEarly({ placements }: Plan, offer: Offer): boolean {
+  return placements.get(offer)?.kind === 'early';
 }
 
 function appliedJobs(plan: Plan): Job[] {

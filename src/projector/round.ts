@@ -1,11 +1,11 @@
 import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
-import { load, needsWrite, planAll, type Plan } from './plan.ts';
+import { load, needsWrite, planAll, type Again, type Plan } from './plan.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
 import type { StandbyPatience } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
-import { unparked, type Job, type Offer, type OrderWork, type Unparked } from './work.ts';
+import { unparked, type Job, type Offer, type OrderWork } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
 import type { WriteSize } from './write-size.ts';
 
@@ -47,7 +47,7 @@ const PARKED_PAGE = 20;
 
 /**
  * One round of the protocol over a batch (design §2, "Acknowledge last"; `model.py` explores it): look, load, fold, write with the
- * live generation last, park, look again, look for parked successors, drop what was parked and is contained. A plan whose fate is
+ * live generation last, park, look again, drop what was parked and is contained, look for parked successors. A plan whose fate is
  * `open` at the end may be settled: everything that it says is durable wherever it must be.
  * @throws IndexUnavailableError, BrokerUnavailableError: nothing of the batch may be settled, and the round must be run again
  */
@@ -60,8 +60,8 @@ export async function runRound(works: readonly OrderWork[], deps: RoundDependenc
   await writeTargets(plans, view, written, deps);
   await park(plans, deps);
   const settled = await lookAgain(plans, written, deps);
-  await lookForSuccessors(plans, deps);
   await unparkContained(plans, deps);
+  await lookForSuccessors(plans, deps);
   for (const plan of open(plans)) if (isErasure(plan)) await forget(plan, deps);
   for (const { state, fate } of plans) {
     if (fate.kind === 'open') deps.workingSet.confirm(state.orderId, { version: state.version, epoch: settled.epoch });
@@ -209,7 +209,7 @@ async function restartWhereFilled(
     const version = documents.get(plan.state.orderId)?.version ?? 0;
     if (jobs.every(({ job }) => version < job.event.sequence - 1)) continue;
     const copies = jobs.map(({ job: { orderId, event } }) => unparked({ orderId, event, parkedAt }));
-    startOver(plan, deps, copies);
+    startOver(plan, deps, { parked: copies });
   }
 }
 
@@ -232,7 +232,7 @@ async function lookForSuccessors(plans: readonly Plan[], deps: RoundDependencies
   const successors = await successorsOf(found, deps.index);
   for (const plan of candidates) {
     const parked = successors.get(plan.state.orderId);
-    if (parked) startOver(plan, deps, parked.map(unparked));
+    if (parked) startOver(plan, deps, { parked: parked.map(unparked), unparked: true });
   }
 }
 
@@ -241,9 +241,9 @@ function placeAfter({ orderId, version }: Plan['state']): ParkedPlace {
 }
 
 /** What was written stays written; the order is loaded and folded again, with these parked events. */
-function startOver(plan: Plan, deps: RoundDependencies, parked: readonly Unparked[] = []): void {
+function startOver(plan: Plan, deps: RoundDependencies, found: Pick<Again, 'parked' | 'unparked'>): void {
   deps.workingSet.drop(plan.state.orderId);
-  plan.fate = { kind: 'again', parked, written: true };
+  plan.fate = { kind: 'again', written: true, ...found };
 }
 
 /** Deleting a parked event is an acknowledgement: only now is what it became durable everywhere. */

@@ -27,8 +27,7 @@ export async function successorsOf(
     const asked = open.slice(0, places);
     const each = Math.floor(places / asked.length);
     const found = await index.parkedAt(asked.flatMap((run) => placesAfter(run, each)));
-    const going = lengthened(asked, found, each);
-    open = [...open.slice(asked.length), ...going];
+    open = [...open.slice(asked.length), ...lengthened(asked, found, each)];
     bytes += bytesOf(found);
     count += found.length;
   }
@@ -51,7 +50,10 @@ function placesAfter(run: readonly ParkedEvent[], each: number): ParkedPlace[] {
   const [first] = run;
   if (!first) return [];
   const sequence = lastOf(run);
-  return Array.from({ length: each }, (_, at) => ({ orderId: first.orderId, sequence: sequence + 1 + at }));
+  return Array.from({ length: Math.min(each, WINDOW - run.length) }, (_, at) => ({
+    orderId: first.orderId,
+    sequence: sequence + 1 + at,
+  }));
 }
 
 function lastOf(run: readonly ParkedEvent[]): number {

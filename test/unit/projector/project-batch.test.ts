@@ -71,6 +71,22 @@ describe('projectBatch', () => {
       assert.deepEqual([...settled.values()], ['applied', 'parked', 'parked', 'applied']);
     });
 
+    it('applies however many wait behind it, and drops them as it goes on', async () => {
+      const index = new MemoryIndex();
+      const { deps } = protocolInstance(index);
+      const behind = Array.from({ length: 500 }, (_, at) => at + 3);
+      await projectBatch(worksOf('o', [1, ...behind]), deps);
+      const atOnce: number[] = [];
+      const unpark = index.unpark.bind(index);
+      index.unpark = (places) => {
+        atOnce.push(places.length);
+        return unpark(places);
+      };
+      await projectBatch(worksOf('o', [2]), deps);
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [502, 0]);
+      assert.equal(Math.max(...atOnce) < 100, true, `${atOnce.join(', ')} at once`);
+    });
+
     it('holds it unsettled and unparked where several projectors share the queue, and parks it the next time', async () => {
       const index = new MemoryIndex();
       const held: Job[] = [];
