@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Client, Pool } from 'pg';
 import { OUTBOX_DDL } from '../../src/outbox/index.ts';
 
-const SERVER_URL = process.env['POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5432/postgres';
+const SERVER_URL = process.env['POSTGRES_URL'] ?? 'postgres://postgres@127.0.0.1:5439/postgres';
 
 /** A schema of the test's own, in a database that the tests share: to make one takes a fraction of the time. */
 export interface TestDatabase {
