@@ -1,4 +1,4 @@
-import { element } from './dom.js';
+import { element, spoken } from './dom.js';
 import { instant, money } from './format.js';
 
 /** @import { Hit, Order } from './client/index.ts' */
@@ -15,7 +15,7 @@ export function orderCard({ order, highlights }) {
   card.dataset['orderId'] = order.orderId;
   const article = element('article');
   const head = element('div', { className: 'head' }, [
-    element('h2', {}, marked(highlights['orderId']?.[0], order.orderId)),
+    element('h2', {}, [orderLink(order.orderId, marked(highlights['orderId']?.[0], order.orderId))]),
     element('span', { className: `status ${order.status}` }, [order.status]),
     element('span', { className: 'total' }, [money(order.totalCents, order.currency)]),
   ]);
@@ -28,6 +28,17 @@ export function orderCard({ order, highlights }) {
   article.append(...tagLine(order.tags, highlights['tags'] ?? []), details(order));
   card.append(article);
   return card;
+}
+
+/**
+ * An address of its own, which also shows the search; the page opens it without leaving the list.
+ * @param {string} orderId
+ * @param {(Node | string)[]} text
+ */
+function orderLink(orderId, text) {
+  const link = element('a', { className: 'open' }, text);
+  link.href = `?${new URLSearchParams({ order: orderId })}`;
+  return link;
 }
 
 /**
@@ -66,17 +77,28 @@ function tagLine(tags, highlighted) {
 
 /** @param {Order} order */
 function details(order) {
-  const rows = order.items.map(({ sku, name, quantity, unitPriceCents }) =>
+  return element('details', {}, [
+    element('summary', {}, ['Details', spoken(` of order ${order.orderId}`)]),
+    itemTable(order),
+    orderFacts(order),
+  ]);
+}
+
+/** @param {Order} order */
+export function itemTable({ items, currency }) {
+  const rows = items.map(({ sku, name, quantity, unitPriceCents }) =>
     element('tr', {}, [
       element('td', {}, [name, ' ', element('span', { className: 'id' }, [sku])]),
-      element('td', { className: 'number' }, [`${quantity} × ${money(unitPriceCents, order.currency)}`]),
+      element('td', { className: 'number' }, [`${quantity} × ${money(unitPriceCents, currency)}`]),
     ]),
   );
-  return element('details', {}, [
-    element('summary', {}, ['Details', element('span', { className: 'hidden-label' }, [` of order ${order.orderId}`])]),
-    element('table', {}, [element('tbody', {}, rows)]),
-    element('dl', {}, facts(order)),
-  ]);
+  const caption = element('caption', { className: 'hidden-label' }, ['Items']);
+  return element('table', {}, [caption, element('tbody', {}, rows)]);
+}
+
+/** @param {Order} order */
+export function orderFacts(order) {
+  return element('dl', {}, facts(order));
 }
 
 /** @param {Order} order */

@@ -98,7 +98,13 @@ function optionsFor(frame, days, readout) {
       rate: { range: (_plot, _min, max) => [0, Math.max(1, max ?? 0)] },
     },
     axes: [
-      { ...axis, size: 34, values: '{D} {MMM}', incrs: [1, 2, 7, 14, 30, 90].map((count) => count * DAY_SECONDS), space: 56 },
+      {
+        ...axis,
+        size: 34,
+        values: '{D} {MMM}',
+        incrs: [1, 2, 7, 14, 30, 90].map((count) => count * DAY_SECONDS),
+        space: 56,
+      },
       { ...axis, size: 74, values: (_plot, ticks) => ticks.map((tick) => short.format(tick)) },
       {
         ...axis,

@@ -3,6 +3,7 @@ import { showFacets, writeFilters } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
 import { orderCard } from './order-card.js';
+import { createOrderDrawer } from './order-drawer.js';
 import { explain, showProblem } from './problem.js';
 import { readQuery, toParameters, toSearchQuery } from './query.js';
 import { formData, nameCurrency, writeRanges } from './ranges.js';
@@ -131,6 +132,9 @@ function showHits(purpose, { hits, nextCursor }) {
   view.nextCursor = nextCursor;
   page.more.hidden = nextCursor === null;
   place(cards);
+  // It tells of changes only: what is still near the end is so anew.
+  nearEnd.unobserve(page.more);
+  nearEnd.observe(page.more);
   if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus();
 }
 
@@ -231,6 +235,18 @@ const suggestions = createSuggestions({
   },
 });
 
+function more() {
+  if (view.asking === undefined || view.asking.purpose === 'refresh') void ask('more');
+}
+
+/** Reading on brings more by itself; the button stays for who reads by other means. */
+const nearEnd = new IntersectionObserver(
+  ([entry]) => {
+    if (entry?.isIntersecting && view.nextCursor !== null && page.problem.hidden) more();
+  },
+  { rootMargin: '600px' },
+);
+const drawer = createOrderDrawer();
 const session = createSession(() => void ask('search'));
 
 function start() {
@@ -250,10 +266,20 @@ function start() {
     typing = undefined;
     queryChanged('replace');
   });
+  page.results.addEventListener('click', (event) => {
+    const link = event.target instanceof Element ? event.target.closest('a.open') : undefined;
+    const elsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (!link || elsewhere) return;
+    event.preventDefault();
+    drawer.open(/** @type {HTMLElement} */ (link.closest('.card')).dataset['orderId'] ?? '');
+  });
   // While a new question is open, the cursor is that of the old one.
-  page.more.addEventListener('click', () => view.asking?.purpose !== 'search' && void ask('more'));
+  page.more.addEventListener('click', more);
+  nearEnd.observe(page.more);
   find('#problem button', HTMLButtonElement).addEventListener('click', () => void ask('search'));
   addEventListener('popstate', () => {
+    drawer.readAddress();
+    if (toParameters(readAddress()).toString() === toParameters(view.query).toString()) return;
     view.query = readAddress();
     writeForm(view.query);
     void ask('search');
@@ -266,6 +292,7 @@ function start() {
   document.addEventListener('visibilitychange', refresh);
   setInterval(refresh, REFRESH_MS);
   writeForm(view.query);
+  drawer.readAddress();
   void ask('search');
   suggestions.ask();
 }

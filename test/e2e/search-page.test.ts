@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import { createAuthenticator } from '../../src/http/auth.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import type { HttpDependencies } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
@@ -7,6 +8,7 @@ import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import type { SearchPage } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
+import { authenticate, bearer } from '../support/tokens.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from '../unit/http/fake-orders.ts';
 
 /** Keeps every change of the list from now on, so that one which lasted for a moment is seen too. */
@@ -51,7 +53,9 @@ describe('the search page', function () {
     page = await browser.context.newPage();
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
-      const expected = message.text().startsWith('Failed to load resource: the server responded with a status of');
+      const expected = /^Failed to load resource: (the server responded|net::ERR_INTERNET_DISCONNECTED)/.test(
+        message.text(),
+      );
       if (message.type() === 'error' && !expected) complaints.push(message.text());
     });
     await page.goto(`http://127.0.0.1:${server.port}${address}`);
@@ -261,20 +265,87 @@ describe('the search page', function () {
   });
 
   describe('when there are more orders than a page', () => {
-    it('shows more by cursor, each once, to the last', async () => {
+    it('shows more by cursor while one reads on, each once, to the last', async () => {
       for (let n = 1; n <= 45; n++) orders.add(orderDocument(`A-${n}`));
       await open();
       await countIs('45 orders');
       const more = page.getByRole('button', { name: 'Show more' });
-      await more.click();
-      await cards().nth(39).waitFor();
-      await more.click();
+      await cards().nth(19).scrollIntoViewIfNeeded();
+      await cards().nth(39).scrollIntoViewIfNeeded();
       await cards().nth(44).waitFor();
       await more.waitFor({ state: 'hidden' });
       assert.deepEqual(
         await shownIds(),
         Array.from({ length: 45 }, (_, at) => `A-${45 - at}`),
       );
+    });
+
+    it('asks for no more than is read', async () => {
+      for (let n = 1; n <= 45; n++) orders.add(orderDocument(`A-${n}`));
+      await open();
+      await countIs('45 orders');
+      await page.waitForResponse((response) => response.url().includes('/search'));
+      assert.equal(await cards().count(), 20);
+      assert.ok(orders.queries.every(({ cursor }) => cursor === undefined));
+    });
+  });
+
+  describe('when an order is opened', () => {
+    const AT = '2025-03-01T10:00:00.000Z';
+    const drawer = () => page.getByRole('dialog', { name: 'A-1' });
+
+    beforeEach(() => {
+      const order = orderDocument('A-1', {
+        status: 'paid',
+        version: 2,
+        paidCents: 2500,
+        paidAt: '2025-03-02T09:00:00.000Z',
+      });
+      const paid = {
+        id: 'A-1-2',
+        source: '/shop',
+        type: 'order.payment_captured.v1',
+        time: '2025-03-02T09:00:00.000Z',
+      };
+      const events = [...(order.events ?? []), { ...paid, sequence: 2, data: { amountCents: 2500 } }];
+      orders.add(orderDocument('A-2'), { ...order, events });
+    });
+
+    it('shows its items and what happened, how it was then, and keeps that in the address', async () => {
+      await open('/?q=lantern');
+      await page.getByRole('link', { name: 'A-1' }).press('Enter');
+      await drawer().getByText('payment captured', { exact: true }).waitFor();
+      assert.equal(await drawer().getByText('White Metal Lantern').count(), 1);
+      await drawer().getByRole('button', { name: /As of then ?: placed/ }).click();
+      await drawer().locator('.status', { hasText: 'placed' }).waitFor();
+      await drawer().getByText('version 1').waitFor();
+      const { searchParams } = new URL(page.url());
+      assert.deepEqual(
+        [searchParams.get('q'), searchParams.get('order'), searchParams.get('at')],
+        ['lantern', 'A-1', AT],
+      );
+      await page.reload();
+      await drawer().getByText('version 1').waitFor();
+      await page.goBack();
+      await drawer().getByText('version 2').waitFor();
+      await page.goBack();
+      await drawer().waitFor({ state: 'hidden' });
+      assert.equal(new URL(page.url()).search, '?q=lantern');
+    });
+
+    it('is closed by Escape, and the focus is where it was', async () => {
+      await open();
+      await page.getByRole('link', { name: 'A-1' }).press('Enter');
+      await drawer().getByText('payment captured', { exact: true }).waitFor();
+      await page.keyboard.press('Escape');
+      await drawer().waitFor({ state: 'hidden' });
+      assert.equal(await page.evaluate('document.activeElement.textContent'), 'A-1');
+      assert.equal(new URL(page.url()).search, '');
+    });
+
+    it('says that there is none where an address names one that cannot be seen', async () => {
+      await open('/?order=A-9');
+      await page.getByRole('alert').filter({ hasText: 'There is no such order that you may see.' }).waitFor();
     });
   });
 
@@ -367,6 +438,57 @@ describe('the search page', function () {
       await page.getByRole('button', { name: 'Sign in' }).click();
       await countIs('1 order');
       assert.equal(await page.getByLabel('Access token').isVisible(), false);
+    });
+
+    it('says who is signed in, for this tab, and asks again once the token has expired', async () => {
+      orders.add(orderDocument('A-1', { sellerId: 'S-1' }), orderDocument('A-2', { sellerId: 'S-2' }));
+      await open('/', { authenticate });
+      const signIn = async (authorization: string) => {
+        await page.getByLabel('Access token').fill(authorization.slice('Bearer '.length));
+        await page.getByRole('button', { name: 'Sign in' }).click();
+      };
+      await signIn(await bearer('seller', 'S-2'));
+      await countIs('1 order');
+      await page.getByText('Seller S-2').waitFor();
+      await page.reload();
+      await countIs('1 order');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await signIn(await bearer('support', 'me', '7s'));
+      await countIs('2 orders');
+      await page.getByText('Your token has expired').waitFor({ timeout: 15_000 });
+    });
+  });
+
+  describe('when the service does not ask who is calling', () => {
+    it('shows what another role sees', async () => {
+      orders.add(orderDocument('A-1', { sellerId: 'S-1', customerId: 'C-1' }));
+      orders.add(
+        orderDocument('A-2', { sellerId: 'S-2', customerId: 'C-2' }),
+        orderDocument('A-3', { sellerId: 'S-2' }),
+      );
+      await open('/', { authenticate: createAuthenticator({ kind: 'off' }) });
+      await countIs('3 orders');
+      const role = page.getByRole('combobox', { name: 'See it as' });
+      await role.selectOption('Seller');
+      await countIs('2 orders');
+      await page.getByLabel('Id of whom to see it as').fill('S-1');
+      await page.keyboard.press('Tab');
+      await countIs('1 order');
+      await role.selectOption('Admin');
+      await countIs('3 orders');
+    });
+  });
+
+  describe('when this computer is offline', () => {
+    it('says so, keeps what is shown, and goes on by itself', async () => {
+      orders.add(orderDocument('A-1'));
+      await open();
+      await countIs('1 order');
+      await browser.context.setOffline(true);
+      await page.getByRole('alert').filter({ hasText: 'This computer is offline.' }).waitFor();
+      assert.equal(await cards().count(), 1);
+      await browser.context.setOffline(false);
+      await page.getByRole('alert').waitFor({ state: 'hidden' });
     });
   });
 

@@ -13,7 +13,7 @@ export const authenticate = createAuthenticator({
 });
 
 /** The `Authorization` header of a caller. */
-export async function bearer(role: Role, sub: string): Promise<string> {
-  const token = new SignJWT({ role, sub }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime('10m');
+export async function bearer(role: Role, sub: string, expiresIn = '10m'): Promise<string> {
+  const token = new SignJWT({ role, sub }).setProtectedHeader({ alg: 'HS256' }).setExpirationTime(expiresIn);
   return `Bearer ${await token.sign(new TextEncoder().encode(SECRET))}`;
 }

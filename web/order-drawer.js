@@ -1,0 +1,176 @@
+import { button, element, find, spoken } from './dom.js';
+import { instant, money, whole } from './format.js';
+import { itemTable, orderFacts } from './order-card.js';
+import { explain } from './problem.js';
+import { service } from './search-client.js';
+
+/** @import { HistoryEvent, Order } from './client/index.ts' */
+
+const REFRESH_MS = 3_000;
+/** An event that sets more than this is told by their number. */
+const MOST_CHANGES = 6;
+
+/**
+ * One order beside the list: its items, what happened to it, and how it was at any time. Which order, and as of when, is in the address.
+ */
+export function createOrderDrawer() {
+  const dialog = find('#drawer', HTMLDialogElement);
+  const body = find('#drawer-body', HTMLElement);
+  const at = find('#drawer-at', HTMLInputElement);
+  /** @type {{ orderId: string, at: string, abort: AbortController } | undefined} */
+  let open;
+  let shown = '';
+
+  async function ask() {
+    const mine = open;
+    if (!mine) return;
+    const { orderId, at: instantAsked } = mine;
+    const { signal } = mine.abort;
+    try {
+      const [answer, history] = await Promise.all([
+        service.order(orderId, { ...(instantAsked !== '' && { at: instantAsked }), signal }),
+        service.history(orderId, { signal }),
+      ]);
+      if (mine === open) show(orderId, answer?.order, history?.events ?? []);
+    } catch (error) {
+      if (mine === open) tell(explain(error).text);
+    }
+  }
+
+  /** @param {string} text */
+  function tell(text) {
+    shown = '';
+    body.replaceChildren(element('p', { className: 'soft' }, [text]));
+    body.firstElementChild?.setAttribute('role', 'alert');
+  }
+
+  /** @param {string} orderId @param {Order | undefined} order @param {HistoryEvent[]} events */
+  function show(orderId, order, events) {
+    const key = JSON.stringify([order, events.length, open?.at]);
+    if (key === shown) return;
+    if (!order && events.length === 0) return tell('There is no such order that you may see.');
+    const focused = document.activeElement;
+    const place = focused instanceof HTMLElement && body.contains(focused) ? focused.dataset['sequence'] : undefined;
+    shown = key;
+    const before = element('p', { className: 'soft' }, ['It was not placed yet.']);
+    const currency = order?.currency;
+    const timeline = element(
+      'ol',
+      { className: 'timeline' },
+      events.map((event) => timelineItem(event, order, currency, (time) => follow(orderId, time))),
+    );
+    body.replaceChildren(
+      ...(order ? [summaryOf(order), itemTable(order), orderFacts(order)] : [before]),
+      element('h3', {}, ['What happened']),
+      timeline,
+    );
+    if (place !== undefined) {
+      const next = [...body.querySelectorAll('button')].find(({ dataset }) => dataset['sequence'] === place);
+      next?.focus();
+    }
+  }
+
+  /** Shows it, and keeps in the address what is shown. @param {string} orderId @param {string} instantAsked empty: as it is */
+  function follow(orderId, instantAsked) {
+    const address = new URLSearchParams(location.search);
+    address.set('order', orderId);
+    if (instantAsked === '') address.delete('at');
+    else address.set('at', instantAsked);
+    if (`?${address}` !== location.search) history.pushState(null, '', `?${address}`);
+    drawer.readAddress();
+  }
+
+  const drawer = {
+    /** @param {string} orderId */
+    open: (orderId) => follow(orderId, ''),
+    /** Shows what the address says, which may be nothing. */
+    readAddress() {
+      const address = new URLSearchParams(location.search);
+      const orderId = address.get('order') ?? '';
+      const instantAsked = address.get('at') ?? '';
+      if (open?.orderId === orderId && open.at === instantAsked) return;
+      open?.abort.abort();
+      open = orderId === '' ? undefined : { orderId, at: instantAsked, abort: new AbortController() };
+      if (!open) return dialog.close();
+      find('#drawer-title', HTMLElement).textContent = orderId;
+      at.value = localInstant(instantAsked);
+      if (!dialog.open) {
+        shown = '';
+        body.replaceChildren(element('p', { className: 'soft' }, ['…']));
+        dialog.showModal();
+      }
+      void ask();
+    },
+  };
+
+  dialog.addEventListener('close', () => {
+    if (!open) return;
+    open.abort.abort();
+    open = undefined;
+    const address = new URLSearchParams(location.search);
+    address.delete('order');
+    address.delete('at');
+    history.pushState(null, '', address.size > 0 ? `?${address}` : location.pathname);
+  });
+  // A click beside it.
+  dialog.addEventListener('click', ({ target }) => target === dialog && dialog.close());
+  find('#drawer-close', HTMLButtonElement).addEventListener('click', () => dialog.close());
+  find('#drawer-now', HTMLButtonElement).addEventListener('click', () => open && follow(open.orderId, ''));
+  at.addEventListener('change', () => open && follow(open.orderId, at.value && new Date(at.value).toISOString()));
+  setInterval(() => document.visibilityState === 'visible' && void ask(), REFRESH_MS);
+  return drawer;
+}
+
+/** As a datetime-local field has it: this computer's time. @param {string} iso */
+function localInstant(iso) {
+  if (iso === '' || Number.isNaN(Date.parse(iso))) return '';
+  const date = new Date(iso);
+  return new Date(date.getTime() - date.getTimezoneOffset() * 60_000)
+    .toISOString()
+    .slice(0, 'YYYY-MM-DDTHH:mm:ss'.length);
+}
+
+/** @param {Order} order */
+function summaryOf({ status, totalCents, currency, customerName, version }) {
+  return element('p', { className: 'head' }, [
+    element('span', { className: `status ${status}` }, [status]),
+    customerName,
+    element('span', { className: 'soft' }, [`version ${whole(version)}`]),
+    element('span', { className: 'total' }, [money(totalCents, currency)]),
+  ]);
+}
+
+/**
+ * @param {HistoryEvent} event
+ * @param {Order | undefined} order as it is shown: what happened after it is dimmed
+ * @param {string | undefined} currency
+ * @param {(time: string) => void} showAt
+ */
+function timelineItem({ sequence, type, time, changes }, order, currency, showAt) {
+  const name = type
+    .replace(/^order\./, '')
+    .replace(/\.v\d+$/, '')
+    .replaceAll('_', ' ');
+  const look = button(['As of then', spoken(`: ${name}, ${instant(time)}`)], () => showAt(time));
+  look.dataset['sequence'] = String(sequence);
+  const moment = element('time', {}, [instant(time)]);
+  moment.dateTime = time;
+  return element('li', { className: order && sequence <= order.version ? '' : 'later' }, [
+    element('div', { className: 'head' }, [element('strong', {}, [name]), moment, look]),
+    element('p', { className: 'soft' }, [changesText(changes, currency)]),
+  ]);
+}
+
+/** @param {HistoryEvent['changes']} changes @param {string | undefined} currency */
+function changesText(changes, currency) {
+  const all = Object.entries(changes);
+  if (all.length === 0) return 'Nothing changed by it.';
+  if (all.length > MOST_CHANGES) return `${whole(all.length)} fields were set.`;
+  const text = (/** @type {string} */ name, /** @type {unknown} */ value) => {
+    if (value === null || value === undefined) return '–';
+    if (name.endsWith('Cents') && currency !== undefined) return money(Number(value), currency);
+    if (name.endsWith('At')) return instant(String(value));
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  };
+  return all.map(([name, { before, after }]) => `${name}: ${text(name, before)} → ${text(name, after)}`).join(' · ');
+}
