@@ -6,7 +6,7 @@ import type { Freshness } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { createLease } from './order-index/lease.ts';
-import { IndexUnavailableError, type AggregateDefinition } from './order-index/port.ts';
+import { AggregateMovedError, IndexUnavailableError, type AggregateDefinition } from './order-index/port.ts';
 import type { RebuildRollups } from './rebuild/state.ts';
 import { AGGREGATES } from './rollups/aggregates.ts';
 import { createRollupOperations } from './rollups/operations.ts';
@@ -62,6 +62,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const records = createRollupRecords(index, `${instance}/${randomUUID()}`);
   const keptFrom = () =>
     retentionDays === undefined ? undefined : new Date(Date.now() - retentionDays * DAY_MS).toISOString().slice(0, 10);
+  beginAtZero(aggregates, metrics);
   const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
   const stateOf = rememberBriefly(async (name) => {
@@ -112,7 +113,21 @@ function createRefresher(
       clock: () => performance.now(),
     }),
     onLead: (leads) => metrics.rollupLeader.set(Number(leads)),
+    onWritten: (projection, rows) => metrics.updates.inc({ projection, outcome: 'applied' }, rows),
+    onFailure: (projection, error) => {
+      if (error instanceof AggregateMovedError) return;
+      const reason = error instanceof IndexUnavailableError ? 'unavailable' : 'failed';
+      metrics.updateErrors.inc({ projection, reason });
+    },
   });
+}
+
+/** A rate does not see a counter that begins at 1. */
+function beginAtZero(aggregates: readonly AggregateDefinition[], { updates, updateErrors }: Metrics): void {
+  for (const { name: projection } of aggregates) {
+    updates.inc({ projection, outcome: 'applied' }, 0);
+    for (const reason of ['unavailable', 'failed']) updateErrors.inc({ projection, reason }, 0);
+  }
 }
 
 /** RFC 3339, in event time. */

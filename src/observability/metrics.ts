@@ -112,7 +112,7 @@ function progressMetrics(registers: Registers) {
     }),
     updates: new Counter({
       name: 'projection_updates_total',
-      help: 'Events by what became of them',
+      help: 'Events by what became of them; of the aggregates, rows that were written (applied)',
       labelNames: ['projection', 'outcome'] as const,
       registers,
     }),

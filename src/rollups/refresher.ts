@@ -12,6 +12,8 @@ export interface RefresherOptions extends TurnDependencies {
   readonly log: Logger;
   /** Told whether this instance leads, after each attempt. */
   readonly onLead?: (leads: boolean) => void;
+  /** Told of each aggregate that could not be refreshed. */
+  readonly onFailure?: (aggregate: string, error: unknown) => void;
 }
 
 /** While something is built, what readers see is refreshed at least this often. */
@@ -62,9 +64,9 @@ export class Refresher {
   }
 
   async #attempt(): Promise<'more' | 'rested' | 'failed'> {
-    const { lease, onLead = () => undefined } = this.#options;
+    const { onLead = () => undefined } = this.#options;
     try {
-      const leads = await lease.hold();
+      const leads = await this.#leads();
       onLead(leads);
       const outcome = leads ? await this.#refreshAll() : 'rested';
       this.#failures = 0;
@@ -88,9 +90,24 @@ export class Refresher {
     else log.error({ err: error }, 'refreshing the aggregates has failed');
   }
 
+  async #leads(): Promise<boolean> {
+    const { lease, aggregates, onFailure } = this.#options;
+    try {
+      return await lease.hold();
+    } catch (error) {
+      for (const { name } of aggregates) onFailure?.(name, error);
+      throw error;
+    }
+  }
+
   async #refreshAll(): Promise<'more' | 'rested'> {
+    const { aggregates, onFailure } = this.#options;
     // Side by side, since most of the time is spent on waiting; none is left under way when another one fails.
-    const results = await Promise.allSettled(this.#options.aggregates.map((aggregate) => this.#refresh(aggregate)));
+    const results = await Promise.allSettled(aggregates.map((aggregate) => this.#refresh(aggregate)));
+    results.forEach((result, place) => {
+      if (result.status !== 'rejected' || this.#isStopping()) return;
+      onFailure?.(aggregates[place]?.name ?? '', result.reason);
+    });
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return results.some((result) => result.status === 'fulfilled' && result.value) ? 'more' : 'rested';
   }

@@ -30,6 +30,8 @@ export interface TurnDependencies extends SurroundingsDependencies {
   readonly signal?: AbortSignal;
   /** Told of what is kept. */
   readonly onState?: (aggregate: string, state: RollupState) => void;
+  /** Told of rows that were added up and written. */
+  readonly onWritten?: (aggregate: string, rows: number) => void;
 }
 
 export type TurnOutcome =
@@ -242,6 +244,7 @@ class Turn {
     const rows = await index.aggregates.source.compute(this.#aggregate, orders, wanted);
     await reached('rollup computed');
     await this.#store.write(generation, rows, this.#state.round);
+    this.#deps.onWritten?.(this.#aggregate.name, rows.length);
     await reached('rollup written');
   }
 

@@ -22,7 +22,9 @@ describe('a refresher whose index refuses the rows of one aggregate for good', (
       origin: () => Promise.resolve({ createdAt: '2026-01-01T00:00:00.000Z', foldVersion: 5 }),
     } as unknown as Generations,
   };
+  const failed = new Set<string>();
   const refresher = new Refresher({
+    onFailure: (aggregate, error) => failed.add(`${aggregate}: ${(error as Error).message}`),
     ...{ index, records, aggregates: [REVENUE_DAILY, SELLER_DAILY], intervalMs: 1, countedFrom: 5 },
     lease: { hold: () => Promise.resolve(true), release: () => Promise.resolve() },
     asOf: () => Promise.resolve('2026-01-01T00:00:00.000Z'),
@@ -45,5 +47,6 @@ describe('a refresher whose index refuses the rows of one aggregate for good', (
       assert((await records.read('revenue-daily')).state.live);
       assert(refusals > 2);
     });
+    assert.deepEqual([...failed], ['seller-daily: seller-daily: a row is refused']);
   });
 });
