@@ -117,8 +117,9 @@ export interface TextQuery {
   readonly exact: string;
 }
 
-/** More words than a person types; the rest is ignored. */
+/** More words and phrases than a person types; the rest is ignored. */
 const MAX_TERMS = 24;
+const MAX_PHRASES = 8;
 
 /** Quoted parts are phrases; whatever else is no letter or digit separates words. The last word, while unfinished, is a prefix. */
 export function parseTextQuery(q: string): TextQuery {
@@ -135,7 +136,7 @@ export function parseTextQuery(q: string): TextQuery {
   if (last && /[\p{L}\p{M}\p{N}]$/u.test(q)) terms[terms.length - 1] = { ...last, prefix: true };
   return {
     terms: terms.slice(0, MAX_TERMS),
-    phrases,
+    phrases: phrases.slice(0, MAX_PHRASES),
     exact: foldText(unquoted(q.trim()).trim()),
   };
 }

@@ -198,6 +198,7 @@ describe('parseTextQuery', () => {
 
   it('ignores what no person types', () => {
     assert.equal(parseTextQuery('w '.repeat(10_000)).terms.length, 24);
+    assert.equal(parseTextQuery('"v w" '.repeat(10_000)).phrases.length, 8);
   });
 
   it('never throws', () => {
