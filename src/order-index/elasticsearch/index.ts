@@ -114,7 +114,7 @@ function partsOf(options: ElasticsearchIndexOptions) {
       requestTimeoutMs,
       log,
     }),
-    restoreTechnical: () => ensureTechnicalIndices({ client, names, sizing, log }),
+    restoreTechnical: () => ensureTechnicalIndices({ client, names, sizing, requestTimeoutMs, log }),
   };
 }
 

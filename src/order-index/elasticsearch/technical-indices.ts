@@ -1,6 +1,7 @@
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
-import { IndexConfigurationError } from '../port.ts';
+import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
+import { serverTimeout } from './client.ts';
 import { thrownType, unavailable } from './errors.ts';
 import { creationBody, addMissingFields } from './generation-mapping.ts';
 import type { IndexSizing } from './generation-mapping.ts';
@@ -14,6 +15,7 @@ export interface TechnicalIndicesOptions {
   readonly client: Client;
   readonly names: IndexNames;
   readonly sizing: IndexSizing;
+  readonly requestTimeoutMs: number;
   readonly log: Logger;
 }
 
@@ -23,7 +25,13 @@ export interface TechnicalIndicesOptions {
  * @throws IndexConfigurationError where a name is taken by an alias
  * @throws IndexUnavailableError
  */
-export async function ensureTechnicalIndices({ client, names, sizing, log }: TechnicalIndicesOptions): Promise<void> {
+export async function ensureTechnicalIndices({
+  client,
+  names,
+  sizing,
+  requestTimeoutMs,
+  log,
+}: TechnicalIndicesOptions): Promise<void> {
   const wanted: readonly (readonly [string, MappingName])[] = [
     [names.parked, 'parked'],
     [names.deadLetters, 'dead-letters'],
@@ -42,8 +50,20 @@ export async function ensureTechnicalIndices({ client, names, sizing, log }: Tec
     } catch (thrown) {
       if (thrownType(thrown) !== 'resource_already_exists_exception') throw creationFailure(thrown, index);
       await completeExisting(client, index, alias);
+      await untilStarted(client, index, requestTimeoutMs);
       await addMissingFields(client, index, definition, log);
     }
+  }
+}
+
+/** Another instance may have created it in this very moment: what is asked of it before its shards have started is an outage. */
+async function untilStarted(client: Client, index: string, requestTimeoutMs: number): Promise<void> {
+  const timeout = serverTimeout(requestTimeoutMs);
+  try {
+    const { timed_out } = await client.cluster.health({ index, wait_for_status: 'yellow', timeout });
+    if (timed_out) throw new IndexUnavailableError(`the shards of ${index} have not started yet`);
+  } catch (thrown) {
+    throw unavailable(`the health of ${index}`, thrown);
   }
 }
 

@@ -65,6 +65,18 @@ describe('generations in Elasticsearch', () => {
       assert.equal((await again.health()).details?.['mapping'], 'current');
     });
 
+    it('is opened only once the shards of what another instance has just created have started', async () => {
+      const { elasticsearch, names } = under;
+      const settings = { number_of_replicas: 0, 'index.routing.allocation.require._name': 'nobody' };
+      await elasticsearch.indices.create({ index: names.control, settings, wait_for_active_shards: 0 });
+      const index = under.instance({ requestTimeoutMs: 1_000 });
+      await assert.rejects(index.open(), IndexUnavailableError);
+      const anywhere = { 'index.routing.allocation.require._name': null };
+      await elasticsearch.indices.putSettings({ index: names.control, settings: anywhere });
+      await index.open();
+      assert.equal(await index.readControl('anything'), undefined);
+    });
+
     it('gets the fields that only the code has', async () => {
       const { elasticsearch, names } = under;
       const generation = names.generation(1);
