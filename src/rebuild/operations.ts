@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pause } from '../back-off/pause.ts';
 import { divergenceOf } from '../order-index/diverge.ts';
-import { IndexConfigurationError, type Generation } from '../order-index/port.ts';
+import { IndexConfigurationError, IndexUnavailableError, type Generation } from '../order-index/port.ts';
 import { viewOf, type RunView } from './view.ts';
 import type { Kept, RunRecords, Wish } from './records.ts';
 import {
@@ -26,6 +27,8 @@ export interface OperationsDependencies {
   readonly signal: AbortSignal;
   /** After how long an activation is given up, whose every order is compared first; a minute unless told. */
   readonly activationLimitMs?: number;
+  /** How long a start waits for the index; ten seconds unless told. */
+  readonly startPatienceMs?: number;
 }
 
 export interface GenerationState {
@@ -44,6 +47,8 @@ export interface GenerationState {
 /** The command line waits for two minutes. */
 const ACTIVATION_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
+const START_PATIENCE_MS = 10_000;
+const RETRY_MS = 250;
 
 /** What operators do about rebuilds; every instance can, whichever runs them. All reject with IndexUnavailableError. */
 export function createRebuildOperations(deps: OperationsDependencies) {
@@ -58,10 +63,9 @@ export function createRebuildOperations(deps: OperationsDependencies) {
         const message = 'IMPORT_DIR is not set: set it to the folder that the file is in';
         return { kind: 'invalid' as const, path: 'source', message };
       }
-      // Where every index is gone, there is something to rebuild into again.
-      const misconfigured = await openIndex(deps.index);
-      if (misconfigured !== undefined) return { kind: 'refused' as const, reason: misconfigured };
-      const begun = await begin({ id: randomUUID(), kind: 'rebuild', request, startedAt: now() }, deps);
+      const run = { id: randomUUID(), kind: 'rebuild', request, startedAt: now() } as const;
+      const begun = await openAndBegin(run, deps);
+      if (begun.kind === 'refused') return begun;
       if (begun.kind === 'begun') return { kind: 'started' as const, rebuild: viewOf(begun.kept, NO_WISHES, now()) };
       return { kind: 'busy' as const, by: viewOf(begun.by, await records.wishes(begun.by.state.id), now()) };
     },
@@ -92,6 +96,27 @@ export async function runUnderWay(records: RunRecords, now: number): Promise<Run
 
 const NO_WISHES = { paused: false, cancelled: false };
 
+type Refused = { readonly kind: 'refused'; readonly reason: string };
+
+/**
+ * Where every index is gone, there is something to rebuild into again. That takes a moment in which nothing can be read, and whoever
+ * brings everything back by one command need not notice; a start whose answer was lost finds its own run.
+ * @throws IndexUnavailableError where that goes on
+ */
+async function openAndBegin(run: NewRun, deps: OperationsDependencies): Promise<Refused | Begun> {
+  const { index, signal, startPatienceMs = START_PATIENCE_MS } = deps;
+  const untilMs = performance.now() + startPatienceMs;
+  for (;;) {
+    try {
+      const misconfigured = await openIndex(index);
+      return misconfigured === undefined ? await begin(run, deps) : { kind: 'refused', reason: misconfigured };
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError) || performance.now() > untilMs) throw error;
+    }
+    await pause(RETRY_MS, signal);
+  }
+}
+
 /** Why it cannot be opened, where that is for an operator to mend. */
 async function openIndex(index: OperationsDependencies['index']): Promise<string | undefined> {
   try {
@@ -103,17 +128,17 @@ async function openIndex(index: OperationsDependencies['index']): Promise<string
   }
 }
 
-async function begin(
-  run: NewRun,
-  { records, wake }: OperationsDependencies,
-): Promise<{ readonly kind: 'begun'; readonly kept: Kept } | { readonly kind: 'busy'; readonly by: Kept }> {
+type Begun = { readonly kind: 'begun'; readonly kept: Kept } | { readonly kind: 'busy'; readonly by: Kept };
+
+async function begin(run: NewRun, { records, wake }: OperationsDependencies): Promise<Begun> {
   for (;;) {
     const state = newRun(run);
     const begun = await records.begin(state);
     const kept = await records.read(begun.kind === 'begun' ? state.id : begun.id);
     if (!kept) continue;
-    if (begun.kind === 'begun') wake();
-    return begun.kind === 'begun' ? { kind: 'begun', kept } : { kind: 'busy', by: kept };
+    if (kept.state.id !== state.id) return { kind: 'busy', by: kept };
+    wake();
+    return { kind: 'begun', kept };
   }
 }
 

@@ -36,7 +36,7 @@ describe('what operators do about rebuilds and generations', () => {
   });
 
   /** What an operator sees of an index of which single operations do not work. */
-  function operated(broken: Partial<OrderIndex['generations']>, activationLimitMs = 60_000) {
+  function operated(broken: Partial<OrderIndex['generations']>, activationLimitMs = 60_000, startPatienceMs = 10_000) {
     Object.assign(generations, broken);
     const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
     const clock = () => performance.now();
@@ -60,7 +60,7 @@ describe('what operators do about rebuilds and generations', () => {
     const signal = new AbortController().signal;
     const deps = {
       ...{ index, records, importDir: undefined, now: () => Date.now(), wake: () => runner.wake(), signal },
-      activationLimitMs,
+      ...{ activationLimitMs, startPatienceMs },
     };
     return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
   }
@@ -79,6 +79,52 @@ describe('what operators do about rebuilds and generations', () => {
           assert.deepEqual([state, error, finishedAt === null], ['FAILED', refusal, false]);
         });
       }
+    });
+  });
+
+  describe('when the index does not answer at once', () => {
+    /** From now on, so many times. */
+    function fail(method: 'open' | 'readControl', times: number): void {
+      const working = index[method].bind(index) as (...args: unknown[]) => Promise<unknown>;
+      let left = times;
+      const failing = async (...args: unknown[]) => {
+        left -= 1;
+        if (left < 0) return await working(...args);
+        throw new IndexUnavailableError('no shard is there yet');
+      };
+      Object.assign(index, { [method]: failing });
+    }
+
+    /** Of the first time that the list of runs is written. */
+    function loseAnswer(): void {
+      const working = index.writeControl.bind(index);
+      let isLost = false;
+      index.writeControl = async (id, ...args) => {
+        const answer = await working(id, ...args);
+        if (isLost || id !== 'rebuilds') return answer;
+        isLost = true;
+        throw new IndexUnavailableError('the answer was lost');
+      };
+    }
+
+    it('begins as soon as it does: where all indices are gone they are made anew', async () => {
+      const { rebuilds } = operated({});
+      fail('open', 2);
+      fail('readControl', 2);
+      assert.equal((await rebuilds.start(request)).kind, 'started');
+    });
+
+    it('begins once where only the answer was lost', async () => {
+      const { rebuilds } = operated({});
+      loseAnswer();
+      assert.equal((await rebuilds.start(request)).kind, 'started');
+      assert.equal((await rebuilds.list()).length, 1);
+    });
+
+    it('says so where that goes on', async () => {
+      const { rebuilds } = operated({}, 60_000, 500);
+      fail('open', Infinity);
+      await assert.rejects(rebuilds.start(request), IndexUnavailableError);
     });
   });
 
