@@ -56,6 +56,7 @@ async function look() {
     parked.update(),
   ];
   const ends = await Promise.allSettled(parts);
+  panels.classList.remove('waiting');
   if (mine !== looks) return;
   const failed = ends.find((end) => end.status === 'rejected');
   if (!failed) {

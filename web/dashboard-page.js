@@ -83,6 +83,7 @@ function show(answer) {
   freshness.answered(answer.lagSeconds);
   offerCurrencies(answer);
   showCurrency();
+  page.shown.classList.remove('waiting');
 }
 
 /** @param {Answer} answer */

@@ -2,12 +2,12 @@ import { element, find } from './dom.js';
 import { ageText } from './format.js';
 
 /**
- * @typedef {{ state: 'up' | 'degraded' | 'down', reason?: string, details?: Record<string, unknown> }} Part
+ * @typedef {{ state: 'up' | 'degraded' | 'down' | 'off', reason?: string, details?: Record<string, unknown> }} Part
  * @typedef {{ status: string, parts: Record<string, Part> }} Health
  */
 
 /** In words too, not by colour alone. @type {Readonly<Record<string, string>>} */
-const SIGNS = { up: '✓', degraded: '!', down: '✕' };
+const SIGNS = { up: '✓', degraded: '!', down: '✕', off: '–' };
 
 /** Each part of the service with its state, and why. 503 is an answer too: it says what is down. @returns {Promise<void>} */
 export async function showHealth() {
