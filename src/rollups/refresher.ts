@@ -2,7 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backOffMs } from '../back-off/back-off.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
-import { AggregateMovedError, IndexUnavailableError, type AggregateDefinition } from '../order-index/port.ts';
+import { AggregateMovedError, IndexUnavailableError } from '../order-index/port.ts';
+import type { AggregateDefinition, AggregateStore } from '../order-index/port.ts';
+import type { RollupState } from './state.ts';
 import { takeTurn, type TurnDependencies } from './turn.ts';
 
 export interface RefresherOptions extends TurnDependencies {
@@ -12,6 +14,8 @@ export interface RefresherOptions extends TurnDependencies {
   readonly log: Logger;
   /** Told whether this instance leads, after each attempt. */
   readonly onLead?: (leads: boolean) => void;
+  /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
+  readonly clock?: () => number;
   /** Told of each aggregate that could not be refreshed. */
   readonly onFailure?: (aggregate: string, error: unknown) => void;
 }
@@ -23,6 +27,10 @@ const LEFTOVER_MS = 60_000;
 const TIDY_EVERY_MS = 10 * 60_000;
 const MAX_BACK_OFF_MS = 60_000;
 
+/** The generations of an aggregate that nobody refers to, and when each was first seen so. */
+type Leftovers = ReadonlyMap<string, number>;
+const NO_LEFTOVERS: Leftovers = new Map();
+
 /** Keeps the aggregates up to date, in micro-batches; of all instances that run one, the holder of the lease does (design §4). */
 export class Refresher {
   readonly #options: RefresherOptions;
@@ -30,8 +38,8 @@ export class Refresher {
   #wake = Promise.withResolvers<void>();
   #ended: Promise<void> = Promise.resolve();
   #failures = 0;
-  /** When each was first seen to be referred to by nobody. */
-  readonly #leftovers = new Map<string, number>();
+  /** Of each aggregate. */
+  readonly #leftovers = new Map<string, Leftovers>();
   readonly #tidiedAt = new Map<string, number>();
 
   constructor(options: RefresherOptions) {
@@ -127,23 +135,17 @@ export class Refresher {
 
   /** Drops what nobody refers to any more, and the days that are not kept. */
   async #tidy(aggregate: AggregateDefinition): Promise<void> {
-    const { index, records, keptFrom } = this.#options;
+    const { index, records, keptFrom, clock = () => performance.now() } = this.#options;
     const store = index.aggregates.store(aggregate);
-    const now = performance.now();
+    const now = clock();
     const isDue = now - (this.#tidiedAt.get(aggregate.name) ?? -Infinity) >= TIDY_EVERY_MS;
-    if (!isDue && this.#leftovers.size === 0) return;
+    const known = this.#leftovers.get(aggregate.name) ?? NO_LEFTOVERS;
+    if (!isDue && known.size === 0) return;
     this.#tidiedAt.set(aggregate.name, now);
-    const { live, building } = (await records.read(aggregate.name)).state;
+    const { state } = await records.read(aggregate.name);
     const from = keptFrom();
-    if (live && from !== undefined) await store.expire(live.generation, from);
-    for (const { name, isLive } of await store.list()) {
-      if (isLive || name === live?.generation || name === building?.generation) this.#leftovers.delete(name);
-      else if (!this.#leftovers.has(name)) this.#leftovers.set(name, now);
-      else if (now - (this.#leftovers.get(name) ?? now) >= LEFTOVER_MS) {
-        await store.drop(name);
-        this.#leftovers.delete(name);
-      }
-    }
+    if (state.live && from !== undefined) await store.expire(state.live.generation, from);
+    this.#leftovers.set(aggregate.name, await dropLeftovers(store, state, known, now));
   }
 
   /** At least as long as the work took, so that a strained index has half of the time for itself; longer after failures. */
@@ -170,4 +172,21 @@ export class Refresher {
   #isStopping(): boolean {
     return this.#stopping.signal.aborted;
   }
+}
+
+/** Drops those that have been left over for a while; the others. */
+async function dropLeftovers(
+  store: AggregateStore,
+  { live, building }: RollupState,
+  known: Leftovers,
+  now: number,
+): Promise<Leftovers> {
+  const left = new Map<string, number>();
+  for (const { name, isLive } of await store.list()) {
+    if (isLive || name === live?.generation || name === building?.generation) continue;
+    const since = known.get(name) ?? now;
+    if (now - since >= LEFTOVER_MS) await store.drop(name);
+    else left.set(name, since);
+  }
+  return left;
 }

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { plusDays } from '../../../src/order/day.ts';
+import { eventually } from '../../support/eventually.ts';
+import { leaseOf, ORDERS, RefresherStage } from './refresher-stage.ts';
+
+const DAY = '2026-03-01';
+const MINUTE_MS = 60_000;
+
+describe('a refresher of aggregates', () => {
+  let stage: RefresherStage;
+  beforeEach(() => {
+    stage = new RefresherStage();
+  });
+  afterEach(() => stage.stop());
+
+  const seen = (days: Record<string, number>) => eventually(async () => assert.deepEqual(await stage.seen(), days));
+
+  /** When it was asked for, in milliseconds. */
+  function clockedLease() {
+    const times: number[] = [];
+    const lease = leaseOf(() => {
+      times.push(performance.now());
+      return true;
+    });
+    const gaps = () => times.slice(1).map((at, place) => at - (times[place] ?? 0));
+    return { lease, times, gaps };
+  }
+
+  it('builds what is not there, and refreshes it after each interval', async () => {
+    const { lease, times, gaps } = clockedLease();
+    stage.put('A', DAY);
+    stage.refresher({ intervalMs: 40, lease }).start();
+    await seen({ [DAY]: 1 });
+    const built = times.length;
+    stage.put('B', DAY);
+    await seen({ [DAY]: 2 });
+    await eventually(() => assert.ok(times.length >= built + 5));
+    // A timer may be early by the part of a millisecond that it does not count.
+    for (const gap of gaps().slice(built)) assert.ok(gap >= 38, `after ${gap} ms`);
+  });
+
+  it('rests as long as a turn took where that is longer than the interval', async () => {
+    const { lease, times, gaps } = clockedLease();
+    const TOOK_MS = 60;
+    stage.aggregates.before = (step) =>
+      step === 'checkpoint' ? new Promise((resolve) => setTimeout(resolve, TOOK_MS)) : Promise.resolve();
+    stage.refresher({ lease }).start();
+    await eventually(async () => assert.ok(await stage.live()));
+    const built = times.length;
+    await eventually(() => assert.ok(times.length >= built + 4));
+    for (const gap of gaps().slice(built)) assert.ok(gap >= 2 * TOOK_MS - 4, `after ${gap} ms`);
+  });
+
+  it('looks at once when it is woken, also while it is at work', async () => {
+    const refresher = stage.refresher({ intervalMs: 10 * MINUTE_MS });
+    refresher.start();
+    await eventually(async () => assert.ok(await stage.live()));
+    stage.put('A', DAY);
+    refresher.wake();
+    await seen({ [DAY]: 1 });
+    const going = Promise.withResolvers<void>();
+    const arrived = Promise.withResolvers<void>();
+    stage.aggregates.before = async (step) => {
+      if (step !== 'changed') return;
+      arrived.resolve();
+      await going.promise;
+    };
+    stage.put('B', DAY);
+    refresher.wake();
+    await arrived.promise;
+    stage.put('C', DAY);
+    refresher.wake();
+    going.resolve();
+    await seen({ [DAY]: 3 });
+  });
+
+  describe('when the index is away', () => {
+    const random = Math.random;
+    before(() => {
+      Math.random = () => 0.999;
+    });
+    after(() => {
+      Math.random = random;
+    });
+
+    it('tries again after ever longer, and goes on as before once it is back', async () => {
+      const { lease, times, gaps } = clockedLease();
+      const failed: string[] = [];
+      let outages = 4;
+      stage.aggregates.before = (step) => {
+        if (step !== 'revenue-daily list' || outages === 0) return Promise.resolve();
+        outages -= 1;
+        return Promise.reject(new IndexUnavailableError('away'));
+      };
+      stage.put('A', DAY);
+      stage.refresher({ intervalMs: 10, lease, onFailure: (aggregate) => failed.push(aggregate) }).start();
+      await seen({ [DAY]: 1 });
+      assert.deepEqual(
+        failed,
+        Array.from({ length: 4 }, () => 'revenue-daily'),
+      );
+      [20, 40, 80, 160].forEach((ms, place) => {
+        const gap = gaps()[place] ?? 0;
+        assert.ok(gap >= 0.95 * ms, `${gap} ms instead of ${ms}`);
+      });
+      const back = times.length;
+      await eventually(() => assert.ok(times.length >= back + 3));
+      assert.ok((gaps().at(-1) ?? Infinity) < 100, 'it is back');
+    });
+  });
+
+  describe('when another one has the lease', () => {
+    it('does nothing until it has it', async () => {
+      let isOurs = false;
+      const told: boolean[] = [];
+      stage.put('A', DAY);
+      stage.refresher({ lease: leaseOf(() => isOurs), onLead: (leads) => told.push(leads) }).start();
+      await eventually(() => assert.ok(told.length >= 3));
+      assert.deepEqual([new Set(told), stage.aggregates.steps, stage.control.records.size], [new Set([false]), [], 0]);
+      isOurs = true;
+      await seen({ [DAY]: 1 });
+      assert.equal(told.at(-1), true);
+    });
+
+    it('stops building between two pages, and the other one goes on with that', async () => {
+      for (let order = 0; order < 450; order++) stage.put(`O-${order}`, plusDays(DAY, order));
+      let holds = 0;
+      // The turn that creates the generation, and the first page.
+      stage.refresher({ lease: leaseOf(() => (holds += 1) <= 2) }).start();
+      await eventually(() => assert.ok(holds > 4));
+      assert.equal(stage.count('compute'), 1);
+      stage.refresher().start();
+      await eventually(async () => assert.equal(Object.keys(await stage.seen()).length, 450));
+      assert.equal(stage.count('compute'), 3);
+      assert.equal(stage.count('revenue-daily create'), 1);
+    });
+  });
+
+  describe('when it is stopped in the middle of a turn', () => {
+    it('writes what it has added up, leaves the rest to the next one, and gives the lease back', async () => {
+      let isReleased = false;
+      const refresher = stage.refresher({ lease: leaseOf(() => true, () => (isReleased = true)) }); // prettier-ignore
+      refresher.start();
+      await eventually(async () => assert.ok(await stage.live()));
+      const arrived = Promise.withResolvers<void>();
+      const going = Promise.withResolvers<void>();
+      stage.aggregates.before = async (step) => {
+        if (step !== 'compute') return;
+        arrived.resolve();
+        await going.promise;
+      };
+      for (let order = 0; order < 450; order++) stage.put(`O-${order}`, plusDays(DAY, order));
+      await arrived.promise;
+      const stopped = refresher.stop();
+      assert.equal(isReleased, false);
+      going.resolve();
+      await stopped;
+      assert.deepEqual([isReleased, stage.count('compute'), (await stage.live())?.checkpoint], [true, 1, [0]]);
+      stage.refresher().start();
+      await eventually(async () => assert.equal(Object.keys(await stage.seen()).length, 450));
+    });
+  });
+
+  describe('when something is left over', () => {
+    let clockMs: number;
+    beforeEach(() => {
+      clockMs = 0;
+    });
+    const names = async () => (await stage.store.list()).map(({ name }) => name);
+    const LEFT = 'orders-revenue-daily-000001';
+    const LIVE = 'orders-revenue-daily-000002';
+
+    it('keeps a generation that nobody refers to for a minute, and drops it then', async () => {
+      await stage.store.create(1);
+      stage.refresher({ clock: () => clockMs }).start();
+      await eventually(() => assert.ok(stage.count('checkpoint') > 3));
+      clockMs = MINUTE_MS - 1;
+      const before = stage.count('checkpoint');
+      await eventually(() => assert.ok(stage.count('checkpoint') > before + 3));
+      assert.deepEqual(await names(), [LEFT, LIVE]);
+      clockMs = MINUTE_MS;
+      await eventually(async () => assert.deepEqual(await names(), [LIVE]));
+    });
+
+    it('forgets one that another one has dropped meanwhile', async () => {
+      await stage.store.create(1);
+      stage.refresher({ clock: () => clockMs, keptFrom: () => DAY }).start();
+      await eventually(() => assert.ok(stage.count('revenue-daily expire') > 3));
+      await stage.store.drop(LEFT);
+      const before = stage.count('checkpoint');
+      await eventually(() => assert.ok(stage.count('checkpoint') > before + 2));
+      const tidied = stage.count('revenue-daily expire');
+      await eventually(() => assert.ok(stage.count('checkpoint') > before + 6));
+      assert.equal(stage.count('revenue-daily expire'), tidied);
+    });
+
+    it('drops days that are not kept any more, every ten minutes, and counts none of them again', async () => {
+      let from = DAY;
+      stage.put('A', DAY);
+      stage.put('B', plusDays(DAY, 1));
+      stage.refresher({ clock: () => clockMs, keptFrom: () => from }).start();
+      await seen({ [DAY]: 1, [plusDays(DAY, 1)]: 1 });
+      from = plusDays(DAY, 1);
+      stage.put('C', DAY);
+      stage.put('D', plusDays(DAY, 1));
+      await seen({ [DAY]: 1, [plusDays(DAY, 1)]: 2 });
+      clockMs = 10 * MINUTE_MS;
+      await seen({ [plusDays(DAY, 1)]: 2 });
+      assert.equal(stage.aggregates.orders.get(ORDERS)?.size, 4);
+    });
+  });
+});
