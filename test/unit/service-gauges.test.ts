@@ -11,6 +11,7 @@ function asked() {
     queueDepth: async () => 5,
     countDeadLetters: async () => 2,
     isStalled: async () => true,
+    measure: async () => undefined,
   };
 }
 
@@ -20,6 +21,7 @@ function reader(questions: ReturnType<typeof asked>) {
     metrics,
     backends: { broker: questions, index: questions },
     rebuilding: questions,
+    aggregating: questions,
     projector: { inHand: () => 4 },
   } as unknown as GaugeSources;
   const read = createGaugeReader(sources, () => questions.freshness());
