@@ -316,7 +316,9 @@ describe('the search page', function () {
       await page.getByRole('link', { name: 'A-1' }).press('Enter');
       await drawer().getByText('payment captured', { exact: true }).waitFor();
       assert.equal(await drawer().getByText('White Metal Lantern').count(), 1);
-      await drawer().getByRole('button', { name: /As of then ?: placed/ }).click();
+      await drawer()
+        .getByRole('button', { name: /As of then ?: placed/ })
+        .click();
       await drawer().locator('.status', { hasText: 'placed' }).waitFor();
       await drawer().getByText('version 1').waitFor();
       const { searchParams } = new URL(page.url());

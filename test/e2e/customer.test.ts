@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { orderEvents, tellForEachBackend } from '../support/page-stage.ts';
+
+describe('a customer', function () {
+  this.timeout(90_000);
+
+  tellForEachBackend('finds an order, looks into it, and sees a new one arrive', async (page, shop) => {
+    const paid = Array.from({ length: 3 }, (_, n) => `P-${n}`);
+    await shop.publish([
+      ...paid.flatMap((orderId) => orderEvents({ orderId, name: 'Zinc birdbath', status: 'paid' })),
+      ...orderEvents({ orderId: 'P-8', name: 'Zinc birdbath', status: 'shipped' }),
+    ]);
+    const count = (text: string) => page.locator('#count', { hasText: new RegExp(`^${text}$`) }).waitFor();
+    await page.goto(`${shop.url}/`);
+    const box = page.getByRole('combobox', { name: 'Search orders' });
+    await box.pressSequentially('birdbaht zinc');
+    await count('4 orders');
+    await page.getByRole('checkbox', { name: 'Shipped', exact: true }).check();
+    await count('1 order');
+    await page.getByRole('link', { name: 'P-8' }).click();
+    const drawer = page.getByRole('dialog', { name: 'P-8' });
+    await drawer.getByText('shipped', { exact: true }).first().waitFor();
+    assert.equal(await drawer.locator('.timeline li').count(), 3);
+    await drawer.getByRole('button', { name: /As of then ?: payment captured/ }).click();
+    await drawer.locator('.status', { hasText: 'paid' }).waitFor();
+    await page.keyboard.press('Escape');
+    await drawer.waitFor({ state: 'hidden' });
+    await shop.publish(orderEvents({ orderId: 'P-9', name: 'Zinc birdbath', status: 'shipped' }));
+    await count('2 orders');
+    await page.getByRole('link', { name: 'P-9' }).waitFor();
+    assert.equal(await box.inputValue(), 'birdbaht zinc');
+  });
+});

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { createEmbeddedBroker } from '../../src/broker/embedded/index.ts';
+import type { OutgoingEvent } from '../../src/broker/port.ts';
+import { createLogger } from '../../src/observability/logging.ts';
+import { openChromium } from './chromium.ts';
+import { publishMessages } from './drain.ts';
+import { startService, untilReady, type RunningService } from './running-service.ts';
+import { testBackend } from './test-backend.ts';
+import { freePort } from './under-load.ts';
+
+/** The service as a process of its own, and the way to events. */
+export interface Shop {
+  readonly name: string;
+  readonly url: string;
+  /** Resolves when the broker has them. */
+  publish(messages: readonly OutgoingEvent[]): Promise<void>;
+  remove(): Promise<void>;
+}
+
+const SOON = { ROLLUP_INTERVAL_MS: '200', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
+
+/** One process at a time has the folder: publishing is a stop and a start, at the same address, which pages live through. */
+async function embeddedShop(): Promise<Shop> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'order-search-page-'));
+  const environment = { ...SOON, DATA_DIR: dataDir, PORT: String(await freePort()) };
+  let service: RunningService = await startService(environment);
+  await untilReady(service);
+  return {
+    name: 'embedded',
+    url: service.url,
+    async publish(messages) {
+      await service.stop();
+      const broker = createEmbeddedBroker({
+        dataDir,
+        prefix: 'orders',
+        deliveryLimit: 50,
+        log: createLogger('silent'),
+      });
+      await broker.open();
+      await broker.publish(messages);
+      await broker.close();
+      service = await startService(environment);
+      await untilReady(service);
+    },
+    async remove() {
+      await service.stop();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+async function servicesShop(): Promise<Shop> {
+  const backend = await testBackend();
+  const service = await startService({ ...SOON, ...backend.environment });
+  await untilReady(service);
+  return {
+    name: 'RabbitMQ and Elasticsearch',
+    url: service.url,
+    publish: (messages) => publishMessages(backend, messages),
+    async remove() {
+      await service.stop();
+      await backend.remove();
+    },
+  };
+}
+
+const SHOPS = [
+  ['embedded', embeddedShop],
+  ['RabbitMQ and Elasticsearch', servicesShop],
+] as const;
+
+/** What a browser says that is not the page's fault: the service was stopped, or is not ready yet. */
+const EXPECTED = /net::ERR_CONNECTION|net::ERR_INCOMPLETE_CHUNKED|status of (503|409)/;
+
+/** One story for both backends, each with a service and a browser of its own; it must end without a complaint of the browser. */
+export function tellForEachBackend(title: string, story: (page: Page, shop: Shop) => Promise<void>): void {
+  for (const [name, open] of SHOPS) {
+    it(`${title} (${name})`, async () => {
+      const shop = await open();
+      const browser = await openChromium();
+      try {
+        const page = await browser.context.newPage();
+        const complaints: string[] = [];
+        page.on('pageerror', (error) => complaints.push(error.message));
+        page.on('console', (message) => {
+          if (message.type() === 'error' && !EXPECTED.test(message.text())) complaints.push(message.text());
+        });
+        await story(page, shop);
+        assert.deepEqual(complaints, []);
+      } finally {
+        await browser.close();
+        await shop.remove();
+      }
+    });
+  }
+}
+
+export interface ShopOrder {
+  readonly orderId: string;
+  readonly sellerId?: string;
+  readonly name: string;
+  readonly status: 'placed' | 'paid' | 'shipped';
+}
+
+/** An order of one thing for 25.00 EUR, placed a minute ago, with as many events as its status takes. */
+export function orderEvents({ orderId, sellerId = 'page-seller', name, status }: ShopOrder): OutgoingEvent[] {
+  const placed = {
+    customer: { id: 'c-page', name: 'Ada Reader' },
+    ...{ sellerId, currency: 'EUR', totalCents: 2_500, tags: ['page'] },
+    items: [{ sku: 'PAGE-1', name, quantity: 1, unitPriceCents: 2_500 }],
+  };
+  const told: [string, object][] = [
+    ['order.placed.v2', placed],
+    ['order.payment_captured.v1', { amountCents: 2_500 }],
+    ['order.shipped.v1', {}],
+  ];
+  const count = { placed: 1, paid: 2, shipped: 3 }[status];
+  return told.slice(0, count).map(([type, data], at) => eventOf(orderId, at + 1, type, data));
+}
+
+export function eventOf(orderId: string, sequence: number, type: string, data: object): OutgoingEvent {
+  const [id, time] = [`${orderId}-${sequence}`, new Date(Date.now() - 60_000 + sequence * 1_000).toISOString()];
+  const event = { specversion: '1.0', id, source: '/page-shop', type, subject: orderId, time, sequence, data };
+  return { id, type, orderId, time, body: Buffer.from(JSON.stringify(event)) };
+}
