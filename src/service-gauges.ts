@@ -39,7 +39,8 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
     ]);
     asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);
-    setOrLeaveOut(metrics.lagMessages, waiting && waiting + (sources.projector?.inHand() ?? 0));
+    const inHand = sources.projector?.inHand() ?? 0;
+    setOrLeaveOut(metrics.lagMessages, waiting === undefined ? undefined : waiting + inHand);
     setOrLeaveOut(metrics.deadLetters, deadLetters);
     setOrLeaveOut(metrics.rebuildStalled, stalled === undefined ? undefined : Number(stalled));
   };

@@ -46,6 +46,12 @@ describe('createGaugeReader', () => {
     });
   });
 
+  describe('when nothing waits', () => {
+    it('says what is in hand', async () => {
+      assert.equal(await reader({ ...asked(), queueDepth: async () => 0 })('projection_lag_messages'), 4);
+    });
+  });
+
   describe('when the index cannot be asked any more', () => {
     it('lets the lag grow from what was last known, and leaves out what only the index knows', async () => {
       const questions = asked();
