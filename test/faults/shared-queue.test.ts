@@ -39,6 +39,8 @@ function sharing(backend: TestBackend): TestBackend {
 /** Events that it has acknowledged. */
 async function settledBy(service: RunningService): Promise<number> {
   const text = await (await fetch(`${service.url}/metrics`)).text();
-  const counts = [...text.matchAll(/^projection_updates_total\{.*\} (\d+)$/gm)].map(([, count]) => Number(count));
+  const counts = [...text.matchAll(/^projection_updates_total\{projection="orders",.*\} (\d+)$/gm)].map(([, count]) =>
+    Number(count),
+  );
   return counts.reduce((sum, count) => sum + count, 0);
 }

@@ -52,11 +52,11 @@ export async function startService(env: Environment): Promise<RunningService> {
 }
 
 /** Waits until it can do its work. */
-export async function untilReady(service: RunningService): Promise<void> {
+export async function untilReady(service: RunningService, timeoutMs?: number): Promise<void> {
   await eventually(async () => {
     const { status, body } = await service.get('/health/ready');
     if (status !== 200) throw new Error(JSON.stringify(body));
-  });
+  }, timeoutMs);
 }
 
 /** The system's own, and the coverage folder; nothing that configures the service. */
