@@ -17,11 +17,9 @@ import { watchDashboards, type DashboardWatch } from '../support/watchful-dashbo
 /** By hand: `AGGREGATE_EVENTS=100000 npx mocha test/faults/aggregates-under-load.test.ts`. */
 const EVENTS = Number(process.env['AGGREGATE_EVENTS'] ?? 6_000);
 const CLI = new URL('../../bin/order-search.js', import.meta.url).pathname;
-/** What is held when a process is killed comes again, and is handled one by one the third time: little is held. */
-const ENVIRONMENT: Environment = {
-  ...{ PREFETCH: '200', BATCH_SIZE: '100', BATCH_DELAY_MS: '10' },
-  ...{ ROLLUP_INTERVAL_MS: '300', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' },
-};
+const ENVIRONMENT: Environment = { ROLLUP_INTERVAL_MS: '300', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
+/** What is held when a process is killed comes again, and is handled one by one the third time: those that die hold little. */
+const SMALL_BATCHES: Environment = { PREFETCH: '200', BATCH_SIZE: '100', BATCH_DELAY_MS: '10' };
 const DAYS = `from=${EVENT_DAYS.from}&to=${EVENT_DAYS.to}`;
 
 /** How often a step is to be reached before the leader dies there. */
@@ -47,7 +45,7 @@ const DEATHS_AFTER_SWAP: readonly Death[] = [
 const PORTIONS = DEATHS.length + DEATHS_AFTER_SWAP.length;
 
 describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with a swap meanwhile`, function () {
-  this.timeout(90_000 + EVENTS * 20);
+  this.timeout(240_000 + EVENTS * 30);
   let backend: TestBackend;
   let environment: Environment;
   let api: RunningService;
@@ -70,13 +68,17 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
 
   /** One that dies there, while these events arrive. */
   async function dies([step, nth]: Death, events: readonly CloudEvent[] = []): Promise<void> {
-    const victim = await startService({ ...environment, ORDER_SEARCH_FAULT_POINT: `${step}#${nth}:kill` });
+    const victim = await startService({
+      ...environment,
+      ...SMALL_BATCHES,
+      ORDER_SEARCH_FAULT_POINT: `${step}#${nth}:kill`,
+    });
     let hasEnded = false;
     void victim.ended.then(() => (hasEnded = true));
     for (const portion of portionsOf(events, 5)) {
       await publish(backend, portion);
       // Each is counted for itself.
-      await eventually(async () => assert.ok(hasEnded || (await backend.queues()).live === 0), 120_000);
+      await eventually(async () => assert.ok(hasEnded || (await backend.queues()).live === 0), 120_000 + EVENTS * 8);
     }
     await eventually(
       () => assert.ok(hasEnded, `${step} was not reached: ${victim.log().slice(-2_000)}`),
@@ -123,7 +125,7 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
     leader = await startService(environment);
     await publish(backend, portions.at(-1) ?? []);
     assert.equal((await operator.over(id, 60_000 + EVENTS * 5)).state, 'DONE');
-    await untilDrained(backend, leader, 120_000 + EVENTS * 5);
+    await untilDrained(backend, leader, 120_000 + EVENTS * 8);
 
     const revenue = await upToDate<RevenueDailyAnswer>(`/revenue/daily?${DAYS}`);
     await upToDate<SellerDashboardAnswer>(`/sellers/${FINISHED.sellerId}/dashboard?${DAYS}`);
