@@ -22,7 +22,7 @@ interface Found {
 }
 
 describe('examples/order-service', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let backend: TestBackend;
   let database: TestDatabase;
   let search: RunningService;
@@ -150,7 +150,7 @@ describe('examples/order-service', function () {
     await eventually(async () => {
       const { body } = await search.get<{ items: { state: string }[] }>('/admin/rebuilds');
       assert.equal(body.items[0]?.state, 'DONE', JSON.stringify(body.items[0]));
-    }, 20_000);
+    }, 60_000);
     await search.stop();
     await assertExactly(backend, snapshots);
   });
