@@ -56,17 +56,18 @@ async function look() {
     parked.update(),
   ];
   const ends = await Promise.allSettled(parts);
-  panels.classList.remove('waiting');
   if (mine !== looks) return;
   const failed = ends.find((end) => end.status === 'rejected');
   if (!failed) {
     showProblem('');
     session.settled();
-    panels.classList.remove('stale');
+    panels.classList.remove('stale', 'waiting');
     return;
   }
   const { status, text } = explain(failed.reason);
   panels.classList.add('stale');
+  // What the one before was shown is nothing for who may not see it.
+  panels.classList.toggle('waiting', status === 401 || status === 403);
   showProblem(status === 401 ? '' : text);
   if (status === 401) session.ask(text);
 }

@@ -177,6 +177,7 @@ function download() {
 
 const session = createSession(() => {
   view.answer = undefined;
+  page.shown.classList.add('waiting');
   void fitCaller();
   void ask('new');
 });

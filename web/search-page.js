@@ -247,7 +247,12 @@ const nearEnd = new IntersectionObserver(
   { rootMargin: '600px' },
 );
 const drawer = createOrderDrawer();
-const session = createSession(() => void ask('search'));
+// What the one before was shown is nothing for who comes after.
+const session = createSession(() => {
+  view.hits = [];
+  place([]);
+  void ask('search');
+});
 
 function start() {
   /** @type {ReturnType<typeof setTimeout> | undefined} */

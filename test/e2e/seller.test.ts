@@ -12,6 +12,7 @@ describe('a seller', function () {
       ...orderEvents({ orderId: 'P-3', name: 'Oak stool', status: 'paid', sellerId: 'another' }),
     ]);
     await page.goto(`${shop.url}/dashboard`);
+    await page.getByLabel('Seller', { exact: true }).waitFor();
     await page.getByRole('combobox', { name: 'See it as' }).selectOption('Seller');
     await page.getByLabel('Id of whom to see it as').fill('page-seller');
     await page.keyboard.press('Tab');

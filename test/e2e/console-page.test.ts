@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict';
+import type { Page } from 'playwright-core';
+import { createHttpApp } from '../../src/http/app.ts';
+import { createAuthenticator } from '../../src/http/auth.ts';
+import type { HttpDependencies, RebuildView } from '../../src/http/dependencies.ts';
+import { listen } from '../../src/http/server.ts';
+import type { HttpServer } from '../../src/http/server.ts';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import { openChromium, type TestBrowser } from '../support/chromium.ts';
+import { shownDependencies } from '../support/shown-service.ts';
+import { authenticate, bearer } from '../support/tokens.ts';
+import { generationView, rebuildView } from '../unit/http/rebuild-views.ts';
+
+describe('the console', function () {
+  this.timeout(60_000);
+  let browser: TestBrowser;
+  let server: HttpServer;
+  let page: Page;
+
+  before(async () => {
+    browser = await openChromium();
+  });
+  after(async () => {
+    await browser.close();
+  });
+  afterEach(async () => {
+    await page.close();
+    await server.close(0);
+  });
+
+  async function open(replaced: Partial<HttpDependencies> = {}): Promise<void> {
+    server = await listen(createHttpApp(shownDependencies(replaced)), { host: '127.0.0.1', port: 0 });
+    page = await browser.context.newPage();
+    await page.goto(`http://127.0.0.1:${server.port}/admin`);
+  }
+
+  /** A rebuild that moves on as the test says. */
+  function moving(state: { rebuild: RebuildView }): Partial<HttpDependencies> {
+    const change = (_id: string, wish: 'pause' | 'resume' | 'cancel') => {
+      const over = { state: 'CANCELLED', finishedAt: '2026-03-01T10:01:00.000Z' };
+      state.rebuild = { ...state.rebuild, ...(wish === 'cancel' ? over : { paused: wish === 'pause' }) };
+      return Promise.resolve({ kind: 'accepted', rebuild: state.rebuild } as const);
+    };
+    const list = () => Promise.resolve([state.rebuild]);
+    const rebuilds = { ...shownDependencies().rebuilds, list, get: () => Promise.resolve(state.rebuild), change };
+    return { rebuilds };
+  }
+
+  it('says of each part how it is, and why, in words', async () => {
+    await open();
+    const health = page.locator('#health');
+    await health.getByText('! degraded').waitFor();
+    await health.getByText('the index is blocked for writes: read_only_allow_delete').waitFor();
+    await health.getByText('✕ down').waitFor();
+    await health.getByText('Details of broker').click();
+    await health.getByText('"ready": 7').waitFor();
+    // What is opened stays open, though all of it is asked for again.
+    await page.waitForResponse((response) => response.url().endsWith('/health'));
+    await page.waitForResponse((response) => response.url().endsWith('/admin/parked?size=20'));
+    await health.getByText('"ready": 7').waitFor();
+  });
+
+  it('follows a rebuild as it goes, and lets it be paused, resumed and cancelled', async () => {
+    const state = { rebuild: rebuildView() };
+    await open(moving(state));
+    const panel = page.locator('#rebuild');
+    await panel.getByText('420 of 1,000 · 70 a second · 8 s left').waitFor();
+    state.rebuild = rebuildView({ processed: 640, etaSeconds: null, stalled: 'waits for the index' });
+    await panel.getByText('640 of 1,000 · 70 a second').waitFor();
+    await panel.getByText('Stalled: waits for the index').waitFor();
+    await panel.getByRole('button', { name: 'Pause' }).press('Enter');
+    await panel.getByText('COPY, paused').waitFor();
+    await panel.getByRole('button', { name: 'Resume' }).press('Enter');
+    await panel.getByRole('button', { name: 'Pause' }).waitFor();
+    await panel.getByRole('button', { name: 'Cancel' }).press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the rebuild' }).click();
+    await panel.getByText('CANCELLED').waitFor();
+    assert.equal(await panel.getByRole('button').count(), 0);
+  });
+
+  it('starts one from what was chosen, and not while one runs', async () => {
+    const asked: object[] = [];
+    const rebuilds = {
+      ...shownDependencies().rebuilds,
+      list: () => Promise.resolve(asked.length > 0 ? [rebuildView()] : []),
+      start: (request: object) => {
+        asked.push(request);
+        return Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const);
+      },
+    };
+    await open({ rebuilds });
+    await page.locator('select[name=source]').selectOption('a file');
+    await page.getByRole('textbox', { name: 'File' }).fill('orders.ndjson');
+    await page.getByLabel('Move readers to it in the end').uncheck();
+    const start = page.getByRole('button', { name: 'Start' });
+    await start.click();
+    await page.getByText('The rebuild has started.').waitFor();
+    const { source, path, activate, projection } = asked[0] as Record<string, unknown>;
+    assert.deepEqual([projection, source, path, activate], ['orders', 'file', 'orders.ndjson', false]);
+    await page.locator('#start[data-running=true]').waitFor();
+    await start.click({ force: true });
+    assert.equal(asked.length, 1);
+  });
+
+  it('says why a generation cannot be activated, and offers none of it for one that has diverged', async () => {
+    const generations = {
+      ...shownDependencies().generations,
+      list: () =>
+        Promise.resolve([
+          generationView(),
+          generationView({ name: 'orders-000002', state: 'diverged', reason: 'refused A-3' }),
+        ]),
+      activate: () => Promise.resolve({ kind: 'refused', reason: 'It is not caught up.' } as const),
+    };
+    await open({ generations });
+    const rows = page.locator('#generations tr');
+    await rows.filter({ hasText: 'refused A-3' }).waitFor();
+    assert.deepEqual(await rows.filter({ hasText: 'refused A-3' }).getByRole('button').allTextContents(), [
+      'Delete orders-000002',
+    ]);
+    await rows.getByRole('button', { name: 'Activate' }).click();
+    await page.getByLabel('Type orders-000001 to go on').fill('orders-000001');
+    await page.keyboard.press('Enter');
+    await page.locator('#done.wrong', { hasText: 'It is not caught up.' }).waitFor();
+  });
+
+  it('discards those that are ticked, once that is confirmed', async () => {
+    const discarded: string[] = [];
+    const { deadLetters } = shownDependencies();
+    await open({
+      deadLetters: {
+        ...deadLetters,
+        discard: (id) => {
+          discarded.push(id);
+          return Promise.resolve({ kind: 'discarded' });
+        },
+      },
+    });
+    const discard = page.getByRole('button', { name: 'Discard ticked' });
+    await discard.click();
+    await page.getByText('Tick those that you mean first.').waitFor();
+    await page.getByLabel('Choose A-7 #3').check();
+    await discard.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    assert.deepEqual(discarded, []);
+    await discard.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('1 discarded.').waitFor();
+    assert.deepEqual(discarded, ['a1b2c3d4']);
+  });
+
+  it('says what is wrong when the index is away, and goes on by itself', async () => {
+    let isAway = true;
+    const { generations } = shownDependencies();
+    const list = () => (isAway ? Promise.reject(new IndexUnavailableError('gone')) : generations.list());
+    await open({ generations: { ...generations, list } });
+    await page.getByRole('alert').filter({ hasText: 'Trying again by itself.' }).waitFor();
+    isAway = false;
+    await page.getByRole('alert').waitFor({ state: 'hidden' });
+    await page.getByText('orders-000003', { exact: true }).waitFor();
+  });
+
+  it('asks an operator to sign in, and tells others that it is not for them', async () => {
+    await open({ authenticate });
+    const signIn = async (authorization: string) => {
+      await page.getByLabel('Access token').fill(authorization.slice('Bearer '.length));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+    };
+    await signIn(await bearer('support', 'sue'));
+    await page.getByRole('alert').filter({ hasText: 'This is for admins.' }).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await signIn(await bearer('admin', 'ada'));
+    await page.getByText('orders-000003', { exact: true }).waitFor();
+    await page.getByRole('alert').waitFor({ state: 'hidden' });
+  });
+
+  it('shows what another role sees of it where nobody has to sign in', async () => {
+    await open({ authenticate: createAuthenticator({ kind: 'off' }) });
+    await page.getByText('orders-000003', { exact: true }).waitFor();
+    await page.getByRole('combobox', { name: 'See it as' }).selectOption('Support');
+    await page.getByRole('alert').filter({ hasText: 'This is for admins.' }).waitFor();
+    await page.getByText('orders-000003', { exact: true }).waitFor({ state: 'hidden' });
+  });
+});
