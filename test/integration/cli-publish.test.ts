@@ -11,10 +11,12 @@ import {
   deleteTopology,
   eventIdOf,
   outgoingEvent,
+  takeFrom,
   uniquePrefix,
   withChannel,
 } from '../support/amqp-broker.ts';
 import { eventually } from '../support/eventually.ts';
+import { startCollector } from '../support/otlp-collector.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const LAUNCHER = new URL('../../bin/order-search.js', import.meta.url).pathname;
@@ -215,6 +217,27 @@ describe('order-search publish', () => {
       assert.equal(exitCode, 3);
       assert.match(stderr, /RabbitMQ cannot be reached: 127\.0\.0\.1:1: connect ECONNREFUSED/);
       assert.doesNotMatch(stderr, /secret/);
+    });
+  });
+
+  describe('when there is a collector for traces', () => {
+    it('traces each publishing, from where the event happened, and says so in the header', async () => {
+      const collector = await startCollector();
+      const { body } = outgoingEvent(1);
+      const traceId = '0af7651916cd43dd8448eb211c80319c';
+      const traceparent = `00-${traceId}-b7ad6b7169203331-01`;
+      const line = JSON.stringify({ ...(JSON.parse(Buffer.from(body).toString()) as object), traceparent });
+      const { exitCode, stderr } = await run(['-'], { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url }, line);
+      collector.close();
+      assert.equal(exitCode, 0, stderr);
+      const exported = collector.requests.map((request) => request.body).join('');
+      assert.ok(exported.includes('emit_event'));
+      assert.ok(exported.includes(Buffer.from(traceId, 'hex').toString('latin1')));
+      const { properties, content } = await takeFrom(`${prefix}.projector`);
+      const header = String(properties.headers?.['traceparent']);
+      assert.match(header, new RegExp(`^00-${traceId}-[0-9a-f]{16}-01$`));
+      assert.notEqual(header, traceparent);
+      assert.equal(content.toString(), line);
     });
   });
 });

@@ -5,27 +5,51 @@ import type { OutgoingEvent } from '../../src/broker/port.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/observability/logging.ts';
 import type { TracePlace, Tracing } from '../../src/observability/tracing.ts';
+import { FOLD_VERSION } from '../../src/order/fold.ts';
+import { createElasticsearchIndex } from '../../src/order-index/elasticsearch/index.ts';
+import type { DocumentWrite } from '../../src/order-index/port.ts';
 import { rabbitMqOptions } from '../support/amqp-broker.ts';
 import { publishMessages } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { recordSpans, type RecordedSpan, type RecordedSpans } from '../support/recorded-spans.ts';
-import { testBackend, type TestBackend } from '../support/test-backend.ts';
+import { SHARED_SERVICES, testBackend, type TestBackend } from '../support/test-backend.ts';
 
+const TIME = '2026-03-01T10:00:00.000Z';
 const ORIGIN = '0af7651916cd43dd8448eb211c80319c';
 
 /** The first event of an order. */
 function placed(orderId: string, trace: TracePlace | undefined): OutgoingEvent {
   const type = 'order.placed.v2';
-  const time = '2026-03-01T10:00:00.000Z';
   const items = [{ sku: 'S-1', name: 'Lantern', quantity: 1, unitPriceCents: 100 }];
   const customer = { id: 'c-1', name: 'José' };
   const data = { customer, sellerId: 's-1', currency: 'EUR', items, totalCents: 100, tags: [] };
-  const event = { specversion: '1.0', id: orderId, source: '/test', type, subject: orderId, time, sequence: 1, data };
-  return { id: orderId, type, orderId, time, body: Buffer.from(JSON.stringify({ ...event, ...trace })) };
+  const event = {
+    specversion: '1.0',
+    id: orderId,
+    source: '/test',
+    type,
+    subject: orderId,
+    time: TIME,
+    sequence: 1,
+    data,
+  };
+  return { id: orderId, type, orderId, time: TIME, body: Buffer.from(JSON.stringify({ ...event, ...trace })) };
 }
 
 const placeOf = (traceId: string, spanId: string): TracePlace => ({ traceparent: `00-${traceId}-${spanId}-01` });
 const idOf = (digit: number, length: number) => String(digit).repeat(length);
+
+function documentFor(orderId: string): DocumentWrite {
+  const document = {
+    orderId,
+    status: 'incomplete',
+    updatedAt: TIME,
+    projectedAt: TIME,
+    version: 1,
+    events: [],
+  } as const;
+  return { orderId, version: 1, document };
+}
 
 describe('traces', function () {
   this.timeout(60_000);
@@ -127,6 +151,38 @@ describe('traces', function () {
         bulks.map(({ traceId, attributes }) => [traceId, attributes['db.operation.batch.size']]),
         [[batch.traceId, 3]],
       );
+    });
+  });
+
+  describe('when several write at once, and wait for one another', () => {
+    it('tell whose bulk is whose', async () => {
+      const tracing = spans.tracingOf('writers');
+      const { elasticsearchUrl } = SHARED_SERVICES;
+      const sizing = { shards: 1, replicas: 0, refreshInterval: '1s' };
+      const index = createElasticsearchIndex({
+        ...{ ...sizing, nodes: [elasticsearchUrl], prefix: backend.prefix, bulkConcurrency: 1, tracing },
+        ...{ requestTimeoutMs: 30_000, foldVersion: FOLD_VERSION, log: createLogger('silent') },
+      });
+      await index.open();
+      const { live } = await index.registry();
+      const parents = [1, 2, 3, 4].map((digit) => placeOf(idOf(digit, 32), idOf(digit, 16)));
+      await Promise.all(
+        parents.map((parent, at) =>
+          tracing.span('writer', { kind: 'internal', parent }, async () => {
+            await index.write(live, [documentFor(`writer-${at}`)], 'live');
+          }),
+        ),
+      );
+      await index.close();
+      const writers = spans.named('writer');
+      assert.equal(writers.length, 4);
+      for (const { spanId, traceId } of writers) {
+        const bulks = spans.named('bulk').filter(({ parentId }) => parentId === spanId);
+        assert.deepEqual(
+          bulks.map((bulk) => bulk.traceId),
+          [traceId],
+        );
+      }
     });
   });
 

@@ -23,6 +23,19 @@ function problemsOf(env: Record<string, string | undefined>): readonly string[] 
 }
 
 describe('readConfig', () => {
+  describe('when there is a collector for traces', () => {
+    it('takes its URL', () => {
+      const url = 'https://collector.example:4318';
+      assert.equal(configOf({ OTEL_EXPORTER_OTLP_ENDPOINT: url }).otlpEndpoint, url);
+      assert.equal(configOf({}).otlpEndpoint, undefined);
+    });
+
+    it('refuses what is none, without showing it: there may be a key in it', () => {
+      const [problem = ''] = problemsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: 'grpc://key@collector:4317' });
+      assert.match(problem, /^OTEL_EXPORTER_OTLP_ENDPOINT=\(value not shown\)/);
+    });
+  });
+
   describe('when nothing is set', () => {
     it('gives the embedded default, open, on the loopback address', () => {
       const config = configOf({});
