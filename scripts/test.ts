@@ -4,7 +4,7 @@
  * coverage under the floor and (in CI) a missing service count as a failure each.
  */
 import { spawn } from 'node:child_process';
-import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
@@ -39,14 +39,17 @@ interface RunOptions {
   readonly limitMs: number;
   readonly env?: NodeJS.ProcessEnv;
   readonly quiet?: boolean;
+  /** Where its output goes, instead of the terminal. */
+  readonly logFile?: string;
 }
 
 /** Runs a command to its end; beyond `limitMs` its whole process group is killed. */
 async function run(command: string, args: readonly string[], options: RunOptions): Promise<Ended> {
-  const { limitMs, env, quiet = false } = options;
+  const { limitMs, env, quiet = false, logFile } = options;
   const startedMs = performance.now();
+  const output = logFile === undefined ? (quiet ? 'ignore' : 'inherit') : openSync(logFile, 'w');
   const child = spawn(command, args, {
-    stdio: quiet ? 'ignore' : ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
     detached: true,
     env: { ...process.env, ...env },
   });
@@ -66,6 +69,7 @@ async function run(command: string, args: readonly string[], options: RunOptions
   } finally {
     clearTimeout(limit);
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+    if (typeof output === 'number') closeSync(output);
   }
 }
 
@@ -113,22 +117,36 @@ function readReport(file: string): Report | undefined {
   }
 }
 
-async function runSuite(suite: Suite, specs: readonly string[], mochaOptions: readonly string[]): Promise<Counts> {
-  console.log(`\n── ${suite} ${'─'.repeat(100 - suite.length)}`);
+/** `inBackground`: what it prints is told at its end. */
+async function runSuite(
+  suite: Suite,
+  specs: readonly string[],
+  mochaOptions: readonly string[],
+  inBackground = false,
+): Promise<Counts> {
+  const headline = `\n── ${suite} ${'─'.repeat(100 - suite.length)}`;
+  if (!inBackground) console.log(headline);
   const folder = mkdtempSync(join(tmpdir(), 'order-search-test-'));
   const file = join(folder, 'counts.json');
   const reporter = ['--reporter', './scripts/counting-reporter.cjs', '--reporter-option', `file=${file}`];
   const env = { NODE_V8_COVERAGE: COVERAGE_DATA };
   const mocha = ['node_modules/mocha/bin/mocha.js', ...reporter, ...mochaOptions, ...specs];
-  const { end, tookMs } = await run(process.execPath, mocha, { limitMs: SUITES[suite] * MINUTE_MS, env });
+  const logFile = join(folder, 'output.log');
+  const limitMs = SUITES[suite] * MINUTE_MS;
+  const { end, tookMs } = await run(process.execPath, mocha, { limitMs, env, ...(inBackground && { logFile }) });
+  if (inBackground) console.log(`${headline}\n${readFileSync(logFile, 'utf8')}`);
   const report = readReport(file);
   rmSync(folder, { recursive: true });
+  console.log(`${suite}: ${(tookMs / 1000).toFixed(0)} s`);
+  return countsOf(suite, report, end);
+}
+
+function countsOf(suite: Suite, report: Report | undefined, end: Ended['end']): Counts {
   const failed = report?.failures ?? 0;
   // Mocha's exit code is the number of failures; anything else is a suite that broke off or left something open.
   const broken = report?.ended !== true || (end !== 0 && failed === 0);
   const failures = [...(report?.failed ?? [])];
   if (broken) failures.push({ title: `the suite ${suite}`, error: `did not end well: ${end ?? 'no exit code'}` });
-  console.log(`${suite}: ${(tookMs / 1000).toFixed(0)} s`);
   return { passed: report?.passes ?? 0, failed: failed + (broken ? 1 : 0), failures };
 }
 
@@ -163,6 +181,30 @@ function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOption
   return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
 }
 
+/** One after the other; but `unit`, where it is given, runs already. */
+async function runSuites(
+  suites: readonly Suite[],
+  missing: readonly Service[],
+  mochaOptions: readonly string[],
+  unit: Promise<Counts> | undefined,
+): Promise<Counts> {
+  const all: Counts[] = [];
+  for (const suite of suites) {
+    if (suite === 'unit' && unit) continue;
+    const specs = specsOf(suite, missing);
+    if (specs.length > 0) all.push(await runSuite(suite, specs, mochaOptions));
+    if (process.exitCode === 130) break;
+    // Not beside the next one, too: e2e and faults have much to do by themselves.
+    if (suite === 'contract' && unit) all.push(await unit);
+  }
+  const sum = (count: (counts: Counts) => number) => all.reduce((total, counts) => total + count(counts), 0);
+  return {
+    passed: sum((counts) => counts.passed),
+    failed: sum((counts) => counts.failed),
+    failures: all.flatMap(({ failures }) => failures),
+  };
+}
+
 async function main(args: readonly string[]): Promise<Counts> {
   const { suites, mochaOptions } = parseArguments(args);
   const complete = args.length === 0;
@@ -170,25 +212,18 @@ async function main(args: readonly string[]): Promise<Counts> {
   rmSync(COVERAGE_DATA, { recursive: true, force: true });
   mkdirSync(COVERAGE_DATA, { recursive: true });
   const needed = suites.some((suite) => suite !== 'unit');
+  // They need no services, and the suite after them mostly waits for its own.
+  const isBeside = suites.includes('unit') && suites.includes('contract');
+  const unit = isBeside ? runSuite('unit', specsOf('unit', []), mochaOptions, true) : undefined;
   const { started, missing } = needed ? await startServices() : { started: [], missing: [] };
-  const failures: Failure[] = [];
-  let passed = 0;
-  let failed = inCi ? missing.length : 0;
-  for (const suite of suites) {
-    const specs = specsOf(suite, missing);
-    if (specs.length === 0) continue;
-    const counts = await runSuite(suite, specs, mochaOptions);
-    passed += counts.passed;
-    failed += counts.failed;
-    failures.push(...counts.failures);
-    if (process.exitCode === 130) break;
-  }
+  const counts = await runSuites(suites, missing, mochaOptions, unit);
+  let failed = counts.failed + (inCi ? missing.length : 0);
   for (const service of started) {
     await run('scripts/services', ['down', service], { limitMs: 2 * MINUTE_MS, quiet: true });
   }
   if (complete && missing.length === 0 && process.exitCode !== 130) failed += await coverageFailures();
   if (missing.length > 0) console.error(`Not run without ${missing.join(' and ')}: what needs them`);
-  return { passed, failed, failures };
+  return { ...counts, failed };
 }
 
 const { passed, failed, failures } = await main(process.argv.slice(2));
