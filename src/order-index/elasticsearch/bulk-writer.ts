@@ -1,6 +1,6 @@
 import type { Client } from '@elastic/elasticsearch';
 import PQueue from 'p-queue';
-import type { TracePlace, Tracing } from '../../observability/tracing.ts';
+import type { Tracing } from '../../observability/tracing.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { WritePriority } from '../port.ts';
 import type { Breaker } from './breaker.ts';
@@ -41,14 +41,12 @@ const PRIORITIES: Readonly<Record<WritePriority, number>> = { live: 3, repair: 2
 /** The one prioritised lane of writes to Elasticsearch (design §3). */
 export function createBulkWriter({ breaker, concurrency, maxRequestBytes, ...sending }: BulkWriterOptions): BulkWriter {
   const lane = new PQueue({ concurrency });
+  const sendGuarded = (request: readonly BulkOperation[]) =>
+    guarded(breaker, request, () => sendOrBisect(sending, request));
   return {
     async write(operations, priority) {
       const requests = splitByBytes(operations, maxRequestBytes);
       const options = { priority: PRIORITIES[priority] };
-      // Here, since in the lane it is whoever happens to be done before.
-      const parent = sending.tracing?.current();
-      const sendGuarded = (request: readonly BulkOperation[]) =>
-        guarded(breaker, request, () => sendOrBisect({ ...sending, parent }, request));
       const outcomes = await Promise.all(requests.map((request) => lane.add(() => sendGuarded(request), options)));
       return outcomes.flat();
     },
@@ -98,8 +96,6 @@ interface Sending {
   readonly client: Client;
   readonly requestTimeoutMs: number;
   readonly tracing?: Tracing | undefined;
-  /** The span in which it was asked for. */
-  readonly parent: TracePlace | undefined;
 }
 
 /**
@@ -128,9 +124,13 @@ async function sendOrBisect(sending: Sending, operations: readonly BulkOperation
   }
 }
 
-/** Whoever writes outside of any span (a rebuild, a heartbeat) begins no trace with it. */
+/**
+ * In the span of whoever has asked for the write: the lane keeps its async context. Who writes outside of any span (a rebuild, a heartbeat)
+ * begins no trace with it.
+ */
 async function sendTraced(sending: Sending, operations: readonly BulkOperation[]): Promise<BulkOutcome[] | Fault> {
-  const { tracing, parent } = sending;
+  const { tracing } = sending;
+  const parent = tracing?.current();
   if (tracing === undefined || parent === undefined) return await send(sending, operations);
   const attributes = {
     'db.system.name': 'elasticsearch',
