@@ -1,4 +1,10 @@
-import type { AggregateDefinition, AggregateStore, Aggregates, TopProduct } from '../order-index/aggregates-port.ts';
+import type {
+  AggregateDefinition,
+  AggregateRow,
+  AggregateStore,
+  Aggregates,
+  TopProduct,
+} from '../order-index/aggregates-port.ts';
 import { AggregatesNotBuiltError } from '../order-index/port.ts';
 import { dailyRows, totalsOf } from './daily-view.ts';
 import type { CurrencyTotals, DailyRow } from './daily-view.ts';
@@ -40,7 +46,7 @@ export interface SellerDashboard extends RevenueDaily {
   readonly topProducts: readonly TopProduct[];
 }
 
-/** Both reject with AggregatesNotBuiltError before there is anything, and with IndexUnavailableError. */
+/** Both reject with AggregatesNotBuiltError where there is nothing, or nothing any more, and with IndexUnavailableError. */
 export interface AggregateReader {
   /** `currencies`: those asked for; empty: those in which there is anything. */
   revenueDaily(
@@ -62,21 +68,29 @@ export function createAggregateReader(dependencies: AggregateReaderDependencies)
   return {
     revenueDaily: async ({ currencies, ...asked }, signal) => {
       const narrowed = currencies.length > 0 ? { currencies } : {};
-      const { found, view, standing } = await readKept(dependencies, REVENUE_DAILY, asked, (store, range) =>
-        store.rows({ ...range, ...narrowed }, signal),
-      );
-      return { days: dailyRows(found, { ...view, currencies }), ...standing };
+      const { found, view, standing } = await readKept(dependencies, REVENUE_DAILY, asked, async (store, range) => ({
+        rows: await store.rows({ ...range, ...narrowed }, signal),
+      }));
+      return { days: dailyRows(found.rows, { ...view, currencies }), ...standing };
     },
     sellerDashboard: async ({ sellerId, ...asked }, signal) => {
-      const { found, view, standing } = await readKept(dependencies, SELLER_DAILY, asked, (store, range) => {
+      const { found, view, standing } = await readKept(dependencies, SELLER_DAILY, asked, async (store, range) => {
         const query = { ...range, sellerId };
-        return Promise.all([store.rows(query, signal), store.topProducts({ ...query, size: TOP_PRODUCTS }, signal)]);
+        const [rows, topProducts] = await Promise.all([
+          store.rows(query, signal),
+          store.topProducts({ ...query, size: TOP_PRODUCTS }, signal),
+        ]);
+        return { rows, topProducts };
       });
-      const [rows, topProducts] = found;
-      const days = dailyRows(rows, { ...view, currencies: [] });
-      return { days, totals: totalsOf(days), topProducts, ...standing };
+      const days = dailyRows(found.rows, { ...view, currencies: [] });
+      return { days, totals: totalsOf(days), topProducts: found.topProducts, ...standing };
     },
   };
+}
+
+/** What an answer is made of. */
+interface Found {
+  readonly rows: readonly AggregateRow[];
 }
 
 interface Kept<T> {
@@ -86,7 +100,7 @@ interface Kept<T> {
   readonly standing: Standing;
 }
 
-async function readKept<T>(
+async function readKept<T extends Found>(
   { stores, progress }: AggregateReaderDependencies,
   aggregate: AggregateDefinition,
   asked: DayRange,
@@ -99,11 +113,19 @@ async function readKept<T>(
   };
   // Before the rows are: what is counted while they are read may be missing from them.
   const { asOf, watermark, keptFrom } = await reached();
-  const found = await read(stores.store(aggregate), within(asked, keptFrom));
+  const store = stores.store(aggregate);
+  const found = await read(store, within(asked, keptFrom));
+  // What an operator has deleted has no rows either, until the next leader looks.
+  if (found.rows.length === 0 && !(await isThere(store)))
+    throw new AggregatesNotBuiltError('The aggregates are gone, and are being built anew.');
   if (keptFrom === undefined) return { found, view: { ...asked, watermark }, standing: { asOf } };
   // Again: a day that was dropped while they were read would look like one without orders.
   const { keptFrom: stillFrom = keptFrom } = await reached();
   return { found, view: { ...within(asked, stillFrom), watermark }, standing: { asOf, keptFrom: stillFrom } };
+}
+
+async function isThere(store: AggregateStore): Promise<boolean> {
+  return (await store.list()).some(({ isLive }) => isLive);
 }
 
 function within({ from, to }: DayRange, keptFrom = from): DayRange {
