@@ -28,7 +28,7 @@ export async function assertAggregates(backend: TestBackend, events: readonly Cl
 }
 
 /** The one of a service that runs. */
-export function indexOf({ environment, prefix }: TestBackend): OrderIndex {
+function indexOf({ environment, prefix }: TestBackend): OrderIndex {
   return createElasticsearchIndex({
     ...{ nodes: [environment['ELASTICSEARCH_URL'] ?? ''], requestTimeoutMs: 30_000, prefix, bulkConcurrency: 1 },
     ...{ shards: 1, replicas: 0, refreshInterval: '1s', foldVersion: FOLD_VERSION, log: createLogger('silent') },
