@@ -13,6 +13,7 @@ const PAGES = [
   ['/?order=A-4', '.timeline li'],
   ['/dashboard?seller=S-1', '#days tr:nth-child(20)'],
   ['/admin', '#rebuild progress'],
+  ['/docs', '.operation:last-child'],
 ] as const;
 const MOST_BYTES = 150_000;
 /** Above 0.1 a page counts as unsteady (Core Web Vitals). */
@@ -63,7 +64,7 @@ describe('every page', function () {
   async function open([path, sign]: readonly [string, string]): Promise<void> {
     await page.goto(`http://127.0.0.1:${server.port}${path}`);
     await page.locator(sign).first().waitFor();
-    await page.locator('#who select').waitFor();
+    await page.locator('#who select, #sign-in-docs').waitFor();
   }
 
   for (const shown of PAGES) {
