@@ -76,15 +76,16 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
     });
     let hasEnded = false;
     void victim.ended.then(() => (hasEnded = true));
-    for (const portion of portionsOf(events, 5)) {
-      await publish(backend, portion);
-      // Each is counted for itself.
-      await eventually(async () => assert.ok(hasEnded || (await backend.queues()).live === 0), 120_000 + EVENTS * 8);
+    try {
+      for (const portion of portionsOf(events, 5)) {
+        await publish(backend, portion);
+        // Each is counted for itself.
+        await eventually(async () => assert.ok(hasEnded || (await backend.queues()).live === 0), 120_000 + EVENTS * 8);
+      }
+      await eventually(() => assert.ok(hasEnded, `${step} was not reached`), 60_000 + EVENTS * 3);
+    } finally {
+      await victim.kill();
     }
-    await eventually(
-      () => assert.ok(hasEnded, `${step} was not reached: ${victim.log().slice(-2_000)}`),
-      60_000 + EVENTS * 3,
-    ).finally(() => victim.kill());
     assert.equal(await victim.ended, 'SIGKILL');
   }
 
