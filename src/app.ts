@@ -81,7 +81,8 @@ export function createApp(config: Config, deps: AppDependencies): App {
   });
   const aggregating = createAggregating({ ...common, freshness, sawEventTime: (time) => lateEvents.saw(time) });
   const service: Service = {
-    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents, waitingFor: undefined },
+    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents },
+    ...{ waitingFor: undefined, isIndexOpen: false },
     versionWaits: createVersionWaits(),
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
   };
@@ -107,6 +108,8 @@ interface Service {
   readonly backends: Backends;
   readonly stopping: AbortController;
   waitingFor: string | undefined;
+  /** Whether the index is there to be read. */
+  isIndexOpen: boolean;
   /** Readers who wait for a write; the projector wakes them. */
   readonly versionWaits: VersionWaits;
   readonly rebuilding: Rebuilding;
@@ -122,6 +125,7 @@ interface Service {
 async function openBackends(service: Service): Promise<void> {
   const { broker, index } = service.backends;
   await untilAvailable(service, 'the index', () => index.open());
+  service.isIndexOpen = true;
   // Whatever a swap has left behind, and what needs no broker, does not wait for one.
   if (service.config.role !== 'api') {
     service.rebuilding.start();

@@ -15,6 +15,7 @@ export interface HealthSources {
   readonly config: Config;
   readonly backends: Backends;
   readonly waitingFor: string | undefined;
+  readonly isIndexOpen: boolean;
   readonly projector?: Projector;
   readonly gaps?: GapMonitor;
   readonly rebuilding: Rebuilding;
@@ -29,6 +30,7 @@ export async function serviceHealth(
   sources: HealthSources,
   freshness: () => Promise<Freshness>,
 ): Promise<HealthReport> {
+  if (!sources.isIndexOpen) return startingHealth(sources);
   const { config, backends, waitingFor, projector, gaps, rebuilding, aggregating } = sources;
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
   const [asOf, index, rebuild, aggregates] = await Promise.all([
@@ -53,6 +55,16 @@ export async function serviceHealth(
     aggregates,
     ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
   });
+}
+
+/** Nothing is asked of an index that is being opened: probes that come again and again would open its breaker before it is there. */
+function startingHealth({ config, backends, waitingFor }: HealthSources): HealthReport {
+  const index: PartHealth = {
+    state: 'down',
+    reason: waitingFor ?? 'the index has not answered yet: it is being opened',
+  };
+  const projector: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
+  return combineHealth({ broker: backends.broker.health(), index, ...(config.role !== 'api' && { projector }) });
 }
 
 /** Epoch milliseconds; undefined where it cannot be read: the index says why. */

@@ -163,3 +163,14 @@ export async function dropIndex({ client }: Care, index: string): Promise<void> 
     // A repeat, or another instance was first.
   }
 }
+
+/** Another instance may have created it in this very moment: what is asked of it before its shards have started is an outage. */
+export async function untilStarted(client: Client, index: string, requestTimeoutMs: number): Promise<void> {
+  const timeout = serverTimeout(requestTimeoutMs);
+  try {
+    const { timed_out } = await client.cluster.health({ index, wait_for_status: 'yellow', timeout });
+    if (timed_out) throw new IndexUnavailableError(`the shards of ${index} have not started yet`);
+  } catch (thrown) {
+    throw unavailable(`the health of ${index}`, thrown);
+  }
+}

@@ -14,6 +14,7 @@ import {
   refreshIndex,
   restoreSettings,
   thaw,
+  untilStarted,
 } from './generation-care.ts';
 import { addMissingFields, creationBody, metaOf, readMapping } from './generation-mapping.ts';
 import type { GenerationCode, IndexSizing } from './generation-mapping.ts';
@@ -56,7 +57,8 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
   };
   return {
     async open() {
-      const { targets } = await ensureFirst(options);
+      const { targets, live } = await ensureFirst(options);
+      await untilStarted(client, live.generation, options.requestTimeoutMs);
       try {
         await refuseNewerCode(options, { targets }, foldVersions);
       } catch (error) {

@@ -1,8 +1,8 @@
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
-import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
-import { serverTimeout } from './client.ts';
+import { IndexConfigurationError } from '../port.ts';
 import { thrownType, unavailable } from './errors.ts';
+import { untilStarted } from './generation-care.ts';
 import { creationBody, addMissingFields } from './generation-mapping.ts';
 import type { IndexSizing } from './generation-mapping.ts';
 import { creationFailure } from './generations.ts';
@@ -53,17 +53,6 @@ export async function ensureTechnicalIndices({
       await untilStarted(client, index, requestTimeoutMs);
       await addMissingFields(client, index, definition, log);
     }
-  }
-}
-
-/** Another instance may have created it in this very moment: what is asked of it before its shards have started is an outage. */
-async function untilStarted(client: Client, index: string, requestTimeoutMs: number): Promise<void> {
-  const timeout = serverTimeout(requestTimeoutMs);
-  try {
-    const { timed_out } = await client.cluster.health({ index, wait_for_status: 'yellow', timeout });
-    if (timed_out) throw new IndexUnavailableError(`the shards of ${index} have not started yet`);
-  } catch (thrown) {
-    throw unavailable(`the health of ${index}`, thrown);
   }
 }
 
