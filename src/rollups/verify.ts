@@ -1,7 +1,7 @@
 import { pause } from '../back-off/pause.ts';
 import { contribution, parseAggregateKey } from '../order/contribution.ts';
 import { foldStored } from '../order/fold.ts';
-import { IndexUnavailableError, rowKey } from '../order-index/port.ts';
+import { IndexUnavailableError, rowKey, SnapshotLostError } from '../order-index/port.ts';
 import type {
   AggregateDefinition,
   AggregateRow,
@@ -56,10 +56,19 @@ const ANY_TIME = '9999-12-31T23:59:59.999Z';
 
 /**
  * Adds up every order anew, from its own events and by no aggregation of the index, and compares that with the rows that readers see. Rows
- * whose orders are written to meanwhile are left out, and counted.
- * @throws IndexUnavailableError, the signal's reason
+ * whose orders are written to meanwhile are left out, and counted. What the world does to it in the middle is told as its end.
+ * @throws the signal's reason
  */
 export async function* verify(deps: VerifyDependencies, signal: AbortSignal): AsyncGenerator<Verified> {
+  try {
+    yield* verifyOrders(deps, signal);
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError) && !(error instanceof SnapshotLostError)) throw error;
+    yield { kind: 'refused', reason: `it could not be told: ${error.message}` };
+  }
+}
+
+async function* verifyOrders(deps: VerifyDependencies, signal: AbortSignal): AsyncGenerator<Verified> {
   const { index, aggregates } = deps;
   const { live } = await index.registry();
   const orders = live.generation;

@@ -6,6 +6,7 @@ import type {
   Generations,
   OrderIndex,
 } from '../../src/order-index/port.ts';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import { REVENUE_DAILY } from '../../src/rollups/revenue-daily.ts';
 import { SELLER_DAILY } from '../../src/rollups/seller-daily.ts';
 import { verify, type Verified, type VerifyDependencies } from '../../src/rollups/verify.ts';
@@ -205,6 +206,14 @@ describeForEachBackend('the verification of the aggregates', (backend) => {
       const [refused, ...others] = await verified({ patienceMs: 100 });
       assert.ok(refused?.kind === 'refused' && others.length === 0);
       assert.match(refused.reason, /have not caught up with .*: see the part "aggregates" of \/health$/);
+    });
+
+    it('says what the world has done to it, as its end', async () => {
+      const { index } = running.verifying;
+      const registry = () => Promise.reject(new IndexUnavailableError('no connection'));
+      assert.deepEqual(await verified({ index: { ...index, registry } }), [
+        { kind: 'refused', reason: 'it could not be told: no connection' },
+      ]);
     });
 
     it('ends with its signal', async () => {
