@@ -181,6 +181,13 @@ function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOption
   return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
 }
 
+/** What waits for browsers and starting services most of the time is run in two lanes. */
+async function runInLanes(suite: Suite, specs: readonly string[], mochaOptions: readonly string[]): Promise<Counts[]> {
+  if (suite !== 'e2e' || specs.length === 1) return [await runSuite(suite, specs, mochaOptions)];
+  const lane = (remainder: number) => specs.filter((_, index) => index % 2 === remainder);
+  return await Promise.all([runSuite(suite, lane(0), mochaOptions), runSuite(suite, lane(1), mochaOptions, true)]);
+}
+
 /** One after the other; but `unit`, where it is given, runs already. */
 async function runSuites(
   suites: readonly Suite[],
@@ -192,7 +199,7 @@ async function runSuites(
   for (const suite of suites) {
     if (suite === 'unit' && unit) continue;
     const specs = specsOf(suite, missing);
-    if (specs.length > 0) all.push(await runSuite(suite, specs, mochaOptions));
+    if (specs.length > 0) all.push(...(await runInLanes(suite, specs, mochaOptions)));
     if (process.exitCode === 130) break;
     // Not beside the next one, too: e2e and faults have much to do by themselves.
     if (suite === 'contract' && unit) all.push(await unit);
