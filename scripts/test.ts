@@ -181,12 +181,9 @@ function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOption
   return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
 }
 
-/** These wait for browsers, outages and starting services most of the time; what a test freezes or kills is its own. */
-const IN_LANES: readonly Suite[] = ['e2e', 'faults'];
-
-/** In two lanes, where that pays. */
+/** What waits for browsers and starting services most of the time is run in two lanes. */
 async function runInLanes(suite: Suite, specs: readonly string[], mochaOptions: readonly string[]): Promise<Counts[]> {
-  if (!IN_LANES.includes(suite) || specs.length === 1) return [await runSuite(suite, specs, mochaOptions)];
+  if (suite !== 'e2e' || specs.length === 1) return [await runSuite(suite, specs, mochaOptions)];
   const lane = (remainder: number) => specs.filter((_, index) => index % 2 === remainder);
   return await Promise.all([runSuite(suite, lane(0), mochaOptions), runSuite(suite, lane(1), mochaOptions, true)]);
 }

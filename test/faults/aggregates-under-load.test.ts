@@ -13,6 +13,7 @@ import { startService, untilReady, type Environment, type RunningService } from 
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 import { freePort } from '../support/under-load.ts';
 import { watchDashboards, type DashboardWatch } from '../support/watchful-dashboards.ts';
+import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 
 /** By hand: `AGGREGATE_EVENTS=100000 npx mocha test/faults/aggregates-under-load.test.ts`. */
 const EVENTS = Number(process.env['AGGREGATE_EVENTS'] ?? 6_000);
@@ -150,43 +151,45 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
   });
 });
 
-describe('two projectors, of which the one that leads the aggregates is killed', function () {
-  this.timeout(90_000);
-  let backend: TestBackend;
-  const running: RunningService[] = [];
+if (RUNS_LONG_TESTS) {
+  describe('two projectors, of which the one that leads the aggregates is killed', function () {
+    this.timeout(90_000);
+    let backend: TestBackend;
+    const running: RunningService[] = [];
 
-  before(async () => {
-    const bare = await testBackend();
-    backend = { ...bare, environment: { ...bare.environment, ...ENVIRONMENT, SINGLE_ACTIVE_CONSUMER: 'false' } };
-    const environment = { ...backend.environment, ROLE: 'projector' };
-    running.push(await startService(environment), await startService(environment));
-    await Promise.all(running.map(untilReady));
-  });
-  after(async () => {
-    await Promise.all(running.map((service) => service.stop()));
-    await backend.remove();
-  });
-
-  it('go on within a quarter of a minute with the other one, and end right', async () => {
-    const leader = await eventually(async () => {
-      const leads = await Promise.all(running.map(isLeader));
-      assert.deepEqual(leads.toSorted(), [false, true]);
-      return running[leads.indexOf(true)];
+    before(async () => {
+      const bare = await testBackend();
+      backend = { ...bare, environment: { ...bare.environment, ...ENVIRONMENT, SINGLE_ACTIVE_CONSUMER: 'false' } };
+      const environment = { ...backend.environment, ROLE: 'projector' };
+      running.push(await startService(environment), await startService(environment));
+      await Promise.all(running.map(untilReady));
     });
-    const other = running.find((service) => service !== leader);
-    assert.ok(leader && other);
-    const events = aggregateEvents({ seed: 'two projectors', events: 1_000 });
-    await publish(backend, events.slice(0, 500));
-    await eventually(async () => assert.ok((await backend.queues()).live < 200));
-    await leader.kill();
-    const killedAt = performance.now();
-    await publish(backend, events.slice(500));
-    await eventually(async () => assert.ok(await isLeader(other)), 20_000);
-    assert.ok(performance.now() - killedAt < 15_000);
-    // Without `asOf`, which waits for what the dead one may hold still.
-    await eventually(() => assertAggregates(backend, events), 60_000);
+    after(async () => {
+      await Promise.all(running.map((service) => service.stop()));
+      await backend.remove();
+    });
+
+    it('go on within a quarter of a minute with the other one, and end right', async () => {
+      const leader = await eventually(async () => {
+        const leads = await Promise.all(running.map(isLeader));
+        assert.deepEqual(leads.toSorted(), [false, true]);
+        return running[leads.indexOf(true)];
+      });
+      const other = running.find((service) => service !== leader);
+      assert.ok(leader && other);
+      const events = aggregateEvents({ seed: 'two projectors', events: 1_000 });
+      await publish(backend, events.slice(0, 500));
+      await eventually(async () => assert.ok((await backend.queues()).live < 200));
+      await leader.kill();
+      const killedAt = performance.now();
+      await publish(backend, events.slice(500));
+      await eventually(async () => assert.ok(await isLeader(other)), 20_000);
+      assert.ok(performance.now() - killedAt < 15_000);
+      // Without `asOf`, which waits for what the dead one may hold still.
+      await eventually(() => assertAggregates(backend, events), 60_000);
+    });
   });
-});
+}
 
 async function isLeader({ url }: RunningService): Promise<boolean> {
   const text = await (await fetch(`${url}/metrics`)).text();
