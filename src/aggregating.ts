@@ -5,6 +5,7 @@ import type { Config } from './config.ts';
 import type { Freshness } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';
 import type { Metrics } from './observability/metrics.ts';
+import { dayOf, plusDays } from './order/day.ts';
 import { createLease } from './order-index/lease.ts';
 import { AggregateMovedError, IndexUnavailableError, type AggregateDefinition } from './order-index/port.ts';
 import type { RebuildRollups } from './rebuild/state.ts';
@@ -50,7 +51,6 @@ export interface Aggregating {
 const LEASE_EXPIRY_MS = 10_000;
 /** The first fold version whose documents say what they contribute. */
 const COUNTED_FROM = 5;
-const DAY_MS = 86_400_000;
 /** How long a record is believed without another look: `asOf` is then a little older than it need be, never newer. */
 const RECORD_MAX_AGE_MS = 500;
 const SILENT_MS = 30_000;
@@ -61,7 +61,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const { intervalMs, retentionDays, lateGraceSeconds } = config.rollups;
   const records = createRollupRecords(index, `${instance}/${randomUUID()}`);
   const keptFrom = () =>
-    retentionDays === undefined ? undefined : new Date(Date.now() - retentionDays * DAY_MS).toISOString().slice(0, 10);
+    retentionDays === undefined ? undefined : plusDays(dayOf(new Date().toISOString()), -retentionDays);
   beginAtZero(aggregates, metrics);
   const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);

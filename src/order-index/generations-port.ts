@@ -1,4 +1,5 @@
 import type { OrderEvent } from '../order/event.ts';
+import { compareUtf8 } from '../order/utf8-order.ts';
 
 /**
  * The generations of the index of orders and the registry that says what is live and what is written to (design §2 and §3): for
@@ -138,5 +139,5 @@ export class SnapshotLostError extends Error {
 
 /** The order in which both backends list order ids: by their UTF-8 bytes, which is not JavaScript's beyond U+FFFF. */
 export function compareOrderIds(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return compareUtf8(a, b);
 }

@@ -1,5 +1,7 @@
+import { dayOf } from './day.ts';
 import type { Item } from './event.ts';
 import type { OrderFacts } from './facts.ts';
+import { firstByUtf8 } from './utf8-order.ts';
 
 /** What an order adds to one key of the aggregates (contract §1): the money of one UTC day. Its key is {@link aggregateKey}'s. */
 export interface Contribution {
@@ -92,24 +94,15 @@ function keyed({ placed: { sellerId, currency } }: OrderFacts, day: string) {
   return { key: aggregateKey(dimensions), ...dimensions };
 }
 
-/** Instants are normalised to UTC. */
-function dayOf(instant: string): string {
-  return instant.slice(0, DAY_LENGTH);
-}
-
 /** Of a SKU that an order has twice, the name that stands first by its UTF-8 bytes. */
 function salesOf(key: string, items: readonly Item[]): Sale[] {
   return [...Map.groupBy(items, ({ sku }) => sku)].map(([sku, same]) => ({
     key,
     sku,
-    name: same.map(({ name }) => name).reduce((first, name) => (isBefore(name, first) ? name : first)),
+    name: same.map(({ name }) => name).reduce((first, name) => firstByUtf8(first, name)),
     quantity: sum(same.map(({ quantity }) => quantity)),
     revenueCents: sum(same.map(({ quantity, unitPriceCents }) => quantity * unitPriceCents)),
   }));
-}
-
-function isBefore(a: string, b: string): boolean {
-  return a !== b && Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
 }
 
 /** Beyond 2^53 - 1 no JSON number is exact, and Elasticsearch takes none beyond 2^63: no money is that much, so it may stop there. */

@@ -1,4 +1,5 @@
 import { parseAggregateKey, type OrderContributions } from '../order/contribution.ts';
+import { firstByUtf8 } from '../order/utf8-order.ts';
 import {
   rowKey,
   type AggregateDefinition,
@@ -50,7 +51,7 @@ export function addOrder(
     const known = row.products.get(sku);
     row.products.set(sku, {
       sku,
-      name: known && isBefore(known.name, name) ? known.name : name,
+      name: known ? firstByUtf8(known.name, name) : name,
       quantity: added(known?.quantity ?? 0, quantity),
       revenueCents: added(known?.revenueCents ?? 0, revenueCents),
     });
@@ -82,9 +83,4 @@ export function compareRow(key: string, expected: RowSum | undefined, found: Agg
 /** At most 2^53 - 1, like the rows. */
 function added(a: number, b: number): number {
   return Math.min(a + b, Number.MAX_SAFE_INTEGER);
-}
-
-/** By their UTF-8 bytes. */
-function isBefore(a: string, b: string): boolean {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
 }

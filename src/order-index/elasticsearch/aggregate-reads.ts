@@ -1,4 +1,5 @@
 import type { estypes } from '@elastic/elasticsearch';
+import { compareUtf8 } from '../../order/utf8-order.ts';
 import { rowKey } from '../aggregates-port.ts';
 import type {
   AggregateDefinition,
@@ -190,8 +191,4 @@ function productOf(currency: string, { key, quantity, revenueCents, names }: Pro
 /** Pure. */
 export function compareProducts(a: TopProduct, b: TopProduct): number {
   return b.revenueCents - a.revenueCents || compareUtf8(a.sku, b.sku) || compareUtf8(a.currency, b.currency);
-}
-
-function compareUtf8(a: string, b: string): number {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
