@@ -4,7 +4,7 @@ import type { OrderDocument, OrderView, SearchFields } from './document.ts';
 import type { OrderEvent } from './event.ts';
 import type { OrderFacts } from './facts.ts';
 import type { OrderState } from './fold.ts';
-import { foldText, searchString, separateStrings } from './search-text.ts';
+import { foldText, searchString } from './search-text.ts';
 
 /** The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone. */
 export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
@@ -65,7 +65,7 @@ function searchFieldsOf(orderId: string, { placed: { customer, items, tags } }: 
   const names = distinct(items.map(({ name }) => name));
   return {
     all: searchString([orderId, customer.id, customer.name, ...skus, ...names, ...tags]),
-    items: separateStrings(names),
+    items: searchString(names),
     customer: searchString([customer.name]),
     exact: distinct([orderId, customer.id, ...skus].map((id) => foldText(id.trim()))),
   };

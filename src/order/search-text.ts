@@ -88,11 +88,6 @@ export function searchString(texts: Iterable<string>): string {
   return strings.filter((words) => words !== '').join(` ${BETWEEN_TEXTS} `);
 }
 
-/** {@link searchString}, by the name that it had while texts stood apart in item names alone. */
-export function separateStrings(texts: Iterable<string>): string {
-  return searchString(texts);
-}
-
 /** One word of a query. A document's word matches when it equals a form, starts with one (`prefix`), or is a typo away (`edits`). */
 export interface QueryTerm {
   readonly forms: readonly string[];

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { toOrderView } from '../../src/http/order-view.ts';
+import { toOrderView } from '../../src/order/order-view.ts';
 import { InvalidCursorError } from '../../src/order-index/port.ts';
 import type { SearchPage, SearchQuery, SearchSort } from '../../src/order-index/port.ts';
 import { sampleDocument } from '../integration/elasticsearch/sample-orders.ts';

@@ -5,7 +5,7 @@ import type { OrderDocument, OrderView } from '../../order/document.ts';
 import { historyAnswer, orderAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
-import { toOrderView } from '../order-view.ts';
+import { toOrderView } from '../../order/order-view.ts';
 import { instant, orderId, wholeNumber } from '../parameters.ts';
 import { ProblemError } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';

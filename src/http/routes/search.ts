@@ -6,7 +6,7 @@ import type { SearchQuery } from '../../order-index/port.ts';
 import { searchAnswer, suggestAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
-import { toOrderView } from '../order-view.ts';
+import { toOrderView } from '../../order/order-view.ts';
 import { currency, cursor, day, oneOf, pageSize, repeatable, text, wholeNumber } from '../parameters.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { OrderDocument, OrderView, SearchFields } from '../../order/document.ts';
+import { toOrderView } from '../../order/order-view.ts';
 import { isTooBig } from '../../sqlite/database.ts';
 import type { DocumentWrite, WriteOutcome } from '../port.ts';
 import { prepareTrace } from './aggregate-trace.ts';
@@ -51,14 +52,7 @@ function documentOfRow(row: Row): OrderDocument | undefined {
 
 function viewOfRow(row: Row): OrderDocument[] {
   if (!row) return [];
-  const {
-    eventsDigest: _,
-    aggregateKeys: __,
-    contributions: ___,
-    sales: ____,
-    ...view
-  } = JSON.parse(String(row['view'])) as OrderDocument;
-  return [{ ...view, events: [] }];
+  return [{ ...toOrderView(JSON.parse(String(row['view'])) as OrderDocument), events: [] }];
 }
 
 function blamingTheDocument(write: () => WriteOutcome): WriteOutcome {

@@ -1,4 +1,4 @@
-import { TECHNICAL_FIELDS, type OrderDocument, type OrderView } from '../order/document.ts';
+import { TECHNICAL_FIELDS, type OrderDocument, type OrderView } from './document.ts';
 
 const HIDDEN: ReadonlySet<string> = new Set(TECHNICAL_FIELDS);
 
