@@ -162,7 +162,7 @@ if (RUNS_LONG_TESTS) {
       backend = { ...bare, environment: { ...bare.environment, ...ENVIRONMENT, SINGLE_ACTIVE_CONSUMER: 'false' } };
       const environment = { ...backend.environment, ROLE: 'projector' };
       running.push(await startService(environment), await startService(environment));
-      await Promise.all(running.map(untilReady));
+      await Promise.all(running.map((service) => untilReady(service)));
     });
     after(async () => {
       await Promise.all(running.map((service) => service.stop()));

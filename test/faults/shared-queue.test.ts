@@ -17,7 +17,7 @@ describe('projectors that share the live queue (SINGLE_ACTIVE_CONSUMER=false)', 
       const all = shuffledEvents({ seed: 'shared', orders: 1_100 });
       assert.ok(all.length >= EVENTS, `${all.length} events`);
       const services = await Promise.all([1, 2].map(() => startService({ ...backend.environment, ...SMALL_BATCHES })));
-      await Promise.all(services.map(untilReady));
+      await Promise.all(services.map((service) => untilReady(service)));
       await publish(backend, all);
       const settled = await eventually(async () => {
         const each = await Promise.all(services.map(settledBy));

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Asks again until the question does not throw any more, and returns its answer; after `timeoutMs` its last error is thrown. */
-export async function eventually<T>(question: () => T | Promise<T>, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(question: () => T | Promise<T>, timeoutMs = 30_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, estypes } from '@elastic/elasticsearch';
 import type { Generation, Readiness } from '../generations-port.ts';
 import { IndexUnavailableError } from '../port.ts';
@@ -164,12 +165,28 @@ export async function dropIndex({ client }: Care, index: string): Promise<void> 
   }
 }
 
-/** Another instance may have created it in this very moment: what is asked of it before its shards have started is an outage. */
+const STARTED_POLL_MS = 50;
+
+/**
+ * Another instance may have created it in this very moment: what is asked of it before its shards have started is an outage. To wait for
+ * yellow is not enough, since an index that is being created is yellow from the first.
+ */
 export async function untilStarted(client: Client, index: string, requestTimeoutMs: number): Promise<void> {
-  const timeout = serverTimeout(requestTimeoutMs);
+  const deadlineMs = performance.now() + requestTimeoutMs;
+  while (!(await areStarted(client, index))) {
+    if (performance.now() > deadlineMs) throw new IndexUnavailableError(`the shards of ${index} have not started yet`);
+    await delay(STARTED_POLL_MS);
+  }
+}
+
+async function areStarted(client: Client, index: string): Promise<boolean> {
   try {
-    const { timed_out } = await client.cluster.health({ index, wait_for_status: 'yellow', timeout });
-    if (timed_out) throw new IndexUnavailableError(`the shards of ${index} have not started yet`);
+    const { indices = {} } = await client.cluster.health(
+      { index, level: 'indices', timeout: '0s' },
+      { ...READ, ignore: [408] },
+    );
+    const health = indices[index];
+    return health !== undefined && health.active_primary_shards === health.number_of_shards;
   } catch (thrown) {
     throw unavailable(`the health of ${index}`, thrown);
   }

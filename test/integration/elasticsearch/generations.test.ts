@@ -43,6 +43,17 @@ describe('generations in Elasticsearch', () => {
       for (const index of indices) assert.deepEqual(await index.registry(), firstRegistry());
     });
 
+    it('answers whoever has opened it at once, though another instance has just created it', async () => {
+      const openAndAsk = async () => {
+        const index = under.instance();
+        await index.open();
+        assert.equal(await index.readControl('nothing'), undefined);
+        const { live } = await index.registry();
+        assert.equal((await index.load(live, ['O-1'])).kind, 'loaded');
+      };
+      await Promise.all(Array.from({ length: 12 }, openAndAsk));
+    });
+
     it('answers that the indices are gone, before they are there', async () => {
       await assert.rejects(under.instance().registry(), (error) => {
         assert.ok(error instanceof IndexUnavailableError);
