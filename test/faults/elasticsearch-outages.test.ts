@@ -10,7 +10,7 @@ const OUTAGES = 20;
 /** One more return than there are outages, and everything is dead-lettered. */
 const DELIVERY_LIMIT = OUTAGES + 1;
 /** At most as much of a drain between two outages, by the bytes that went to Elasticsearch. */
-const MAX_BYTES_BETWEEN = 60_000;
+const MAX_BYTES_BETWEEN = 40_000;
 
 describe('a drain with twenty outages of Elasticsearch in a row', function () {
   this.timeout(300_000);
@@ -30,7 +30,7 @@ describe('a drain with twenty outages of Elasticsearch in a row', function () {
     it('ends with exactly the right documents; no message has come back too often', async () => {
       const limited = { ...backend, environment: { ...backend.environment, DELIVERY_LIMIT: String(DELIVERY_LIMIT) } };
       const random = createRandom('twenty outages');
-      const events = shuffledEvents({ seed: 'twenty outages', orders: 650 });
+      const events = shuffledEvents({ seed: 'twenty outages', orders: 750 });
       await publish(limited, events);
       const running = await startProjector(backend, {
         elasticsearchUrl: `http://127.0.0.1:${proxy.port}`,

@@ -18,7 +18,8 @@ import type { TcpProxy } from '../../support/tcp-proxy.ts';
 const COUNT = 5_000;
 const PADDING_BYTES = 2_000;
 
-describe('the history in RabbitMQ', () => {
+describe('the history in RabbitMQ', function () {
+  this.timeout(90_000);
   let prefix: string;
   let proxy: TcpProxy;
   let broker: Broker;
@@ -26,11 +27,15 @@ describe('the history in RabbitMQ', () => {
   beforeEach(async () => {
     prefix = uniquePrefix();
     proxy = await startTcpProxy(amqpAddress());
+    await openWithPatience(5_000);
+  });
+
+  async function openWithPatience(historyGiveUpMs: number): Promise<void> {
     broker = createRabbitMqBroker(
-      rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy, 'heartbeat=1')], historyGiveUpMs: 5_000 }),
+      rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy, 'heartbeat=1')], historyGiveUpMs }),
     );
     await broker.open();
-  });
+  }
 
   afterEach(async () => {
     await broker.close();
@@ -112,6 +117,8 @@ describe('the history in RabbitMQ', () => {
     });
 
     it('reads nothing of it where there is more of it than was read', async () => {
+      await broker.close();
+      await openWithPatience(60_000);
       await assert.rejects(readAnew(2_000), /BrokerUnavailableError: the history was declared anew/);
     });
   });
