@@ -3,16 +3,17 @@ import { createRandom } from '../../src/sample/random.ts';
 import { assertExactly, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProjector, untilWithdrawn } from '../support/in-process-projector.ts';
+import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
-const OUTAGES = 20;
+const OUTAGES = RUNS_LONG_TESTS ? 20 : 10;
 /** One more return than there are outages, and everything is dead-lettered. */
 const DELIVERY_LIMIT = OUTAGES + 1;
 /** At most as much of a drain between two outages, by the bytes that went to Elasticsearch. */
 const MAX_BYTES_BETWEEN = 40_000;
 
-describe('a drain with twenty outages of Elasticsearch in a row', function () {
+describe(`a drain with ${OUTAGES} outages of Elasticsearch in a row`, function () {
   this.timeout(300_000);
   let backend: TestBackend;
   let proxy: TcpProxy;
@@ -30,7 +31,7 @@ describe('a drain with twenty outages of Elasticsearch in a row', function () {
     it('ends with exactly the right documents; no message has come back too often', async () => {
       const limited = { ...backend, environment: { ...backend.environment, DELIVERY_LIMIT: String(DELIVERY_LIMIT) } };
       const random = createRandom('twenty outages');
-      const events = shuffledEvents({ seed: 'twenty outages', orders: 750 });
+      const events = shuffledEvents({ seed: 'twenty outages', orders: 37 * OUTAGES });
       await publish(limited, events);
       const running = await startProjector(backend, {
         elasticsearchUrl: `http://127.0.0.1:${proxy.port}`,

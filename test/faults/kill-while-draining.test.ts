@@ -2,22 +2,23 @@ import assert from 'node:assert/strict';
 import type { CloudEvent } from '../../src/sample/cloud-event.ts';
 import { assertExactly, drainAndStop, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
+import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { startService, type Environment } from '../support/running-service.ts';
 import { startPrivateServices, type PrivateServices } from '../support/services.ts';
 import { testBackend } from '../support/test-backend.ts';
 
-const EVENTS = 20_000;
+const EVENTS = RUNS_LONG_TESTS ? 20_000 : 8_000;
 const KILLS = 10;
 /** Small batches and a small prefetch, so that every kill finds many of them in hand. */
 const SMALL_BATCHES: Environment = { BATCH_SIZE: '100', PREFETCH: '400' };
 
 function events(seed: string): CloudEvent[] {
-  const all = shuffledEvents({ seed, orders: 4_500 });
+  const all = shuffledEvents({ seed, orders: Math.ceil(EVENTS / 4.45) });
   assert.ok(all.length >= EVENTS, `only ${all.length} events`);
   return all;
 }
 
-describe('a drain of 20,000 shuffled and duplicated events', function () {
+describe(`a drain of ${EVENTS} shuffled and duplicated events`, function () {
   this.timeout(300_000);
 
   describe(`when the projector is killed ${KILLS} times`, () => {

@@ -12,7 +12,7 @@ import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
 /** By hand: `SOAK_EVENTS=200000 SOAK_SEED=… npx mocha test/faults/soak.test.ts`. */
-const EVENTS = Number(process.env['SOAK_EVENTS'] ?? 6_000);
+const EVENTS = Number(process.env['SOAK_EVENTS'] ?? 4_000);
 const SEED = process.env['SOAK_SEED'] ?? 'soak';
 const IS_LONG = EVENTS >= 100_000;
 /** They take their time to start again; `kill-while-draining` has that for every day. */
