@@ -1,8 +1,9 @@
-export function spread(values: readonly number[]): { readonly median: number; readonly text: string } {
+export function spread(values: readonly number[], decimals = 0): { readonly median: number; readonly text: string } {
   const sorted = values.toSorted((a, b) => a - b);
   const median = percentile(sorted, 0.5);
   const [min = NaN, max = NaN] = [sorted[0], sorted.at(-1)];
-  return { median, text: `${Math.round(median)} [${Math.round(min)}–${Math.round(max)}]` };
+  const text = (value: number) => value.toFixed(decimals);
+  return { median, text: `${text(median)} [${text(min)}–${text(max)}]` };
 }
 
 /** Of sorted values; the nearest rank. */
