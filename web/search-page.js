@@ -1,3 +1,4 @@
+import { clear } from './combobox.js';
 import { find } from './dom.js';
 import { showFacets, writeFilters } from './facets.js';
 import { whole } from './format.js';
@@ -226,7 +227,8 @@ function queryChanged(way) {
 
 const suggestions = createSuggestions({
   box: page.box,
-  completions: find('#completions', HTMLDataListElement),
+  completions: find('#completions', HTMLElement),
+  told: find('#suggested', HTMLElement),
   meant: find('#meant', HTMLElement),
   choose: (q) => {
     page.box.value = q;
@@ -263,6 +265,10 @@ function start() {
       typing = undefined;
       queryChanged('replace');
     }, TYPING_PAUSE_MS);
+  });
+  find('#clear', HTMLButtonElement).addEventListener('click', () => {
+    clear(page.box);
+    page.box.focus();
   });
   page.form.addEventListener('change', (event) => event.target !== page.box && queryChanged('push'));
   page.form.addEventListener('submit', (event) => {

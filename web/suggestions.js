@@ -1,13 +1,15 @@
 import { OrderSearchProblem } from './client/index.ts';
+import { createCombobox } from './combobox.js';
 import { NoAnswer, service } from './search-client.js';
 
 /** @import { SuggestAnswer } from './client/index.ts' */
 
 /**
  * What the box may become, and what was probably meant. Help only: where it cannot be had, the search tells why.
- * @param {{ box: HTMLInputElement, completions: HTMLDataListElement, meant: HTMLElement, choose: (q: string) => void }} parts
+ * @param {{ box: HTMLInputElement, completions: HTMLElement, told: HTMLElement, meant: HTMLElement, choose: (q: string) => void }} parts
  */
-export function createSuggestions({ box, completions, meant, choose }) {
+export function createSuggestions({ box, completions, told, meant, choose }) {
+  const combobox = createCombobox({ box, list: completions, told, choose });
   /** @type {AbortController | undefined} */
   let asking;
   const button = /** @type {HTMLButtonElement} */ (meant.querySelector('button'));
@@ -17,7 +19,8 @@ export function createSuggestions({ box, completions, meant, choose }) {
   async function update(q, signal) {
     const answer = q.trim() === '' ? NOTHING : await service.suggest(q, { signal });
     if (signal.aborted) return;
-    completions.replaceChildren(...answer.completions.map(({ text, kind }) => new Option(KINDS[kind], text)));
+    const others = answer.completions.filter(({ text }) => text !== q.trim());
+    combobox.offer(others.map(({ text, kind }) => ({ text, note: KINDS[kind] })));
     meant.hidden = answer.didYouMean === null;
     button.value = button.textContent = answer.didYouMean ?? '';
   }
@@ -31,7 +34,7 @@ export function createSuggestions({ box, completions, meant, choose }) {
       update(box.value, signal).catch((error) => {
         if (signal.aborted) return;
         if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
-        completions.replaceChildren();
+        combobox.offer([]);
         meant.hidden = true;
       });
     },
@@ -41,5 +44,5 @@ export function createSuggestions({ box, completions, meant, choose }) {
 /** @satisfies {Pick<SuggestAnswer, 'completions' | 'didYouMean'>} */
 const NOTHING = { completions: [], didYouMean: null };
 
-/** Beside a completion, as browsers that show both have it. */
+/** Beside a completion. */
 const KINDS = { item: 'item', customer: 'customer', sku: 'SKU', order: 'order' };

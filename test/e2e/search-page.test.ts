@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { createAuthenticator } from '../../src/http/auth.ts';
 import { createHttpApp } from '../../src/http/app.ts';
@@ -6,7 +7,7 @@ import type { HttpDependencies } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import type { SearchPage } from '../../src/order-index/port.ts';
+import type { SearchPage, Suggestions } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from '../unit/http/fake-orders.ts';
@@ -16,6 +17,13 @@ const RECORD_RESULTS = `
   window.recorded = [];
   const results = document.querySelector('#results');
   new MutationObserver(() => window.recorded.push(results.innerText)).observe(results, { childList: true });
+`;
+
+/** Likewise of what the box offers. */
+const RECORD_SUGGESTIONS = `
+  window.recorded = [];
+  const offered = document.querySelector('#completions');
+  new MutationObserver(() => window.recorded.push(offered.textContent)).observe(offered, { childList: true });
 `;
 
 describe('the search page', function () {
@@ -84,21 +92,186 @@ describe('the search page', function () {
   });
 
   describe('when a text is begun', () => {
+    const list = () => page.getByRole('listbox', { name: 'Suggestions' });
+    const offered = () => list().getByRole('option');
+    const marked = () => list().getByRole('option', { selected: true });
+    const isOpen = async () => (await box().getAttribute('aria-expanded')) === 'true';
+
+    beforeEach(() => {
+      orders.add(
+        orderDocument('A-1'),
+        orderDocument('A-2', { itemNames: ['Teapot'] }),
+        orderDocument('A-3', { itemNames: ['White Teapot'] }),
+        orderDocument('A-4', { itemNames: ['White Vase'] }),
+      );
+    });
+
     it('offers what it may become, and says what a mistyped one was meant to be', async () => {
-      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Teapot'] }));
       await open();
-      await box().pressSequentially('wh');
-      const offered = page.locator('#completions option');
-      await offered.first().waitFor({ state: 'attached' });
-      assert.equal(await offered.count(), 1);
-      assert.equal(await offered.getAttribute('value'), 'White Metal Lantern');
+      await box().pressSequentially('white m');
+      await offered().first().waitFor();
+      assert.deepEqual(await offered().allTextContents(), ['White Metal Lantern item']);
+      await page.getByRole('status').filter({ hasText: '1 suggestion' }).waitFor();
       await box().fill('lantren ');
       await page.getByText('Did you mean').getByRole('button', { name: 'lantern' }).click();
       await page.waitForURL(/q=lantern/);
       assert.match(await box().inputValue(), /^lantern/);
       await page.getByText('Did you mean').waitFor({ state: 'hidden' });
       assert.equal(await page.locator('#results > li').count(), 1);
+      assert.equal(await isOpen(), false);
     });
+
+    it('is gone through and taken by keyboard, while the focus stays in the box', async () => {
+      await open();
+      await box().pressSequentially('white');
+      await offered().nth(2).waitFor();
+      assert.equal(await marked().count(), 0);
+      assert.equal(await box().getAttribute('aria-controls'), await list().getAttribute('id'));
+      const texts = await offered().allTextContents();
+      for (const [key, at] of [
+        ['ArrowDown', 0],
+        ['ArrowDown', 1],
+        ['ArrowUp', 0],
+        ['ArrowUp', 2],
+        ['ArrowDown', 0],
+      ] as const) {
+        await page.keyboard.press(key);
+        assert.equal(await marked().textContent(), texts[at], key);
+        assert.equal(await box().getAttribute('aria-activedescendant'), await marked().getAttribute('id'));
+      }
+      await page.keyboard.press('End');
+      assert.deepEqual([await marked().count(), await isOpen()], [0, true]);
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Home');
+      await page.keyboard.type('a ');
+      assert.equal(await box().inputValue(), 'a white');
+      await box().fill('white v');
+      await list().getByText('White Vase').waitFor();
+      await offered().nth(1).waitFor({ state: 'detached' });
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await page.waitForURL(/q=White\+Vase/);
+      await countIs('1 order');
+      assert.deepEqual([await box().inputValue(), await isOpen()], ['White Vase', false]);
+      await page.goBack();
+      assert.equal(await box().inputValue(), 'white v');
+    });
+
+    it('is closed by Escape, which then empties the box, and opened again by an arrow', async () => {
+      await open();
+      await box().pressSequentially('white');
+      await offered().first().waitFor();
+      await page.keyboard.press('Escape');
+      assert.deepEqual([await isOpen(), await box().inputValue()], [false, 'white']);
+      await page.keyboard.press('Alt+ArrowDown');
+      assert.deepEqual([await isOpen(), await marked().count()], [true, 0]);
+      await page.keyboard.press('Alt+ArrowUp');
+      assert.equal(await isOpen(), false);
+      await page.keyboard.press('ArrowUp');
+      assert.equal(await marked().textContent(), await offered().last().textContent());
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Escape');
+      assert.equal(await box().inputValue(), '');
+      await countIs('4 orders');
+    });
+
+    it('lets Enter search for what was typed where nothing was chosen, and Tab go on', async () => {
+      await open();
+      await box().pressSequentially('white');
+      await offered().first().waitFor();
+      await page.keyboard.press('Enter');
+      assert.deepEqual([await isOpen(), await box().inputValue()], [false, 'white']);
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Tab');
+      assert.deepEqual([await isOpen(), await box().inputValue()], [false, 'white']);
+      assert.equal(await page.locator(':focus').getAttribute('aria-label'), 'Clear the search');
+      await page.keyboard.press('Enter');
+      assert.equal(await box().inputValue(), '');
+      await countIs('4 orders');
+    });
+
+    it('takes what is clicked or touched, and the box keeps the focus', async () => {
+      await open();
+      await box().pressSequentially('white');
+      await list().getByText('White Vase').click();
+      await countIs('1 order');
+      assert.deepEqual([await box().inputValue(), await isOpen()], ['White Vase', false]);
+      assert.equal(await page.locator(':focus').getAttribute('id'), 'q');
+      await box().fill('white t');
+      await list().getByText('White Teapot').waitFor();
+      const { x, y, height } = (await list().getByText('White Teapot').boundingBox()) ?? { x: 0, y: 0, height: 0 };
+      const session = await page.context().newCDPSession(page);
+      await session.send('Emulation.setTouchEmulationEnabled', { enabled: true });
+      await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x, y: y + height / 2 }] });
+      await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+      await page.waitForURL(/q=White\+Teapot/);
+      assert.deepEqual([await box().inputValue(), await isOpen()], ['White Teapot', false]);
+      assert.equal(await page.locator(':focus').getAttribute('id'), 'q');
+    });
+
+    it('keeps what a newer text offers when the answer to an older one comes late', async () => {
+      const late = Promise.withResolvers<Suggestions>();
+      await open('/', { suggest: (query) => (query.q === 'tea' ? late.promise : orders.suggest(query)) });
+      const asked = page.waitForRequest((request) => request.url().includes('suggest?q=tea'));
+      await box().fill('tea');
+      await asked;
+      await box().fill('white v');
+      await list().getByText('White Vase').waitFor();
+      await page.evaluate(RECORD_SUGGESTIONS);
+      const answered = page.waitForResponse((response) => response.url().includes('q=white'));
+      late.resolve({ completions: [{ text: 'Too late', kind: 'item' }], didYouMean: 'too late' });
+      // By the time of the next refresh the late answer has long arrived.
+      await answered;
+      assert.deepEqual(await offered().allTextContents(), ['White Vase item']);
+      assert.deepEqual(await page.evaluate('window.recorded'), []);
+    });
+
+    it('does not open by itself: neither on a shared address nor after its answer came too late', async () => {
+      const late = Promise.withResolvers<Suggestions>();
+      await open('/?q=white', { suggest: (query) => (query.q === 'tea' ? late.promise : orders.suggest(query)) });
+      await countIs('3 orders');
+      await page.waitForResponse((response) => response.url().includes('/search'));
+      assert.equal(await isOpen(), false);
+      const asked = page.waitForRequest((request) => request.url().includes('suggest?q=tea'));
+      await box().fill('tea');
+      await asked;
+      await page.keyboard.press('Escape');
+      const answered = page.waitForResponse((response) => response.url().includes('suggest?q=tea'));
+      late.resolve({ completions: [{ text: 'Teapot', kind: 'item' }], didYouMean: null });
+      await answered;
+      await page.locator('#completions li', { hasText: 'Teapot' }).waitFor({ state: 'attached' });
+      assert.equal(await isOpen(), false);
+    });
+
+    for (const [width, colorScheme] of [
+      [1_280, 'light'],
+      [1_280, 'dark'],
+      [360, 'light'],
+      [360, 'dark'],
+    ] as const) {
+      it(`lies over the orders without moving them, and axe-core finds no fault, ${width} px wide, ${colorScheme}`, async () => {
+        orders.add(orderDocument('A-5', { itemNames: [`White ${'x'.repeat(250)}`] }));
+        await open();
+        await page.setViewportSize({ width, height: 740 });
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await countIs('5 orders');
+        await box().fill('white');
+        await offered().nth(3).waitFor();
+        await page.keyboard.press('ArrowDown');
+        await page.evaluate(axe.source);
+        const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+        assert.deepEqual(
+          violations.map(({ id, nodes }) => [id, ...nodes.map(({ failureSummary }) => failureSummary)]),
+          [],
+        );
+        const [first] = await cards().all();
+        const before = await first?.boundingBox();
+        await page.keyboard.press('Escape');
+        assert.deepEqual(await first?.boundingBox(), before);
+        const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        assert.equal(await page.evaluate(overflow), 0);
+      });
+    }
   });
 
   describe('when it is opened with an address that was shared', () => {
