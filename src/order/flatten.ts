@@ -4,7 +4,7 @@ import type { OrderDocument, OrderView, SearchFields } from './document.ts';
 import type { OrderEvent } from './event.ts';
 import type { OrderFacts } from './facts.ts';
 import type { OrderState } from './fold.ts';
-import { foldText, searchString } from './search-text.ts';
+import { foldText, joinTexts, searchStrings } from './search-text.ts';
 
 /** The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone. */
 export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
@@ -62,11 +62,19 @@ function flatFacts(facts: OrderFacts) {
 
 function searchFieldsOf(orderId: string, { placed: { customer, items, tags } }: OrderFacts): SearchFields {
   const skus = distinct(items.map(({ sku }) => sku));
-  const names = distinct(items.map(({ name }) => name));
+  const names = distinct(items.map(({ name }) => name)).flatMap(searchStrings);
+  const customerName = searchStrings(customer.name);
+  const before = [orderId, customer.id].flatMap(searchStrings);
   return {
-    all: searchString([orderId, customer.id, customer.name, ...skus, ...names, ...tags]),
-    items: searchString(names),
-    customer: searchString([customer.name]),
+    all: joinTexts([
+      ...before,
+      ...customerName,
+      ...skus.flatMap(searchStrings),
+      ...names,
+      ...tags.flatMap(searchStrings),
+    ]),
+    items: joinTexts(names),
+    customer: joinTexts(customerName),
     exact: distinct([orderId, customer.id, ...skus].map((id) => foldText(id.trim()))),
   };
 }

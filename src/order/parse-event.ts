@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { OrderEvent, Refusal, RefusalReason, TraceContext } from './event.ts';
 import { DATA_SCHEMAS, idSchema, instantSchema } from './event-schemas.ts';
@@ -90,17 +91,16 @@ export function parseEvent(body: Uint8Array, limits: ParseLimits): ParsedEvent {
   }
   const json = decodeJson(body);
   if ('problem' in json) return refuse('unparseable', '', json.problem, {});
-  const hints = hintsOf(json.value);
   const envelope = envelopeSchema.safeParse(json.value);
-  if (!envelope.success) return invalid(envelope.error, [], hints);
+  if (!envelope.success) return invalid(envelope.error, [], hintsOf(json.value));
   const { subject, partitionkey, id, source, time, sequence } = envelope.data;
   if (partitionkey !== undefined && partitionkey !== null && partitionkey !== subject) {
-    return refuse('invalid', 'partitionkey', 'is not the same as subject', hints);
+    return refuse('invalid', 'partitionkey', 'is not the same as subject', hintsOf(json.value));
   }
   const type = ALIASES.get(envelope.data.type) ?? envelope.data.type;
   const data = parseData(type, (json.value as { data?: unknown }).data ?? {});
-  if ('error' in data) return invalid(data.error, ['data'], hints);
-  if ('problem' in data) return refuse('invalid', 'data', data.problem, hints);
+  if ('error' in data) return invalid(data.error, ['data'], hintsOf(json.value));
+  if ('problem' in data) return refuse('invalid', 'data', data.problem, hintsOf(json.value));
   const event = {
     id,
     source,
@@ -122,12 +122,10 @@ function parseData(type: string, data: unknown): { value: unknown } | { error: z
 }
 
 function decodeJson(body: Uint8Array): { value: unknown } | { problem: string } {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch {
-    return { problem: 'the message is not UTF-8' };
-  }
+  if (!isUtf8(body)) return { problem: 'the message is not UTF-8' };
+  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    .toString()
+    .replace(/^\uFEFF/, '');
   let value: unknown;
   try {
     value = JSON.parse(text);

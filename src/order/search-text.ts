@@ -18,14 +18,20 @@ const TRANSCRIBED: Readonly<Record<string, string>> = {
 };
 
 const WORD = /[\p{L}\p{M}\p{N}]+/gu;
+/** The same, of texts that are ASCII and lower case. */
+const ASCII_WORD = /[a-z0-9]+/g;
 /** Scripts written without spaces: every character is a word, a run of them a phrase. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const SPLIT_UNSPACED = new RegExp(`(${UNSPACED.source})`, 'u');
 
+function isAscii(text: string): boolean {
+  return /^[\x00-\x7f]*$/.test(text);
+}
+
 /** Lower case without diacritics: `José` → `jose`, `STRAẞE` → `strasse`. */
 export function foldText(text: string): string {
-  if (/^[\x00-\x7f]*$/.test(text)) return text.toLowerCase();
+  if (isAscii(text)) return text.toLowerCase();
   const bare = text
     .normalize('NFKD')
     .toLowerCase()
@@ -36,7 +42,7 @@ export function foldText(text: string): string {
 
 /** `Müller` → `mueller`; undefined where the transcribed way is no other than the folded one. */
 export function transcribe(word: string): string | undefined {
-  if (/^[\x00-\x7f]*$/.test(word)) return undefined;
+  if (isAscii(word)) return undefined;
   const lower = word.normalize('NFC').toLowerCase();
   const written = lower.replace(/[äöüåø]/gu, (letter) => TRANSCRIBED[letter] ?? letter);
   return written === lower ? undefined : foldText(written);
@@ -82,10 +88,17 @@ const BETWEEN_TEXTS = Array<string>(MAX_BETWEEN_WORDS + 1)
   .fill('|')
   .join(' ');
 
-/** One string of words for the index: each text's folded words in order, then the same transcribed where that is another way to write them. */
-export function searchString(texts: Iterable<string>): string {
-  const strings = Array.from(texts).flatMap((text) => spellings(wordsOf(text)).map((words) => words.join(' ')));
-  return strings.filter((words) => words !== '').join(` ${BETWEEN_TEXTS} `);
+/** A text as the index holds it: its folded words in order, and transcribed where that is another way to write them; empty ones left out. */
+export function searchStrings(text: string): string[] {
+  const strings = isAscii(text)
+    ? [text.toLowerCase().match(ASCII_WORD)?.join(' ') ?? '']
+    : spellings(wordsOf(text)).map((words) => words.join(' '));
+  return strings.filter((words) => words !== '');
+}
+
+/** One string of words for the index, of what {@link searchStrings} has made of some texts. */
+export function joinTexts(strings: readonly string[]): string {
+  return strings.join(` ${BETWEEN_TEXTS} `);
 }
 
 /** One word of a query. A document's word matches when it equals a form, starts with one (`prefix`), or is a typo away (`edits`). */

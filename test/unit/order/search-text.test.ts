@@ -4,7 +4,8 @@ import {
   foldText,
   matchesTerm,
   parseTextQuery,
-  searchString,
+  joinTexts,
+  searchStrings,
   transcribe,
   withinEdits,
   wordsOf,
@@ -99,13 +100,17 @@ describe('wordsOf', () => {
   });
 });
 
-describe('searchString', () => {
+function searchStringOf(texts: readonly string[]): string {
+  return joinTexts(texts.flatMap(searchStrings));
+}
+
+describe('searchStrings', () => {
   it('has the folded words of each text, and the same transcribed, apart from each other', () => {
     assert.equal(
-      searchString(['Jörg Fuß', 'Öl-Lampe', '—', 'Mug']),
+      searchStringOf(['Jörg Fuß', 'Öl-Lampe', '—', 'Mug']),
       ['jorg fuss', 'joerg fuss', 'ol lampe', 'oel lampe', 'mug'].join(' | | | '),
     );
-    assert.equal(searchString([]), '');
+    assert.equal(searchStringOf([]), '');
   });
 
   it('gives the words back when it is split at white space', () => {
@@ -117,7 +122,7 @@ describe('searchString', () => {
             ...words.map(({ folded }) => folded),
             ...words.map(({ transcribed }) => transcribed).filter((word) => word !== undefined),
           ]);
-        const given = searchString(texts)
+        const given = searchStringOf(texts)
           .split(/\s+/u)
           .filter((word) => word !== '' && word !== '|');
         assert.deepEqual(new Set(given), new Set(expected));
@@ -129,7 +134,7 @@ describe('searchString', () => {
   it('holds a match for every word of the text itself', () => {
     fc.assert(
       fc.property(text, (value) => {
-        const indexed = searchString([value]).split(' ');
+        const indexed = searchStringOf([value]).split(' ');
         const { terms } = parseTextQuery(value.replaceAll('"', ' '));
         for (const term of terms)
           assert(
