@@ -1,8 +1,8 @@
 import { OrderSearchProblem } from './client/index.ts';
 import { NothingChosen, createDeadLetters } from './dead-letters.js';
 import { find } from './dom.js';
-import { showGenerations } from './generations.js';
-import { showHealth } from './health.js';
+import { createGenerations } from './generations.js';
+import { createHealth } from './health.js';
 import { createLag } from './lag.js';
 import { createParked } from './parked.js';
 import { explain, showProblem } from './problem.js';
@@ -36,7 +36,9 @@ function say(text, isWrong) {
   done.classList.toggle('wrong', isWrong);
 }
 
+const health = createHealth();
 const rebuilds = createRebuilds(act, () => void look());
+const generations = createGenerations(act);
 const letters = createDeadLetters(act);
 const parked = createParked(act);
 const lag = createLag();
@@ -48,10 +50,10 @@ let looks = 0;
 async function look() {
   const mine = (looks += 1);
   const parts = [
-    showHealth(),
+    health.update(),
     lag.sample(),
     rebuilds.update(),
-    showGenerations(act),
+    generations.update(),
     letters.update(),
     parked.update(),
   ];

@@ -1,6 +1,8 @@
 import { confirmed } from './confirmation.js';
 import { button, element, find, spoken } from './dom.js';
 import { instant, whole } from './format.js';
+import { createKeptList } from './kept-list.js';
+import { countText, createPagedList } from './paging.js';
 import { operate } from './search-client.js';
 
 /**
@@ -10,43 +12,27 @@ import { operate } from './search-client.js';
  * @typedef {import('./admin-page.js').Act} Act
  */
 
-const PAGE_SIZE = 20;
-
 /** Messages that were refused: with why, replayed or discarded one by one or those that are ticked. @param {Act} act */
 export function createDeadLetters(act) {
-  const list = find('#letters', HTMLElement);
-  const chosen = () =>
-    [...list.querySelectorAll('input:checked')].map((box) => /** @type {HTMLInputElement} */ (box).value);
-  let shown = '';
-  showActions(find('#letter-actions', HTMLElement), chosen, act);
-  return {
-    async update() {
-      const answer = await operate('GET', `admin/dead-letters?size=${PAGE_SIZE}`);
-      const { items, nextCursor } = /** @type {{ items: DeadLetter[], nextCursor: string | null }} */ (answer);
-      const key = JSON.stringify([items, nextCursor]);
-      if (key === shown) return;
-      shown = key;
-      const count = `${whole(items.length)}${nextCursor === null ? '' : ' newest'}`;
-      find('#letters-title .count', HTMLElement).textContent = count;
-      find('#letter-actions', HTMLElement).hidden = items.length === 0;
-      showLetters(list, items, act, chosen());
+  const frame = find('#letters', HTMLElement);
+  const boxes = () => /** @type {HTMLInputElement[]} */ ([...frame.querySelectorAll('input')]);
+  const actions = find('#letter-actions', HTMLElement);
+  showActions(actions, boxes, act);
+  const list = createKeptList({
+    frame,
+    heading: find('#letters-title', HTMLElement),
+    idOf: (/** @type {DeadLetter} */ { id }) => id,
+    make: (letter) => letterItem(letter, act),
+  });
+  return createPagedList({
+    ...{ path: 'admin/dead-letters', of: 'dead letters', frame, more: '#letters-more', act },
+    show: (/** @type {DeadLetter[]} */ items, hasMore) => {
+      find('#letters-title .count', HTMLElement).textContent = countText(items, hasMore);
+      find('#letters-none', HTMLElement).hidden = items.length > 0;
+      actions.hidden = items.length === 0;
+      list.show(items);
     },
-  };
-}
-
-/** @param {HTMLElement} list @param {DeadLetter[]} items @param {Act} act @param {string[]} chosen */
-function showLetters(list, items, act, chosen) {
-  const opened = new Set([...list.querySelectorAll('details[open]')].map((node) => node.closest('li')?.dataset['id']));
-  const letters = items.map((item) => letterItem(item, act));
-  for (const letter of letters) {
-    const { id = '' } = letter.dataset;
-    const [box, details] = [letter.querySelector('input'), letter.querySelector('details')];
-    if (box) box.checked = chosen.includes(id);
-    if (details) details.open = opened.has(id);
-  }
-  list.replaceChildren(
-    ...(letters.length > 0 ? letters : [element('li', { className: 'soft' }, ['None: no message was refused.'])]),
-  );
+  });
 }
 
 /** @param {DeadLetter} letter @param {Act} act */
@@ -75,7 +61,6 @@ function letterItem(letter, act) {
       }),
     ]),
   ]);
-  item.dataset['id'] = id;
   return item;
 }
 
@@ -116,8 +101,9 @@ const discard = (id) => operate('DELETE', `admin/dead-letters/${encodeURICompone
 /** @param {Discarded} answer */
 const discarded = ({ missing }) => `It is discarded.${missing ? ` ${missing.hint}` : ''}`;
 
-/** @param {HTMLElement} frame @param {() => string[]} chosen @param {Act} act */
-function showActions(frame, chosen, act) {
+/** @param {HTMLElement} frame @param {() => HTMLInputElement[]} boxes @param {Act} act */
+function showActions(frame, boxes, act) {
+  const chosen = () => boxes().flatMap(({ checked, value }) => (checked ? [value] : []));
   const each = async (/** @type {(id: string) => Promise<unknown>} */ one) => {
     const ids = chosen();
     if (ids.length === 0) throw new NothingChosen('Tick those that you mean first.');
@@ -125,6 +111,11 @@ function showActions(frame, chosen, act) {
     return ids.length;
   };
   frame.append(
+    button(['Tick all that are shown'], () => {
+      const all = boxes();
+      const areAll = all.every(({ checked }) => checked);
+      for (const box of all) box.checked = !areAll;
+    }),
     button(['Replay all'], async () => {
       const text =
         'All dead letters are published again, those that are not shown too. What is refused once more comes back.';

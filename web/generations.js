@@ -1,6 +1,7 @@
 import { confirmed } from './confirmation.js';
 import { button, element, find, row, spoken, table } from './dom.js';
 import { instant, sizeText, whole } from './format.js';
+import { createKeptList } from './kept-list.js';
 import { operate } from './search-client.js';
 
 /**
@@ -9,26 +10,32 @@ import { operate } from './search-client.js';
  */
 
 /** The index's generations, the newest first; moving readers and deleting want the name typed. @param {Act} act */
-export async function showGenerations(act) {
-  const { items } = /** @type {{ items: Generation[] }} */ (await operate('GET', 'admin/generations'));
-  const frame = find('#generations', HTMLElement);
-  // Buttons are kept while nothing but numbers change, or the focus would be lost with each look.
-  const key = JSON.stringify(items.map(({ name, state }) => [name, state]));
-  if (frame.dataset['key'] === key) {
-    for (const item of items) showNumbers(frame, item);
-    return;
-  }
-  frame.dataset['key'] = key;
-  const rows = items.toReversed().map((item) => generationRow(item, act));
+export function createGenerations(act) {
   const heads = ['Name', 'State', 'Documents', 'Size', 'Fold', 'Created', spoken('Actions')];
-  frame.replaceChildren(table('Generations of the index of orders', heads, rows));
+  find('#generations', HTMLElement).append(table('Generations of the index of orders', heads, []));
+  const list = createKeptList({
+    frame: find('#generations tbody', HTMLElement),
+    heading: find('#generations-title', HTMLElement),
+    idOf: (/** @type {Generation} */ { name }) => name,
+    make: (generation) => generationRow(generation, act),
+    // Rows are kept while nothing but numbers change.
+    keyOf: ({ state, reason }) => JSON.stringify([state, reason]),
+    update: showNumbers,
+  });
+  return {
+    /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
+    async update() {
+      const { items } = /** @type {{ items: Generation[] }} */ (await operate('GET', 'admin/generations'));
+      list.show(items.toReversed());
+    },
+  };
 }
 
-/** @param {HTMLElement} frame @param {Generation} generation */
-function showNumbers(frame, { name, documents, sizeBytes }) {
-  const cells = [...frame.querySelectorAll('tr')].find((node) => node.dataset['name'] === name)?.cells;
-  if (cells?.[2]) cells[2].textContent = whole(documents);
-  if (cells?.[3]) cells[3].textContent = sizeText(sizeBytes);
+/** @param {HTMLElement} line @param {Generation} generation */
+function showNumbers(line, { documents, sizeBytes }) {
+  const { cells } = /** @type {HTMLTableRowElement} */ (line);
+  if (cells[2]) cells[2].textContent = whole(documents);
+  if (cells[3]) cells[3].textContent = sizeText(sizeBytes);
 }
 
 /** @param {Generation} generation @param {Act} act */
@@ -49,18 +56,13 @@ function generationRow({ name, state, documents, sizeBytes, foldVersion, created
   const actions = state === 'standby' ? [activate, remove] : state === 'diverged' ? [remove] : [];
   const shown = element('span', { className: `state ${state}`, title: reason ?? '' }, [state]);
   const why = reason === null ? [shown] : [shown, element('p', { className: 'soft' }, [reason])];
-  const line = row(
-    [
-      name,
-      element('div', {}, why),
-      whole(documents),
-      sizeText(sizeBytes),
-      String(foldVersion),
-      instant(createdAt),
-      element('div', { className: 'actions' }, actions),
-    ],
-    Infinity,
-  );
-  line.dataset['name'] = name;
-  return line;
+  return row([
+    name,
+    element('div', {}, why),
+    whole(documents),
+    sizeText(sizeBytes),
+    String(foldVersion),
+    instant(createdAt),
+    element('div', { className: 'actions' }, actions),
+  ]);
 }

@@ -1,50 +1,59 @@
 import { element, find } from './dom.js';
 import { ageText } from './format.js';
+import { createKeptList } from './kept-list.js';
 
 /**
  * @typedef {{ state: 'up' | 'degraded' | 'down' | 'off', reason?: string, details?: Record<string, unknown> }} Part
+ * @typedef {Part & { name: string }} NamedPart
  * @typedef {{ status: string, parts: Record<string, Part> }} Health
  */
 
 /** In words too, not by colour alone. @type {Readonly<Record<string, string>>} */
 const SIGNS = { up: '✓', degraded: '!', down: '✕', off: '–' };
 
-/** Each part of the service with its state, and why. 503 is an answer too: it says what is down. @returns {Promise<void>} */
-export async function showHealth() {
-  const list = find('#health', HTMLElement);
-  const response = await fetch('health').catch(() => undefined);
-  if (!response) {
-    list.replaceChildren(partItem('service', { state: 'down', reason: 'it does not answer' }));
-    return;
-  }
-  const { parts = {} } = /** @type {Partial<Health>} */ (await response.json());
-  const items = Object.entries(parts).map(([name, part]) => partItem(name, part));
-  const opened = new Set(
-    [...list.querySelectorAll('details[open]')].map((node) => node.closest('li')?.dataset['part']),
-  );
-  list.replaceChildren(...items);
-  for (const item of items) {
-    const details = item.querySelector('details');
-    if (details && opened.has(item.dataset['part'])) details.open = true;
-  }
+/** Each part of the service with its state, and why. */
+export function createHealth() {
+  const list = createKeptList({
+    frame: find('#health', HTMLElement),
+    heading: find('#health-title', HTMLElement),
+    idOf: (/** @type {NamedPart} */ { name }) => name,
+    make: partItem,
+    // What is opened and focused stays while nothing but the details change.
+    keyOf: ({ state, reason, details }) => JSON.stringify([state, reason, details !== undefined]),
+    update: (node, { details }) => {
+      const shown = node.querySelector('pre');
+      if (shown) shown.textContent = detailsText(details);
+    },
+  });
+  return {
+    /** 503 is an answer too: it says what is down. */
+    async update() {
+      const response = await fetch('health').catch(() => undefined);
+      if (!response) return list.show([{ name: 'service', state: 'down', reason: 'it does not answer' }]);
+      const { parts = {} } = /** @type {Partial<Health>} */ (await response.json());
+      list.show(Object.entries(parts).map(([name, part]) => ({ name, ...part })));
+    },
+  };
 }
 
-/** @param {string} name @param {Part} part */
-function partItem(name, { state, reason, details }) {
+/** @param {NamedPart} part */
+function partItem({ name, state, reason, details }) {
   const item = element('li', {}, [
     element('span', { className: `state ${state}` }, [`${SIGNS[state] ?? ''} ${state}`]),
     element('strong', {}, [name]),
     element('span', { className: 'why' }, [reason ?? '']),
   ]);
-  item.dataset['part'] = name;
   if (details) {
-    const shown = element('pre', { tabIndex: 0, ariaLabel: `Details of ${name}` }, [
-      JSON.stringify(details, ageless, 2),
-    ]);
+    const shown = element('pre', { tabIndex: 0, ariaLabel: `Details of ${name}` }, [detailsText(details)]);
     shown.role = 'region';
     item.append(element('details', {}, [element('summary', {}, [`Details of ${name}`]), shown]));
   }
   return item;
+}
+
+/** @param {Part['details']} details */
+function detailsText(details) {
+  return JSON.stringify(details, ageless, 2);
 }
 
 /** @param {string} key @param {unknown} value */

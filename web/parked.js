@@ -1,6 +1,8 @@
 import { confirmed } from './confirmation.js';
 import { button, element, find, row, spoken, table } from './dom.js';
 import { instant, whole } from './format.js';
+import { createKeptList } from './kept-list.js';
+import { countText, createPagedList } from './paging.js';
 import { operate } from './search-client.js';
 
 /**
@@ -9,35 +11,34 @@ import { operate } from './search-client.js';
  * @typedef {import('./admin-page.js').Act} Act
  */
 
-const PAGE_SIZE = 20;
-
 /** Orders that wait for an event, and what can be done about it. @param {Act} act */
 export function createParked(act) {
-  let shown = '';
-  find('#parked-actions', HTMLElement).append(
+  const actions = find('#parked-actions', HTMLElement);
+  actions.append(
     button(['Fetch all gapped from the history'], () =>
       repair(act, 'admin/parked/repair', 'history', 'all gapped orders'),
     ),
     button(['Declare all gapped missing'], () => repair(act, 'admin/parked/repair', 'skip', 'all gapped orders')),
   );
-  return {
-    async update() {
-      const answer = await operate('GET', `admin/parked?size=${PAGE_SIZE}`);
-      const { items, nextCursor } = /** @type {{ items: Parked[], nextCursor: string | null }} */ (answer);
-      const key = JSON.stringify([items, nextCursor]);
-      if (key === shown) return;
-      shown = key;
-      find('#parked-title .count', HTMLElement).textContent =
-        `${whole(items.length)}${nextCursor === null ? '' : ' first'}`;
-      find('#parked-actions', HTMLElement).hidden = items.length === 0;
-      const heads = ['Order', 'Is at', 'Lacks', 'Wait', 'Since', spoken('Actions')];
-      const none = element('p', { className: 'soft' }, ['None: no order waits for an event.']);
-      const rows = items.map((item) => parkedRow(item, act));
-      find('#parked', HTMLElement).replaceChildren(
-        items.length > 0 ? table('Orders with events that wait for an earlier one', heads, rows) : none,
-      );
+  const heads = ['Order', 'Is at', 'Lacks', 'Wait', 'Since', spoken('Actions')];
+  const shown = table('Orders with events that wait for an earlier one', heads, []);
+  find('#parked', HTMLElement).append(shown);
+  const frame = find('#parked tbody', HTMLElement);
+  const list = createKeptList({
+    frame,
+    heading: find('#parked-title', HTMLElement),
+    idOf: (/** @type {Parked} */ { orderId }) => orderId,
+    make: (order) => parkedRow(order, act),
+  });
+  return createPagedList({
+    ...{ path: 'admin/parked', of: 'parked orders', frame, more: '#parked-more', act },
+    show: (/** @type {Parked[]} */ items, hasMore) => {
+      find('#parked-title .count', HTMLElement).textContent = countText(items, hasMore);
+      find('#parked-none', HTMLElement).hidden = items.length > 0;
+      shown.hidden = actions.hidden = items.length === 0;
+      list.show(items);
     },
-  };
+  });
 }
 
 /** @param {Parked} order @param {Act} act */

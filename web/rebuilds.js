@@ -1,6 +1,7 @@
 import { confirmed } from './confirmation.js';
 import { button, element, find, row, table } from './dom.js';
 import { ageText, instant, whole } from './format.js';
+import { createKeptList } from './kept-list.js';
 import { follow, operate } from './search-client.js';
 
 /**
@@ -19,6 +20,7 @@ export function createRebuilds(act, ended) {
   const form = find('#start', HTMLFormElement);
   /** The one that is followed. @type {{ id: string, abort: AbortController } | undefined} */
   let following;
+  const earlier = createRebuildTable();
   startForm(form, act, () => panel.update());
 
   /** @param {Rebuild} rebuild */
@@ -53,7 +55,7 @@ export function createRebuilds(act, ended) {
         watch(running.id).catch(() => undefined);
       } else if (newest) show(newest);
       else setRunning(form, false);
-      find('#rebuilds', HTMLElement).replaceChildren(rebuildTable(items));
+      earlier.show(items);
     },
   };
   return panel;
@@ -158,16 +160,28 @@ function actionsOf({ id, finishedAt, paused, generation }, act) {
   return element('div', { className: 'actions' }, [pause, cancel]);
 }
 
-/** @param {Rebuild[]} rebuilds */
-function rebuildTable(rebuilds) {
-  const rows = rebuilds.map(({ startedAt, kind, projection, source, generation, state, error }) =>
-    row([
-      instant(startedAt),
-      kind === 'activation' ? 'activation' : `${projection} from ${source}`,
-      generation,
-      state,
-      error ?? '',
-    ]),
-  );
-  return table('Rebuilds, the newest first', ['Started', 'What', 'Generation', 'State', 'Error'], rows);
+/** Those that the service still knows of, the newest first; it tells them all at once. */
+function createRebuildTable() {
+  const heads = ['Started', 'What', 'Generation', 'State', 'Took', 'Error'];
+  const shown = table('Rebuilds, the newest first', heads, []);
+  find('#rebuilds', HTMLElement).append(shown);
+  return createKeptList({
+    frame: find('#rebuilds tbody', HTMLElement),
+    heading: shown,
+    idOf: (/** @type {Rebuild} */ { id }) => id,
+    make: rebuildRow,
+    keyOf: ({ generation, state, finishedAt, error }) => JSON.stringify([generation, state, finishedAt, error]),
+  });
+}
+
+/** @param {Rebuild} rebuild */
+function rebuildRow({ startedAt, finishedAt, kind, projection, source, generation, state, error }) {
+  return row([
+    instant(startedAt),
+    kind === 'activation' ? 'activation' : `${projection} from ${source}`,
+    generation,
+    state,
+    finishedAt === null ? '–' : ageText((Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000),
+    error ?? '',
+  ]);
 }

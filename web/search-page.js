@@ -3,6 +3,7 @@ import { find } from './dom.js';
 import { showFacets, writeFilters } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
+import { placeNodes } from './kept-list.js';
 import { orderCard } from './order-card.js';
 import { createOrderDrawer } from './order-drawer.js';
 import { explain, showProblem } from './problem.js';
@@ -132,7 +133,7 @@ function showHits(purpose, { hits, nextCursor }) {
   view.hits = shown;
   view.nextCursor = nextCursor;
   page.more.hidden = nextCursor === null;
-  place(cards);
+  placeNodes(page.results, cards);
   // It tells of changes only: what is still near the end is so anew.
   nearEnd.unobserve(page.more);
   nearEnd.observe(page.more);
@@ -166,16 +167,6 @@ function cardsOf(hits, markNew) {
 function keepOpen(old, card) {
   const [before, after] = [old.querySelector('details'), card.querySelector('details')];
   if (before && after) after.open = before.open;
-}
-
-/** Brings the list to these cards, moving no more than it must. @param {Element[]} cards */
-function place(cards) {
-  const wanted = new Set(cards);
-  for (const card of [...page.results.children]) if (!wanted.has(card)) card.remove();
-  cards.forEach((card, at) => {
-    const there = page.results.children[at];
-    if (there !== card) page.results.insertBefore(card, there ?? null);
-  });
 }
 
 /** @param {number} before */
@@ -252,7 +243,7 @@ const drawer = createOrderDrawer();
 // What the one before was shown is nothing for who comes after.
 const session = createSession(() => {
   view.hits = [];
-  place([]);
+  placeNodes(page.results, []);
   void ask('search');
 });
 

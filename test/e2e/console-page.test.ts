@@ -11,6 +11,8 @@ import { shownDependencies } from '../support/shown-service.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
 import { generationView, rebuildView } from '../unit/http/rebuild-views.ts';
 
+const AT = '2026-03-01T10:00:00.000Z';
+
 describe('the console', function () {
   this.timeout(60_000);
   let browser: TestBrowser;
@@ -147,6 +149,101 @@ describe('the console', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
     await page.getByText('1 discarded.').waitFor();
     assert.deepEqual(discarded, ['a1b2c3d4']);
+  });
+
+  describe('when there is more than is shown at first', () => {
+    /** Pages as the service gives them: the cursor is where the next one begins. */
+    const paged =
+      <T>(all: readonly T[]) =>
+      ({ size, cursor = '0' }: { readonly size: number; readonly cursor?: string }) => {
+        const end = Number(cursor) + size;
+        return { items: all.slice(Number(cursor), end), nextCursor: end < all.length ? String(end) : null };
+      };
+    const letters = Array.from({ length: 250 }, (_, n) => ({
+      ...{
+        id: `letter-${n}`,
+        orderId: `L-${n}`,
+        sequence: 1,
+        attempts: 1,
+        bodyBytes: 0,
+        firstFailedAt: AT,
+        lastFailedAt: AT,
+      },
+      refusal: { reason: 'invalid' as const, path: 'time', message: 'must be an instant' },
+    }));
+    const gaps = Array.from({ length: 45 }, (_, n) => ({
+      ...{ orderId: `G-${n}`, version: 1, missing: [[2, 2]] as const, parked: 1, oldestParkedAt: AT, gapped: true },
+    }));
+    const many = (): Partial<HttpDependencies> => {
+      const { deadLetters } = shownDependencies();
+      return {
+        deadLetters: { ...deadLetters, list: async (query) => paged(letters)(query) },
+        parkedOrders: async ({ size, after = '-1' }) => {
+          const { items, nextCursor } = paged(gaps)({ size, cursor: String(Number(after) + 1) });
+          return { gaps: items, next: nextCursor === null ? undefined : String(Number(nextCursor) - 1) };
+        },
+      };
+    };
+
+    it('shows more dead letters when asked, to the last, and ticks all of them', async () => {
+      await open(many());
+      const shown = page.locator('#letters > li');
+      await page.getByText('Dead letters 20 shown, there are more').waitFor();
+      const more = page.getByRole('button', { name: 'Show more dead letters' });
+      await more.press('Enter');
+      await page.getByText('100 more dead letters are shown, 120 in all.').waitFor();
+      assert.equal(await page.evaluate('document.activeElement.textContent'), 'Show more dead letters');
+      await more.press('Enter');
+      await page.getByText('220 in all.').waitFor();
+      await more.press('Enter');
+      await more.waitFor({ state: 'hidden' });
+      await page.getByText('30 more dead letters are shown, 250 in all.').waitFor();
+      assert.deepEqual(
+        await shown.evaluateAll((nodes) => nodes.map(({ dataset }) => (dataset as { id?: string }).id)),
+        letters.map(({ id }) => id),
+      );
+      // Reading goes on where it was.
+      assert.equal(await page.evaluate('document.activeElement.dataset.id'), 'letter-220');
+      await page.getByRole('button', { name: 'Tick all that are shown' }).click();
+      assert.equal(await shown.getByRole('checkbox', { checked: true }).count(), 250);
+    });
+
+    it('shows more parked orders when asked, to the last', async () => {
+      await open(many());
+      await page.getByText('Parked orders 20 shown, there are more').waitFor();
+      await page.getByRole('button', { name: 'Show more parked orders' }).click();
+      await page.getByText('25 more parked orders are shown, 45 in all.').waitFor();
+      assert.equal(await page.locator('#parked tbody tr').count(), 45);
+      assert.equal(await page.getByRole('button', { name: 'Show more parked orders' }).isVisible(), false);
+    });
+  });
+
+  it('leaves the focus where an operator by keyboard has it, though all is asked for over and over', async () => {
+    const { deadLetters } = shownDependencies();
+    const letter = (id: string, attempts = 1) => ({
+      ...{ id, orderId: id, sequence: 1, attempts, bodyBytes: 0, firstFailedAt: AT, lastFailedAt: AT },
+      refusal: { reason: 'invalid' as const, path: 'time', message: 'must be an instant' },
+    });
+    let letters = [letter('L-1'), letter('L-2'), letter('L-3')];
+    await open({
+      deadLetters: { ...deadLetters, list: () => Promise.resolve({ items: letters, nextCursor: null }) },
+    });
+    const focused = () => page.evaluate('document.activeElement.textContent || document.activeElement.dataset.id');
+    const looked = () => page.waitForResponse((response) => response.url().endsWith('/admin/parked?size=20'));
+    await page.getByText('Details of broker').focus();
+    await looked();
+    await looked();
+    assert.equal(await focused(), 'Details of broker');
+    await page.getByRole('button', { name: 'Discard L-2' }).focus();
+    letters = [letter('L-4'), letter('L-1'), letter('L-2', 2), letter('L-3')];
+    await page.getByText('failed 2 times').waitFor();
+    assert.equal(await focused(), 'Discard L-2 #1');
+    letters = [letter('L-1'), letter('L-3')];
+    await page.locator('#letters > li').nth(2).waitFor({ state: 'detached' });
+    assert.equal(await page.evaluate('document.activeElement.dataset.id'), 'L-3');
+    letters = [];
+    await page.getByText('None: no message was refused.').waitFor();
+    assert.equal(await page.evaluate('document.activeElement.id'), 'letters-title');
   });
 
   it('says what is wrong when the index is away, and goes on by itself', async () => {
