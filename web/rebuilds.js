@@ -2,6 +2,7 @@ import { confirmed } from './confirmation.js';
 import { button, element, find, row, table } from './dom.js';
 import { ageText, instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
+import { setRunning, startForm } from './rebuild-form.js';
 import { follow, operate } from './search-client.js';
 
 /**
@@ -59,40 +60,6 @@ export function createRebuilds(act, ended) {
     },
   };
   return panel;
-}
-
-/**
- * @param {HTMLFormElement} form
- * @param {Act} act
- * @param {() => Promise<void>} started
- */
-function startForm(form, act, started) {
-  const fit = () => {
-    const { projection, source } = Object.fromEntries(new FormData(form));
-    const ofOrders = projection === 'orders';
-    for (const field of form.querySelectorAll('.of-orders')) field.toggleAttribute('hidden', !ofOrders);
-    form.querySelector('.of-file')?.toggleAttribute('hidden', !ofOrders || source !== 'file');
-  };
-  form.addEventListener('change', fit);
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (form.dataset['running'] === 'true') return;
-    const { projection, source, path, activate } = Object.fromEntries(new FormData(form));
-    const ofOrders = { source, activate: activate === 'on', ...(source === 'file' && { path }) };
-    const body = { projection, ...(projection === 'orders' && ofOrders) };
-    void act('The rebuild has started.', async () => {
-      await operate('POST', 'admin/rebuilds', { body });
-      await started();
-    });
-  });
-  fit();
-}
-
-/** @param {HTMLFormElement} form @param {boolean} running */
-function setRunning(form, running) {
-  form.dataset['running'] = String(running);
-  const start = form.querySelector('button');
-  if (start) start.ariaDisabled = running ? 'true' : null;
 }
 
 /**

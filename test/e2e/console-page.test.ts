@@ -7,6 +7,7 @@ import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
 import { shownDependencies } from '../support/shown-service.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
 import { generationView, rebuildView } from '../unit/http/rebuild-views.ts';
@@ -80,28 +81,89 @@ describe('the console', function () {
     assert.equal(await panel.getByRole('button').count(), 0);
   });
 
-  it('starts one from what was chosen, and not while one runs', async () => {
-    const asked: object[] = [];
-    const rebuilds = {
-      ...shownDependencies().rebuilds,
-      list: () => Promise.resolve(asked.length > 0 ? [rebuildView()] : []),
-      start: (request: object) => {
-        asked.push(request);
-        return Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const);
+  describe('when a rebuild is started', () => {
+    const starting = (asked: object[], running: () => RebuildView[] = () => []): Partial<HttpDependencies> => ({
+      rebuilds: {
+        ...shownDependencies().rebuilds,
+        projections: ['revenue-daily', 'seller-daily', 'my-own'],
+        list: () => Promise.resolve(running()),
+        start: (request: object) => {
+          asked.push(request);
+          return Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const);
+        },
       },
-    };
-    await open({ rebuilds });
-    await page.locator('select[name=source]').selectOption('a file');
-    await page.getByRole('textbox', { name: 'File' }).fill('orders.ndjson');
-    await page.getByLabel('Move readers to it in the end').uncheck();
-    const start = page.getByRole('button', { name: 'Start' });
-    await start.click();
-    await page.getByText('The rebuild has started.').waitFor();
-    const { source, path, activate, projection } = asked[0] as Record<string, unknown>;
-    assert.deepEqual([projection, source, path, activate], ['orders', 'file', 'orders.ndjson', false]);
-    await page.locator('#start[data-running=true]').waitFor();
-    await start.click({ force: true });
-    assert.equal(asked.length, 1);
+    });
+    const start = () => page.getByRole('button', { name: 'Start', exact: true });
+    const source = () => page.getByRole('combobox', { name: 'From', exact: true });
+    const started = () => page.getByText('The rebuild has started.');
+    const usual = { projection: 'orders', source: 'index', activate: true, keep: 1, allowPartial: false };
+
+    it('is as the service would have it, unless something is chosen', async () => {
+      const asked: object[] = [];
+      await open(starting(asked));
+      await start().press('Enter');
+      await started().waitFor();
+      assert.deepEqual(asked, [usual]);
+    });
+
+    it('takes a file, which must be named, how many standbys stay, and whether readers are moved', async () => {
+      const asked: object[] = [];
+      await open(starting(asked));
+      await source().selectOption('a file');
+      await start().click();
+      await page.getByRole('textbox', { name: 'File' }).and(page.locator(':invalid:focus')).waitFor();
+      await page.getByRole('textbox', { name: 'File' }).fill('orders.ndjson');
+      await page.getByLabel('Standbys to keep').fill('3');
+      const partial = page.getByLabel('Move them even where orders lack their first events');
+      await partial.check();
+      await start().click();
+      await started().waitFor();
+      await page.getByLabel('Move readers to it in the end').uncheck();
+      assert.equal(await partial.isVisible(), false);
+      await start().click();
+      await eventually(() => assert.equal(asked.length, 2));
+      const fromFile = { ...usual, source: 'file', path: 'orders.ndjson', keep: 3 };
+      assert.deepEqual(asked, [
+        { ...fromFile, allowPartial: true },
+        { ...fromFile, activate: false },
+      ]);
+    });
+
+    it('takes the history from a time of this computer on', async () => {
+      const asked: object[] = [];
+      await open(starting(asked));
+      await source().selectOption('the broker’s history');
+      await start().click();
+      await started().waitFor();
+      await page.getByLabel('Published since, by this computer’s clock').fill('2026-02-01T10:30:00');
+      await start().click();
+      await eventually(() => assert.equal(asked.length, 2));
+      const from = await page.evaluate("new Date('2026-02-01T10:30:00').toISOString()");
+      assert.deepEqual(asked, [
+        { ...usual, source: 'history' },
+        { ...usual, source: 'history', from },
+      ]);
+    });
+
+    it('takes an aggregate, of one’s own too, with nothing else to choose', async () => {
+      const asked: object[] = [];
+      await open(starting(asked));
+      await source().selectOption('a file');
+      await page.getByRole('combobox', { name: 'What' }).selectOption('my-own');
+      await page.getByRole('textbox', { name: 'File' }).waitFor({ state: 'hidden' });
+      await start().click();
+      await started().waitFor();
+      assert.deepEqual(asked, [{ ...usual, projection: 'my-own' }]);
+    });
+
+    it('is not while one runs', async () => {
+      const asked: object[] = [];
+      await open(starting(asked, () => [rebuildView()]));
+      await page.locator('#start[data-running=true]').waitFor();
+      await start().click({ force: true });
+      await page.waitForResponse((response) => response.url().endsWith('/admin/rebuilds'));
+      assert.deepEqual(asked, []);
+    });
   });
 
   it('says why a generation cannot be activated, and offers none of it for one that has diverged', async () => {

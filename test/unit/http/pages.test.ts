@@ -47,12 +47,13 @@ describe('the pages', () => {
     });
   });
 
-  describe('when they ask whether callers have to say who they are', () => {
-    it('tells it', async () => {
+  describe('when they ask what they have to know before anything else', () => {
+    it('tells whether callers have to say who they are, and what can be rebuilt', async () => {
       const settings = (replaced: object) =>
         withApp({ ...dependencies, ...replaced }, async (get) => (await get('/page-settings.json')).json());
-      assert.deepEqual(await settings({}), { authentication: 'off' });
-      assert.deepEqual(await settings({ authenticate }), { authentication: 'on' });
+      const projections = ['orders', ...dependencies.rebuilds.projections];
+      assert.deepEqual(await settings({}), { authentication: 'off', projections });
+      assert.deepEqual(await settings({ authenticate }), { authentication: 'on', projections });
     });
   });
 });
