@@ -43,13 +43,20 @@ settle_data_root() {
 }
 
 remember_settings() {
-  echo "$amqp_port $es_port $es_heap $mode $pg_port" >"$instance_dir/settings"
+  echo "$amqp_port $es_port $es_heap $mode $pg_port $join" >"$instance_dir/settings"
 }
 
 forget_instance() {
   [ "$purge" = yes ] || return 0
   [ -z "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql)" ] || fail "instance $instance still runs: --purge goes with all services down"
   rm -rf "$instance_dir"
+}
+
+# joined_port SERVICE: of the instance that this one joins, its own where it joins none.
+joined_port() {
+  local amqp=$amqp_port es=$es_port
+  [ -z "$join" ] || read -r amqp es _ <"$data_root/instances/$join/settings" || fail "there is no instance $join to join"
+  case $1 in rabbitmq) echo "$amqp" ;; elasticsearch) echo "$es" ;; esac
 }
 
 # One up, down or restart of an instance at a time.

@@ -82,17 +82,28 @@ elasticsearch_configure() {
   # GC logs and heap dumps go to the log folder, not to the installation.
   sed -i -e '/^-Xlog:gc/d' -e '/HeapDumpOnOutOfMemoryError/d' -e "s#^-XX:ErrorFile=.*#-XX:ErrorFile=$dir/log/hs_err_pid%p.log#" "$dir/config/jvm.options"
   cat >"$dir/config/elasticsearch.yml" <<CONF
-cluster.name: order-search-$instance
+cluster.name: order-search-${join:-$instance}
 node.name: $instance
 path.data: $dir/data
 path.logs: $dir/log
 network.host: 127.0.0.1
 http.port: $es_port
 transport.port: $((es_port + 100))
-discovery.type: single-node
 xpack.security.enabled: false
 cluster.routing.allocation.disk.threshold_enabled: false
 CONF
+  elasticsearch_discovery >>"$dir/config/elasticsearch.yml"
+}
+
+# A node that joins holds data and is never elected: of two that could be, none could be lost.
+elasticsearch_discovery() {
+  if [ -n "$join" ]; then
+    echo 'node.roles: [data]'
+    echo "discovery.seed_hosts: ['127.0.0.1:$(($(joined_port elasticsearch) + 100))']"
+  else
+    echo 'discovery.seed_hosts: []'
+    echo "cluster.initial_master_nodes: [$instance]"
+  fi
 }
 
 # Prints why when it fails.

@@ -44,7 +44,8 @@ rabbitmq_install() {
 
 # The two ports that Erlang's distribution needs, away from the range of ports of outgoing connections.
 rabbitmq_distribution_port() { echo $((amqp_port + 20000)); }
-rabbitmq_epmd_port() { echo $((amqp_port + 21000)); }
+# Nodes of a cluster find each other by one epmd.
+rabbitmq_epmd_port() { echo $(($(joined_port rabbitmq) + 21000)); }
 
 rabbitmq_configure() {
   local dir=$1
@@ -55,6 +56,12 @@ prometheus.tcp.port = $((amqp_port + 10020))
 disk_free_limit.absolute = 100MB
 log.console = false
 log.file.level = info
+CONF
+  # A node without data joins at its first start, and is a member from then on.
+  [ -z "$join" ] || cat >>"$dir/rabbitmq.conf" <<CONF
+cluster_formation.peer_discovery_backend = classic_config
+cluster_formation.classic_config.nodes.1 = order-search-$join@localhost
+cluster_formation.classic_config.nodes.2 = order-search-$instance@localhost
 CONF
   echo '[rabbitmq_consistent_hash_exchange,rabbitmq_prometheus].' >"$dir/enabled_plugins"
   : >"$dir/rabbitmq-env.conf"
@@ -85,10 +92,11 @@ rabbitmq_start() {
   local dir=$instance_dir/rabbitmq environment
   mkdir -p "$dir/home" "$dir/data" "$dir/log"
   rabbitmq_configure "$dir"
+  [ -z "$join" ] || install -m 400 "$data_root/instances/$join/rabbitmq/home/.erlang.cookie" "$dir/home/.erlang.cookie"
   own_folder "$dir"
   mapfile -t environment < <(rabbitmq_environment "$dir")
   # Its own epmd, in the foreground, so that `down` knows its pid; Erlang would start a daemon that outlives everything.
-  if process_gone "$dir/epmd.pid"; then
+  if [ -z "$join" ] && process_gone "$dir/epmd.pid"; then
     launch "$dir/epmd.pid" "$dir/epmd.out" "${environment[@]}" epmd
     wait_until 10 port_open "$(rabbitmq_epmd_port)" || { echo "epmd does not listen: $dir/epmd.out" && return 1; }
   fi

@@ -34,6 +34,10 @@ export interface PrivateServicesOptions {
   readonly esHeap?: string;
   /** Start only these; both unless told. */
   readonly only?: ServiceName;
+  /** Natively, also where there is a Docker engine: what is to be joined, and what joins. */
+  readonly native?: boolean;
+  /** The instance of which it is a further node. That one is started before, and stopped after it. */
+  readonly join?: string;
 }
 
 /**
@@ -41,7 +45,7 @@ export interface PrivateServicesOptions {
  * @throws Error with the script's own words when one cannot be started.
  */
 export async function startPrivateServices(options: PrivateServicesOptions): Promise<PrivateServices> {
-  const { name, amqpPort, esPort, esHeap = '512m', only } = options;
+  const { name, amqpPort, esPort, esHeap = '512m', only, native = false, join } = options;
   const instance = [
     '--instance',
     name,
@@ -51,9 +55,11 @@ export async function startPrivateServices(options: PrivateServicesOptions): Pro
     String(esPort),
     '--es-heap',
     esHeap,
+    ...(join === undefined ? [] : ['--join', join]),
   ];
+  const env = { ...process.env, ...(native && { ORDER_SEARCH_SERVICES: 'native' }) };
   const services = async (command: string, ...args: string[]): Promise<void> => {
-    await execute(SCRIPT, [command, ...args, ...instance]);
+    await execute(SCRIPT, [command, ...args, ...instance], { env });
   };
   await services('down', '--purge');
   await services('up', ...(only ? ['--only', only] : []));
@@ -62,7 +68,7 @@ export async function startPrivateServices(options: PrivateServicesOptions): Pro
     elasticsearchUrl: `http://127.0.0.1:${esPort}`,
     kill: (service, signal = 'SIGKILL') => services('kill', service, '--signal', signal),
     start: (service) => services('up', service),
-    rabbitmqctl: async (...args) => (await execute(SCRIPT, ['ctl', ...instance, '--', ...args])).stdout,
+    rabbitmqctl: async (...args) => (await execute(SCRIPT, ['ctl', ...instance, '--', ...args], { env })).stdout,
     stop: () => services('down', '--purge'),
   };
 }
