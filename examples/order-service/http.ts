@@ -1,8 +1,10 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Pool } from 'pg';
 import { ZodError } from 'zod';
+import type { Tracing } from '../../src/observability/tracing.ts';
 import { execute, exportSnapshots, findOrder, type Outcome } from './order-store.ts';
 import { COMMANDS, type Command, type CommandName } from './orders.ts';
+import { inSpan, placeIn } from './spans.ts';
 
 const ROUTES: readonly (readonly ['post' | 'put' | 'delete', string, CommandName])[] = [
   ['put', '/orders/:id', 'place'],
@@ -15,15 +17,23 @@ const ROUTES: readonly (readonly ['post' | 'put' | 'delete', string, CommandName
   ['delete', '/orders/:id', 'erase'],
 ];
 
-/** What shops and customers call. Every change answers with the order's `version`: `GET /orders/{id}?minVersion=` of the search waits for it. */
-export function orderServiceApp(pool: Pool): Express {
+/**
+ * What shops and customers call. Every change answers with the order's `version`: `GET /orders/{id}?minVersion=` of the search waits for it.
+ * Where spans are made, it is made in one, which goes on with the caller's trace.
+ */
+export function orderServiceApp(pool: Pool, tracing?: Tracing): Express {
   const app = express();
   app.disable('x-powered-by');
   app.use(express.json({ limit: '1mb' }));
   for (const [method, path, name] of ROUTES) {
     app[method](path, async (request: Request<{ id: string }>, response) => {
       const data = COMMANDS[name].parse(request.body ?? {});
-      answer(response, await execute(pool, request.params.id, { name, data } as Command, new Date()), name);
+      const command = { name, data } as Command;
+      const start = { kind: 'server', parent: placeIn(request.headers), attributes: { 'http.route': path } } as const;
+      const outcome = await inSpan(tracing, `${method.toUpperCase()} ${path}`, start, () =>
+        execute(pool, request.params.id, command, new Date(), tracing),
+      );
+      answer(response, outcome, name);
     });
   }
   app.get('/orders/:id', async (request, response) => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'pg';
+import { startTracing } from '../../src/observability/start-tracing.ts';
 import { Relay, type RelayStep } from '../../src/outbox/index.ts';
 import { orderServiceApp } from './http.ts';
 import { DDL } from './order-store.ts';
@@ -12,6 +13,7 @@ const {
   EXCHANGE = 'orders',
   HOST = '127.0.0.1',
   PORT = '3100',
+  OTEL_EXPORTER_OTLP_ENDPOINT,
   RELAY_FAULT_POINT,
 } = process.env;
 
@@ -30,12 +32,16 @@ const onTrouble = (error: unknown): void => console.error(error instanceof Error
 pool.on('error', onTrouble);
 await pool.query(DDL);
 
-const publisher = new AmqpPublisher(AMQP_URL, EXCHANGE);
+// Without an endpoint nothing of OpenTelemetry is loaded.
+const tracing = await startTracing(OTEL_EXPORTER_OTLP_ENDPOINT, 'order-service', {
+  warn: (fields, message) => console.error(message, fields),
+});
+const publisher = new AmqpPublisher(AMQP_URL, EXCHANGE, tracing);
 const publish = publisher.publish.bind(publisher);
 const relay = new Relay({ pool, publish, onTrouble, reached: faultPoint(RELAY_FAULT_POINT) });
 relay.start();
 
-const server = orderServiceApp(pool).listen(Number(PORT), HOST);
+const server = orderServiceApp(pool, tracing).listen(Number(PORT), HOST);
 await once(server, 'listening');
 console.log(`the order service is at http://${HOST}:${(server.address() as AddressInfo).port}`);
 
@@ -46,6 +52,7 @@ async function stop(): Promise<void> {
   await relay.stop();
   await publisher.close();
   await pool.end();
+  await tracing?.close();
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

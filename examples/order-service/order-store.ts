@@ -1,6 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
+import type { Tracing } from '../../src/observability/tracing.ts';
 import { appendEvent, OUTBOX_DDL, type OutboxEvent } from '../../src/outbox/index.ts';
 import { decide, place, snapshotOf, type Command, type Decision, type Order } from './orders.ts';
+import { inSpan } from './spans.ts';
 
 /** Idempotent. An order without a state was erased. */
 export const DDL = `${OUTBOX_DDL}
@@ -17,17 +19,29 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'not_found' };
 
-/** The order and its event, in one transaction: both, or neither. */
-export async function execute(pool: Pool, orderId: string, command: Command, at: Date): Promise<Outcome> {
-  return await inTransaction(pool, async (client) => {
-    const decision = await decideLocked(client, orderId, command, at.toISOString());
-    if (decision.kind !== 'happened') return decision;
-    const { type, data, order } = decision;
-    await client.query('UPDATE orders SET state = $2 WHERE order_id = $1', [orderId, order && JSON.stringify(order)]);
-    const { sequence } = await appendEvent(client, { orderId, type, source: SOURCE, data, time: at });
-    if (order === null) await forgetPublished(client, orderId);
-    return { kind: 'done', version: sequence };
-  });
+/**
+ * The order and its event, in one transaction: both, or neither. Where spans are made, in one of them, `write_source`: the event says so, and
+ * whatever becomes of it goes on from there.
+ */
+export async function execute(
+  pool: Pool,
+  orderId: string,
+  command: Command,
+  at: Date,
+  tracing?: Tracing,
+): Promise<Outcome> {
+  const attributes = { 'db.system.name': 'postgresql', 'order_service.command': command.name };
+  return await inSpan(tracing, 'write_source', { kind: 'internal', parent: tracing?.current(), attributes }, (place) =>
+    inTransaction(pool, async (client) => {
+      const decision = await decideLocked(client, orderId, command, at.toISOString());
+      if (decision.kind !== 'happened') return decision;
+      const { type, data, order } = decision;
+      await client.query('UPDATE orders SET state = $2 WHERE order_id = $1', [orderId, order && JSON.stringify(order)]);
+      const { sequence } = await appendEvent(client, { orderId, type, source: SOURCE, data, time: at, ...place });
+      if (order === null) await forgetPublished(client, orderId);
+      return { kind: 'done', version: sequence };
+    }),
+  );
 }
 
 /** The order's row is locked from here to the end: one command at a time. */

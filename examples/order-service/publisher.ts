@@ -1,5 +1,7 @@
 import { connect, type ChannelModel, type ConfirmChannel, type Message } from 'amqplib';
+import type { TracePlace, Tracing } from '../../src/observability/tracing.ts';
 import type { OutboxEvent } from '../../src/outbox/index.ts';
+import { inSpan, placeIn } from './spans.ts';
 
 const CONFIRM_WITHIN_MS = 10_000;
 
@@ -16,11 +18,13 @@ interface Link {
 export class AmqpPublisher {
   readonly #url: string;
   readonly #exchange: string;
+  readonly #tracing: Tracing | undefined;
   #link: Link | undefined;
 
-  constructor(url: string, exchange: string) {
+  constructor(url: string, exchange: string, tracing?: Tracing) {
     this.#url = url;
     this.#exchange = exchange;
+    this.#tracing = tracing;
   }
 
   /** Resolves when the broker has confirmed every event, and a queue has taken it. Rejects otherwise: then publish all of them again. */
@@ -62,13 +66,31 @@ export class AmqpPublisher {
     return { connection, channel, lost, returned };
   }
 
-  async #send(channel: ConfirmChannel, { id, type, orderId, time, body }: OutboxEvent): Promise<void> {
+  /** Where spans are made, in one of them, `emit_event`; the message's headers say so, the event itself says where it was written. */
+  async #send(channel: ConfirmChannel, event: OutboxEvent): Promise<void> {
+    const routingKey = event.type.replace(/\.v\d+$/, '');
+    const attributes = {
+      'messaging.system': 'rabbitmq',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': this.#exchange,
+      'messaging.rabbitmq.destination.routing_key': routingKey,
+    };
+    const start = { kind: 'producer', parent: placeIn({ ...event }), attributes } as const;
+    await inSpan(this.#tracing, 'emit_event', start, (place) => this.#publish(channel, routingKey, event, place));
+  }
+
+  async #publish(
+    channel: ConfirmChannel,
+    routingKey: string,
+    { id, type, orderId, time, body }: OutboxEvent,
+    place: TracePlace | undefined,
+  ): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const properties = {
-      ...{ messageId: id, type, headers: { orderId }, contentType: 'application/cloudevents+json' },
+      ...{ messageId: id, type, headers: { orderId, ...place }, contentType: 'application/cloudevents+json' },
       ...{ persistent: true, mandatory: true, timestamp: Math.floor(Date.parse(time) / 1_000) },
     };
-    channel.publish(this.#exchange, type.replace(/\.v\d+$/, ''), Buffer.from(body), properties, (error: unknown) => {
+    channel.publish(this.#exchange, routingKey, Buffer.from(body), properties, (error: unknown) => {
       if (error) reject(new Error('RabbitMQ does not take it', { cause: error }));
       else resolve();
     });
