@@ -6,9 +6,11 @@ import type { Page } from 'playwright-core';
 import { createEmbeddedBroker } from '../../src/broker/embedded/index.ts';
 import type { OutgoingEvent } from '../../src/broker/port.ts';
 import { createLogger } from '../../src/observability/logging.ts';
+import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { openChromium } from './chromium.ts';
 import { publishMessages } from './drain.ts';
-import { startService, untilReady, type RunningService } from './running-service.ts';
+import { startLoad, type LiveLoad } from './live-load.ts';
+import { startService, untilReady, type Environment, type RunningService } from './running-service.ts';
 import { testBackend } from './test-backend.ts';
 import { freePort } from './under-load.ts';
 
@@ -18,18 +20,31 @@ export interface Shop {
   readonly url: string;
   /** Resolves when the broker has them. */
   publish(messages: readonly OutgoingEvent[]): Promise<void>;
+  /**
+   * Lets events of further orders come in: on RabbitMQ some hundreds a second until it is stopped, embedded (where only the service itself can
+   * be a producer) thousands that wait for it at its next start.
+   */
+  load(): Promise<Load>;
   remove(): Promise<void>;
 }
+
+export interface Load {
+  /** Resolves with the number of orders that it brought. */
+  stop(): Promise<number>;
+}
+
+export const LOAD_EVENTS_PER_SECOND = 300;
+const BACKLOG_EVENTS = 6_000;
 
 const SOON = { ROLLUP_INTERVAL_MS: '200', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
 
 /** One process at a time has the folder: publishing is a stop and a start, at the same address, which pages live through. */
-async function embeddedShop(): Promise<Shop> {
+async function embeddedShop(more: Environment): Promise<Shop> {
   const dataDir = await mkdtemp(join(tmpdir(), 'order-search-page-'));
-  const environment = { ...SOON, DATA_DIR: dataDir, PORT: String(await freePort()) };
+  const environment = { ...SOON, ...more, DATA_DIR: dataDir, PORT: String(await freePort()) };
   let service: RunningService = await startService(environment);
   await untilReady(service);
-  return {
+  const shop: Shop = {
     name: 'embedded',
     url: service.url,
     async publish(messages) {
@@ -46,22 +61,41 @@ async function embeddedShop(): Promise<Shop> {
       service = await startService(environment);
       await untilReady(service);
     },
+    async load() {
+      const events = loadEvents();
+      const backlog = Array.from({ length: BACKLOG_EVENTS }, () => events.next().value);
+      await shop.publish(backlog.map(outgoingOf));
+      return { stop: () => Promise.resolve(countOrders(backlog)) };
+    },
     async remove() {
       await service.stop();
       await rm(dataDir, { recursive: true });
     },
   };
+  return shop;
 }
 
-async function servicesShop(): Promise<Shop> {
+async function servicesShop(more: Environment): Promise<Shop> {
   const backend = await testBackend();
-  const service = await startService({ ...SOON, ...backend.environment });
+  const service = await startService({ ...SOON, ...more, ...backend.environment });
   await untilReady(service);
+  let running: LiveLoad | undefined;
   return {
     name: 'RabbitMQ and Elasticsearch',
     url: service.url,
     publish: (messages) => publishMessages(backend, messages),
+    async load() {
+      const load = await startLoad(backend, loadEvents(), { perSecond: LOAD_EVENTS_PER_SECOND });
+      running = load;
+      return {
+        async stop() {
+          running = undefined;
+          return countOrders((await load.stop()).published);
+        },
+      };
+    },
     async remove() {
+      await running?.stop();
       await service.stop();
       await backend.remove();
     },
@@ -73,14 +107,33 @@ const SHOPS = [
   ['RabbitMQ and Elasticsearch', servicesShop],
 ] as const;
 
+/** Orders that are placed, paid and shipped, one after the other, without end. */
+function* loadEvents(): Generator<CloudEvent, never> {
+  for (let n = 0; ; n++) {
+    const order = { orderId: `load-${n}`, name: 'Slate coaster', status: 'shipped' } as const;
+    for (const { body } of orderEvents(order)) yield JSON.parse(String(body)) as CloudEvent;
+  }
+}
+
+function countOrders(events: readonly CloudEvent[]): number {
+  return new Set(events.map(({ subject }) => subject)).size;
+}
+
 /** What a browser says that is not the page's fault: the service was stopped, or is not ready yet. */
 const EXPECTED = /net::ERR_CONNECTION|net::ERR_INCOMPLETE_CHUNKED|status of (503|409)/;
 
-/** One story for both backends, each with a service and a browser of its own; it must end without a complaint of the browser. */
-export function tellForEachBackend(title: string, story: (page: Page, shop: Shop) => Promise<void>): void {
+/**
+ * One story for both backends, each with a service and a browser of its own; it must end without a complaint of the browser.
+ * `more`: of the service's environment.
+ */
+export function tellForEachBackend(
+  title: string,
+  story: (page: Page, shop: Shop) => Promise<void>,
+  more: Environment = {},
+): void {
   for (const [name, open] of SHOPS) {
     it(`${title} (${name})`, async () => {
-      const shop = await open();
+      const shop = await open(more);
       const browser = await openChromium();
       try {
         const page = await browser.context.newPage();
