@@ -10,13 +10,19 @@ const SMALL_BATCHES = { BATCH_SIZE: '50', PREFETCH: '100', BATCH_DELAY_MS: '5' }
 
 describe('projectors that share the live queue (SINGLE_ACTIVE_CONSUMER=false)', function () {
   this.timeout(180_000);
+  let backend: TestBackend;
+  let services: RunningService[] = [];
+  afterEach(async () => {
+    await Promise.all(services.map((service) => service.kill()));
+    await backend.remove();
+  });
 
   describe('when two of them drain shuffled and duplicated events', () => {
     it('both take part, and the documents are exactly the right ones', async () => {
-      const backend = sharing(await testBackend());
+      backend = sharing(await testBackend());
       const all = shuffledEvents({ seed: 'shared', orders: 1_100 });
       assert.ok(all.length >= EVENTS, `${all.length} events`);
-      const services = await Promise.all([1, 2].map(() => startService({ ...backend.environment, ...SMALL_BATCHES })));
+      services = await Promise.all([1, 2].map(() => startService({ ...backend.environment, ...SMALL_BATCHES })));
       await Promise.all(services.map((service) => untilReady(service)));
       await publish(backend, all);
       const settled = await eventually(async () => {
@@ -27,7 +33,6 @@ describe('projectors that share the live queue (SINGLE_ACTIVE_CONSUMER=false)', 
       assert.ok(Math.min(...settled) > all.length / 10, `one of them did nearly nothing: ${settled.join(' and ')}`);
       await Promise.all(services.map((service) => service.stop()));
       await assertExactly(backend, all);
-      await backend.remove();
     });
   });
 });
