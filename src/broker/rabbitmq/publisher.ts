@@ -10,6 +10,12 @@ interface InFlight {
   returned: boolean;
 }
 
+/**
+ * A channel that was opened while a quorum queue had no leader may refuse whatever is for that queue, for as long as it lives, though the
+ * queue has a leader again (RabbitMQ 3.10). Another channel does not.
+ */
+const REFUSED_LIMIT_MS = 5_000;
+
 /** Publishes on one confirm channel, for as long as that lives; many messages may be in flight. */
 export class Publisher {
   readonly #channel: ConfirmChannel;
@@ -18,11 +24,12 @@ export class Publisher {
   /** By correlation id, the one property that tells a returned message from its copies: `basic.return` comes without a number. */
   readonly #inFlight = new Map<string, InFlight>();
   #published = 0;
+  #refusedSinceMs: number | undefined;
   #watchdog: NodeJS.Timeout | undefined;
 
   /**
-   * @param stalled called when nothing was confirmed for `confirmTimeoutMs` although messages are in flight. They are given up before:
-   *   whoever sent them sends them again.
+   * @param stalled called when nothing was confirmed for `confirmTimeoutMs` although messages are in flight (they are given up before:
+   *   whoever sent them sends them again), or when all was refused for a while.
    */
   constructor(channel: ConfirmChannel, confirmTimeoutMs: number, stalled: (reason: string) => void) {
     this.#channel = channel;
@@ -69,10 +76,21 @@ export class Publisher {
     const entry = this.#take(correlationId);
     if (entry === undefined) return;
     const { message, outcome, returned } = entry;
-    if (error instanceof Error)
+    if (error instanceof Error) {
       outcome.reject(new BrokerUnavailableError(`not confirmed by RabbitMQ: ${error.message}`));
-    else if (returned) outcome.reject(unroutable(message.exchange, message.routingKey));
+      this.#refused();
+      return;
+    }
+    this.#refusedSinceMs = undefined;
+    if (returned) outcome.reject(unroutable(message.exchange, message.routingKey));
     else outcome.resolve();
+  }
+
+  #refused(): void {
+    const nowMs = performance.now();
+    this.#refusedSinceMs ??= nowMs;
+    const limitMs = Math.min(REFUSED_LIMIT_MS, this.#confirmTimeoutMs);
+    if (nowMs - this.#refusedSinceMs >= limitMs) this.#stalled(`everything was refused for ${limitMs} ms`);
   }
 
   #take(correlationId: string): InFlight | undefined {
