@@ -14,6 +14,8 @@ interface Session {
   readonly ledger: SettlementLedger;
   /** By position, so that a delivery of another session is recognised. */
   readonly tags: Map<number, number>;
+  /** Settled in this turn of the event loop. */
+  readonly settling: number[];
   consumerTag?: string;
 }
 
@@ -41,6 +43,7 @@ export class Subscription implements LiveSubscription {
   #session: Session | undefined;
   #cancelled = false;
   #flushTimer: NodeJS.Timeout | undefined;
+  #settleSoon: NodeJS.Immediate | undefined;
 
   constructor(options: SubscriptionOptions, handlers: LiveHandlers) {
     this.#options = options;
@@ -57,7 +60,7 @@ export class Subscription implements LiveSubscription {
     const channel = await openChannel(model, (reason) => {
       if (this.#session === session) broken(model, reason);
     });
-    const session: Session = { channel, ledger: new SettlementLedger(), tags: new Map() };
+    const session: Session = { channel, ledger: new SettlementLedger(), tags: new Map(), settling: [] };
     await channel.prefetch(prefetch);
     this.#session = session;
     const { consumerTag } = await channel.consume(queue, (message) => {
@@ -82,14 +85,25 @@ export class Subscription implements LiveSubscription {
   settle(deliveries: readonly LiveDelivery[]): void {
     const session = this.#session;
     if (session === undefined) return;
-    acknowledge(session, session.ledger.settle(tagsOf(session, deliveries)));
+    session.settling.push(...tagsOf(session, deliveries));
+    // A batch is settled delivery by delivery: together they go out in one frame.
+    this.#settleSoon ??= setImmediate(() => {
+      this.#settleNow(session);
+      this.#endIfDone(session);
+    });
+  }
+
+  #settleNow(session: Session): void {
+    clearImmediate(this.#settleSoon);
+    this.#settleSoon = undefined;
+    acknowledge(session, session.ledger.settle(session.settling.splice(0)));
     if (session.ledger.held > 0) this.#flushSoon(session);
-    this.#endIfDone(session);
   }
 
   giveBack(deliveries: readonly LiveDelivery[]): void {
     const session = this.#session;
     if (session === undefined) return;
+    this.#settleNow(session);
     const instructions = session.ledger.giveBack(tagsOf(session, deliveries));
     acknowledge(session, instructions.acknowledge);
     requeue(session, instructions.giveBack);
@@ -113,6 +127,7 @@ export class Subscription implements LiveSubscription {
     this.#cancelled = true;
     const session = this.#session;
     if (session === undefined) return;
+    this.#settleNow(session);
     acknowledge(session, session.ledger.flush());
     this.#end();
     await closed(session.channel);
@@ -165,6 +180,8 @@ export class Subscription implements LiveSubscription {
 
   #end(): void {
     this.#session = undefined;
+    clearImmediate(this.#settleSoon);
+    this.#settleSoon = undefined;
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
   }
