@@ -5,19 +5,20 @@ import { service } from './search-client.js';
 import uPlot from './vendor/uplot.js';
 
 const KEPT_SECONDS = 600;
+const UNSEEN_SECONDS = 15;
 const MINUTES_AGO = [9, 6, 3, 0];
 const HEIGHT_PX = 140;
 /** Below this the line would look like trouble where there is none. */
 const LEAST_SCALE_SECONDS = 5;
 
-/** How far answers are behind, as this page has seen it since it was opened. */
+/** What this tab has seen so far, across reloads. */
+const STORED = 'order-search-lag';
+
+/** How far answers are behind, as this tab has seen it since it was opened. */
 export function createLag() {
   const frame = find('#lag', HTMLElement);
   const freshness = createFreshness(find('#freshness', HTMLElement));
-  /** @type {number[]} */
-  const times = [];
-  /** @type {number[]} */
-  const lags = [];
+  const { times, lags } = readStored();
   /** @type {uPlot | undefined} */
   let plot;
 
@@ -33,17 +34,28 @@ export function createLag() {
       const { lagSeconds } = await service.search({ size: 1 });
       const now = Date.now() / 1_000;
       freshness.answered(lagSeconds);
+      // While nobody looked nothing was seen: no line leads over it.
+      if (now - (times.at(-1) ?? now) > UNSEEN_SECONDS) {
+        times.push(now - 1);
+        lags.push(null);
+      }
       times.push(now);
       lags.push(lagSeconds);
       while ((times[0] ?? now) < now - KEPT_SECONDS) {
         times.shift();
         lags.shift();
       }
+      sessionStorage.setItem(STORED, JSON.stringify({ times, lags }));
       if (plot) plot.setData([times, lags]);
       else draw();
-      frame.ariaLabel = `How far answers were behind: now ${ageText(lagSeconds)}, at most ${ageText(Math.max(...lags))}`;
+      frame.ariaLabel = `How far answers were behind: now ${ageText(lagSeconds)}, at most ${ageText(Math.max(...lags.map(Number)))}`;
     },
   };
+}
+
+/** Of a tab that was duplicated or left open it may be long past: what is too old goes with the next sample. @returns {{ times: number[], lags: (number | null)[] }} */
+function readStored() {
+  return JSON.parse(sessionStorage.getItem(STORED) ?? '{"times":[],"lags":[]}');
 }
 
 /** @param {HTMLElement} frame @returns {uPlot.Options} */
@@ -69,6 +81,6 @@ function optionsFor(frame) {
       },
       { ...axis, size: 52, values: (_plot, ticks) => ticks.map(ageText) },
     ],
-    series: [{}, { stroke, width: 2, points: { show: false } }],
+    series: [{}, { stroke, width: 2 }],
   };
 }

@@ -161,6 +161,11 @@ function timelineItem({ sequence, type, time, changes }, order, currency, showAt
   ]);
 }
 
+/** A field's name for people: `paidCents` is “paid”, `paidAt` “paid at”. @param {string} name */
+function wordsOf(name) {
+  return name.replace(/Cents$/, '').replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}
+
 /** @param {HistoryEvent['changes']} changes @param {string | undefined} currency */
 function changesText(changes, currency) {
   const all = Object.entries(changes);
@@ -172,5 +177,7 @@ function changesText(changes, currency) {
     if (name.endsWith('At')) return instant(String(value));
     return typeof value === 'string' ? value : JSON.stringify(value);
   };
-  return all.map(([name, { before, after }]) => `${name}: ${text(name, before)} → ${text(name, after)}`).join(' · ');
+  return all
+    .map(([name, { before, after }]) => `${wordsOf(name)}: ${text(name, before)} → ${text(name, after)}`)
+    .join(' · ');
 }

@@ -60,8 +60,18 @@ function readAddress() {
 function writeForm({ q, sort, filters, ranges }) {
   page.box.value = q;
   page.sort.value = sort;
+  nameSort();
   writeFilters(page.form, filters);
   writeRanges(page.form, ranges, filters.currency);
+}
+
+/** What sorting is without a choice depends on whether there is a text to match. */
+function nameSort() {
+  const [usual, newest] = page.sort.options;
+  if (!usual || !newest) return;
+  const hasText = page.box.value.trim() !== '';
+  usual.textContent = hasText ? 'Best match' : 'Newest first';
+  newest.hidden = !hasText && !newest.selected;
 }
 
 /** @param {'push' | 'replace'} way */
@@ -207,6 +217,7 @@ function fail(error) {
 
 /** @param {'push' | 'replace'} way */
 function queryChanged(way) {
+  nameSort();
   const query = readQuery(formData(page.form));
   nameCurrency(page.form, query.filters.currency);
   if (toParameters(query).toString() === toParameters(view.query).toString() && page.problem.hidden) return;

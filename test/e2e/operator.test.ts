@@ -5,7 +5,7 @@ import { eventOf, orderEvents, tellForEachBackend, type Shop } from '../support/
 
 const ORDERS = 2_000;
 /** On a machine that has much else to do. */
-const PATIENCE = { timeout: 60_000 };
+const PATIENCE = { timeout: 90_000 };
 /** The embedded default has sample orders of its own. */
 const OURS = '?sellerId=page-seller';
 /** The rebuild holds amid its copying for so long, or it would be over before anybody could have looked at it. */

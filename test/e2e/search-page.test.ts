@@ -274,6 +274,39 @@ describe('the search page', function () {
     }
   });
 
+  describe('when what was meant is known late', () => {
+    for (const width of [360, 1_280]) {
+      it(`moves nothing when it is said, ${width} px wide`, async () => {
+        const late = Promise.withResolvers<Suggestions>();
+        orders.add(orderDocument('A-1'));
+        await open('/?q=lantren', { suggest: () => late.promise });
+        await page.setViewportSize({ width, height: 740 });
+        await countIs('1 order');
+        const before = await cards().first().boundingBox();
+        late.resolve({ completions: [], didYouMean: 'lantern' });
+        await page.getByText('Did you mean').waitFor();
+        assert.deepEqual(await cards().first().boundingBox(), before);
+      });
+    }
+  });
+
+  describe('when nothing is said about sorting', () => {
+    it('says what it is then, with a text and without', async () => {
+      orders.add(orderDocument('A-1'));
+      await open();
+      const sort = page.getByRole('combobox', { name: 'Sort by' });
+      const chosen = () => sort.locator('option:checked').textContent();
+      await countIs('1 order');
+      assert.equal(await chosen(), 'Newest first');
+      await box().fill('lantern');
+      await page.waitForURL(/q=lantern/);
+      assert.equal(await chosen(), 'Best match');
+      await sort.selectOption('-placedAt');
+      await page.waitForURL(/sort=-placedAt/);
+      assert.equal(await chosen(), 'Newest first');
+    });
+  });
+
   describe('when it is opened with an address that was shared', () => {
     it('shows the same text, filters and orders', async () => {
       orders.add(

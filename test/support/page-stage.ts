@@ -33,7 +33,7 @@ export interface Load {
   stop(): Promise<number>;
 }
 
-export const LOAD_EVENTS_PER_SECOND = 300;
+const LOAD_EVENTS_PER_SECOND = 300;
 const BACKLOG_EVENTS = 6_000;
 
 const SOON = { ROLLUP_INTERVAL_MS: '200', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
