@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type BrowserContext } from 'playwright-core';
+import { chromium, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
 
 const CHROMIUM = '/usr/bin/chromium';
 const ARGUMENTS = [
@@ -16,10 +16,17 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
+/** What it looks like to who uses it: a desktop in English unless told. */
+export type Screen = Pick<
+  BrowserContextOptions,
+  'viewport' | 'deviceScaleFactor' | 'isMobile' | 'hasTouch' | 'colorScheme' | 'reducedMotion' | 'locale' | 'timezoneId'
+>;
+
 /** Debian's Chromium with a new, empty profile. */
-export async function openChromium(): Promise<TestBrowser> {
+export async function openChromium(screen: Screen = {}): Promise<TestBrowser> {
   const profile = await mkdtemp(join(tmpdir(), 'order-search-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
+    ...screen,
     executablePath: CHROMIUM,
     headless: true,
     args: ARGUMENTS,
