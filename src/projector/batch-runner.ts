@@ -50,7 +50,7 @@ export interface BatchRunnerDependencies {
   readonly tracing?: Tracing | undefined;
 }
 
-const WORKING_SET = { maxOrders: 50_000, maxBytes: 128 * 1024 * 1024 };
+const WORKING_SET = { maxOrders: 10_000, maxBytes: 32 * 1024 * 1024 };
 
 /** Runs batches side by side until everything in them is settled, whatever the world does; `interrupt` makes them give up waiting. */
 export class BatchRunner {
