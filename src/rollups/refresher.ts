@@ -26,6 +26,9 @@ const BUILD_SLICE_MS = 2_000;
 const LEFTOVER_MS = 60_000;
 const TIDY_EVERY_MS = 10 * 60_000;
 const MAX_BACK_OFF_MS = 60_000;
+const REST_TIMES = 4;
+/** Readers shall not wait for long because much was counted. */
+const MAX_REST_MS = 10_000;
 
 /** The generations of an aggregate that nobody refers to, and when each was first seen so. */
 type Leftovers = ReadonlyMap<string, number>;
@@ -148,11 +151,11 @@ export class Refresher {
     this.#leftovers.set(aggregate.name, await dropLeftovers(store, state, known, now));
   }
 
-  /** At least as long as the work took, so that a strained index has half of the time for itself; longer after failures. */
+  /** Several times as long as the work took, so that a strained index has most of the time for itself; longer after failures. */
   async #rest(tookMs: number, outcome: 'rested' | 'failed'): Promise<void> {
     const { intervalMs } = this.#options;
     const limits = { firstMs: intervalMs, capMs: Math.max(MAX_BACK_OFF_MS, intervalMs) };
-    const ms = outcome === 'failed' ? backOffMs(this.#failures, limits) : Math.max(intervalMs - tookMs, tookMs);
+    const ms = outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs);
     const enough = new AbortController();
     const late = delay(ms, undefined, { signal: enough.signal }).catch(() => undefined); // Woken.
     await Promise.race([late, this.#wake.promise]);
@@ -172,6 +175,10 @@ export class Refresher {
   #isStopping(): boolean {
     return this.#stopping.signal.aborted;
   }
+}
+
+function restAfter(tookMs: number, intervalMs: number): number {
+  return Math.max(intervalMs - tookMs, tookMs, Math.min(tookMs * REST_TIMES, MAX_REST_MS));
 }
 
 /** Drops those that have been left over for a while; the others. */
