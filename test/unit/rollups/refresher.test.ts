@@ -40,7 +40,7 @@ describe('a refresher of aggregates', () => {
     for (const gap of gaps().slice(built)) assert.ok(gap >= 38, `after ${gap} ms`);
   });
 
-  it('rests as long as a turn took where that is longer than the interval', async () => {
+  it('rests at least as long as a turn took where that is longer than the interval', async () => {
     const { lease, times, gaps } = clockedLease();
     const TOOK_MS = 60;
     stage.aggregates.before = (step) =>
