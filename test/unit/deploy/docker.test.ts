@@ -63,10 +63,7 @@ describe('docker-compose.yml', () => {
     // The schema is of 2021: younger are the project's name and the text of a config.
     const { name, configs, ...described } = compose;
     assert.equal(name, 'order-search');
-    assert.deepEqual(
-      Object.values(configs).map((config) => Object.keys(config)),
-      [['content']],
-    );
+    for (const config of Object.values(configs)) assert.deepEqual(Object.keys(config), ['content']);
     assert.ok(ajv.validate(schema, described), JSON.stringify(ajv.errors));
     assert.ok(!ajv.validate(schema, { services: { rabbitmq: { restrat: 'no' } } }));
   });
@@ -177,6 +174,29 @@ describe('docker-compose.yml', () => {
         assert.ok(variable !== undefined, `${name}: ${value}`);
         assert.match(example, new RegExp(`^${variable}=$`, 'm'));
       }
+    }
+  });
+
+  it("gives the service's user at RabbitMQ no more than docs/permissions.md has", () => {
+    const documented = /^rabbitmqctl set_permissions order-search '(.*)' '(.*)' '(.*)'$/m.exec(
+      readFileSync('docs/permissions.md', 'utf8'),
+    );
+    const [configure = '', write = ''] = documented?.slice(1) ?? [];
+    const { content = '' } = compose.configs['rabbitmq-user'] ?? {};
+    const granted = [...content.matchAll(/^default_permissions\.(\w+) = (.*)$/gm)].map(([, what, of]) => [what, of]);
+    const escaped = (pattern: string) => pattern.replaceAll('$', '$$$$');
+    // To read is granted as to write: see the file.
+    assert.deepEqual(granted, [
+      ['configure', escaped(configure)],
+      ['write', escaped(write)],
+      ['read', escaped(write)],
+    ]);
+    assert.match(content, /^default_user_tags\.administrator = false$/m);
+    for (const [name, { configs = [] }] of ofImage('rabbitmq')) {
+      assert.ok(
+        configs.some(({ source }) => source === 'rabbitmq-user'),
+        name,
+      );
     }
   });
 
