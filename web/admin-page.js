@@ -37,7 +37,10 @@ function say(text, isWrong) {
 }
 
 const health = createHealth();
-const rebuilds = createRebuilds(act, () => void look());
+const rebuilds = createRebuilds(act, (text, isWrong) => {
+  say(text, isWrong);
+  void look();
+});
 const generations = createGenerations(act);
 const letters = createDeadLetters(act);
 const parked = createParked(act);

@@ -1,5 +1,5 @@
 /** What can have the focus within an item. */
-const FOCUSABLE = 'button, input, summary, [tabindex="0"]';
+const FOCUSABLE = 'a[href], button, input, summary, [tabindex="0"]';
 
 /**
  * The items of a list or table that is asked for again and again: one that has not changed keeps its node, and by it the focus and what is
@@ -67,7 +67,7 @@ function keepTicks(before, after) {
 }
 
 /** Brings a frame to these nodes, moving no more than it must. @param {HTMLElement} frame @param {Element[]} nodes */
-export function placeNodes(frame, nodes) {
+function placeNodes(frame, nodes) {
   const wanted = new Set(nodes);
   for (const node of [...frame.children]) if (!wanted.has(node)) node.remove();
   nodes.forEach((node, at) => {

@@ -15,7 +15,7 @@ import { follow, operate } from './search-client.js';
 /**
  * Starting a rebuild, watching it, and what may be done to it.
  * @param {Act} act does what an operator asked for and says how it ended
- * @param {() => void} ended called when a rebuild is over
+ * @param {(text: string, isWrong: boolean) => void} ended called when a rebuild that was followed is over
  */
 export function createRebuilds(act, ended) {
   const form = find('#start', HTMLFormElement);
@@ -36,13 +36,17 @@ export function createRebuilds(act, ended) {
     following?.abort.abort();
     const mine = { id, abort: new AbortController() };
     following = mine;
+    /** @type {Rebuild | undefined} */
+    let last;
     try {
-      for await (const { data } of follow(`admin/rebuilds/${encodeURIComponent(id)}/progress`, mine.abort.signal))
+      for await (const { data } of follow(`admin/rebuilds/${encodeURIComponent(id)}/progress`, mine.abort.signal)) {
+        last = data;
         show(data);
+      }
     } finally {
       if (following === mine) following = undefined;
     }
-    ended();
+    if (last && last.finishedAt !== null) ended(endText(last), last.state === 'FAILED');
   }
 
   const panel = {
@@ -60,6 +64,13 @@ export function createRebuilds(act, ended) {
     },
   };
   return panel;
+}
+
+/** @param {Rebuild} rebuild */
+function endText({ kind, projection, source, generation, state }) {
+  const what =
+    kind === 'activation' ? `Moving readers to ${generation}` : `The rebuild of ${projection} from ${source}`;
+  return `${what} is ${state}.`;
 }
 
 /**

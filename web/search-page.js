@@ -3,7 +3,7 @@ import { find } from './dom.js';
 import { showFacets, writeFilters } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
-import { placeNodes } from './kept-list.js';
+import { createKeptList } from './kept-list.js';
 import { orderCard } from './order-card.js';
 import { createOrderDrawer } from './order-drawer.js';
 import { explain, showProblem } from './problem.js';
@@ -25,6 +25,8 @@ const PAGE_SIZE = 20;
 const MAX_SIZE = 100;
 const TYPING_PAUSE_MS = 120;
 const REFRESH_MS = 2_500;
+/** Longer than most answers take: what takes longer is said. */
+const SLOW_MS = 600;
 
 const page = {
   form: find('#search-form', HTMLFormElement),
@@ -46,6 +48,8 @@ const view = {
   /** @type {Hit[]} */
   hits: [],
   total: 0,
+  /** Whether it is what was shown before, brought up to date. */
+  isRefreshed: false,
   /** @type {string | null} */
   nextCursor: null,
   /** The one request whose answer counts; all older ones are aborted. @type {Asking | undefined} */
@@ -91,6 +95,7 @@ async function ask(purpose) {
   const asking = { purpose, abort: new AbortController() };
   view.asking = asking;
   if (purpose !== 'refresh') page.results.ariaBusy = 'true';
+  const slow = setTimeout(() => purpose === 'search' && view.asking === asking && sayWaiting(), SLOW_MS);
   try {
     const asked = { ...toSearchQuery(view.query), ...pageFor(purpose) };
     const answer = await service.search(asked, { signal: asking.abort.signal });
@@ -98,11 +103,16 @@ async function ask(purpose) {
   } catch (error) {
     if (view.asking === asking) fail(error);
   } finally {
+    clearTimeout(slow);
     if (view.asking === asking) {
       view.asking = undefined;
       page.results.ariaBusy = 'false';
     }
   }
+}
+
+function sayWaiting() {
+  page.count.textContent = page.announcement.textContent = 'Searching …';
 }
 
 /** @param {Purpose} purpose */
@@ -138,46 +148,27 @@ function show(purpose, answer) {
 function showHits(purpose, { hits, nextCursor }) {
   const known = new Set(view.hits.map(({ order }) => order.orderId));
   const shown = purpose === 'more' ? [...view.hits, ...hits.filter(({ order }) => !known.has(order.orderId))] : hits;
-  const focused = document.activeElement;
-  const cards = cardsOf(shown, purpose === 'refresh');
   view.hits = shown;
   view.nextCursor = nextCursor;
+  view.isRefreshed = purpose === 'refresh';
   page.more.hidden = nextCursor === null;
-  placeNodes(page.results, cards);
+  cards.show(shown);
   // It tells of changes only: what is still near the end is so anew.
   nearEnd.unobserve(page.more);
   nearEnd.observe(page.more);
-  if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) focused.focus();
 }
 
-/**
- * The cards of these hits; those that are shown already and have not changed are kept as they are.
- * @param {Hit[]} hits
- * @param {boolean} markNew
- */
-function cardsOf(hits, markNew) {
-  const before = new Map(
-    [...page.results.children].map((card) => [/** @type {HTMLElement} */ (card).dataset['orderId'], card]),
-  );
-  const shown = new Map(view.hits.map((hit) => [hit.order.orderId, JSON.stringify([hit.order, hit.highlights])]));
-  return hits.map((hit) => {
-    const old = before.get(hit.order.orderId);
-    if (old && shown.get(hit.order.orderId) === JSON.stringify([hit.order, hit.highlights])) return old;
+const cards = createKeptList({
+  frame: page.results,
+  heading: page.results,
+  idOf: (/** @type {Hit} */ { order }) => order.orderId,
+  keyOf: ({ order, highlights }) => JSON.stringify([order, highlights]),
+  make: (hit) => {
     const card = orderCard(hit);
-    if (old) keepOpen(old, card);
-    if (markNew) card.classList.add('new');
+    if (view.isRefreshed) card.classList.add('new');
     return card;
-  });
-}
-
-/**
- * @param {Element} old
- * @param {Element} card
- */
-function keepOpen(old, card) {
-  const [before, after] = [old.querySelector('details'), card.querySelector('details')];
-  if (before && after) after.open = before.open;
-}
+  },
+});
 
 /** @param {number} before */
 function announceMore(before) {
@@ -209,6 +200,7 @@ function showEmpty() {
 function fail(error) {
   const { status, text } = explain(error);
   page.empty.hidden = true;
+  page.count.textContent = view.hits.length > 0 ? countText(view.total) : '\u00a0';
   if (status === 401) {
     showProblem('');
     session.ask(text);
@@ -254,7 +246,7 @@ const drawer = createOrderDrawer();
 // What the one before was shown is nothing for who comes after.
 const session = createSession(() => {
   view.hits = [];
-  placeNodes(page.results, []);
+  cards.show([]);
   void ask('search');
 });
 

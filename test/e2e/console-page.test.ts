@@ -78,6 +78,7 @@ describe('the console', function () {
     await panel.getByRole('button', { name: 'Cancel' }).press('Enter');
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel the rebuild' }).click();
     await panel.getByText('CANCELLED').waitFor();
+    await page.getByRole('status').filter({ hasText: 'The rebuild of orders from index is CANCELLED.' }).waitFor();
     assert.equal(await panel.getByRole('button').count(), 0);
   });
 

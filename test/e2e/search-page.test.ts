@@ -592,6 +592,38 @@ describe('the search page', function () {
     });
   });
 
+  describe('when an answer takes long', () => {
+    it('says that it is searching, until it is there', async () => {
+      const late = Promise.withResolvers<SearchPage>();
+      orders.add(orderDocument('A-1'));
+      await open('/', { search: () => late.promise });
+      await page.getByRole('status').filter({ hasText: 'Searching …' }).waitFor();
+      await page.locator('#count', { hasText: 'Searching …' }).waitFor();
+      late.resolve(orders.search({ sort: '-placedAt', size: 20 }));
+      await countIs('1 order');
+    });
+  });
+
+  describe('when only the keyboard is used', () => {
+    it('skips what stands before the orders, opens one, and gets back to where it was', async () => {
+      for (let n = 1; n <= 3; n++) orders.add(orderDocument(`A-${n}`));
+      await open();
+      await countIs('3 orders');
+      await page.getByRole('link', { name: 'Skip to the orders' }).focus();
+      await page.keyboard.press('Enter');
+      await page.keyboard.press('Tab');
+      assert.equal(await page.evaluate('document.activeElement.textContent'), 'A-3');
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog', { name: 'A-3' }).getByText('What happened').waitFor();
+      await page.keyboard.press('Escape');
+      await page.getByRole('dialog').waitFor({ state: 'hidden' });
+      assert.equal(await page.evaluate('document.activeElement.textContent'), 'A-3');
+      orders.documents[0] = orderDocument('A-3', { status: 'shipped', version: 2 });
+      await shown('shipped');
+      assert.equal(await page.evaluate('document.activeElement.textContent'), 'A-3');
+    });
+  });
+
   describe('when nothing is found', () => {
     it('says so and what to do', async () => {
       orders.add(orderDocument('A-1'));
