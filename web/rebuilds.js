@@ -46,7 +46,8 @@ export function createRebuilds(act, ended) {
     } finally {
       if (following === mine) following = undefined;
     }
-    if (last && last.finishedAt !== null) ended(endText(last), last.state === 'FAILED');
+    // Who moves readers is told by the answer.
+    if (last?.kind === 'rebuild' && last.finishedAt !== null) ended(endText(last), last.state === 'FAILED');
   }
 
   const panel = {
@@ -67,10 +68,8 @@ export function createRebuilds(act, ended) {
 }
 
 /** @param {Rebuild} rebuild */
-function endText({ kind, projection, source, generation, state }) {
-  const what =
-    kind === 'activation' ? `Moving readers to ${generation}` : `The rebuild of ${projection} from ${source}`;
-  return `${what} is ${state}.`;
+function endText({ projection, source, state }) {
+  return `The rebuild of ${projection} from ${source} is ${state}.`;
 }
 
 /**

@@ -73,7 +73,10 @@ async function rollBack(page: Page): Promise<void> {
   assert.equal(await dialog.getByRole('button', { name: 'Activate' }).isDisabled(), true);
   await dialog.getByRole('textbox').fill(name);
   await page.keyboard.press('Enter');
-  await page.locator('#done').getByText(`Readers are at ${name}.`).waitFor(PATIENCE);
+  await eventually(
+    async () => assert.equal(await page.locator('#done').textContent(), `Readers are at ${name}.`),
+    PATIENCE.timeout,
+  );
   await standby.getByText('live', { exact: true }).waitFor();
 }
 
