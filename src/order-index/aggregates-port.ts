@@ -57,9 +57,9 @@ export interface AggregateSource {
    */
   checkpoint(orders: string): Promise<Checkpoint>;
   /**
-   * The keys ({@link aggregateKey}) of every document that was written after `since` and up to `until`, each once, in pages; and the
-   * newest event time (`updatedAt`) of these documents that is not after `notAfter`, RFC 3339; undefined where there is none. A document
-   * that was written again after `until` may be left to the range of its newer write: its keys are only ever more.
+   * The keys ({@link aggregateKey}) of every document that was written after `since` and up to `until`, each once, in pages, also where it
+   * was written again since; those of what was written after `until` may be among them. And the newest event time (`updatedAt`) of these
+   * documents that is not after `notAfter`, RFC 3339; undefined where there is none.
    */
   changed(range: CheckpointRange): Promise<Changes>;
   /** Keys of all documents of a generation, after the given one, in the order of their UTF-8 bytes; empty at the end. */

@@ -58,7 +58,7 @@ export class MemoryAggregates implements Aggregates {
     checkpoint: (orders) => this.#step('checkpoint', () => [lastChange(this.#ordersIn(orders))]),
     changed: ({ orders, since: [since = 0], until: [until = 0], notAfter }) =>
       this.#step('changed', () => {
-        const within = [...this.#ordersIn(orders).values()].filter(({ change }) => change > since && change <= until);
+        const within = [...this.#ordersIn(orders).values()].filter(({ change }) => change > since && since !== until);
         const documents = within.map(({ document }) => document);
         return { keys: keysOf(documents), newestEventTime: newestTime(documents, notAfter) };
       }),

@@ -13,11 +13,13 @@ const CARDINALITY_PRECISION = 40_000;
 /** Before the first write. */
 const NOTHING = -1;
 
-/** One shard's writes after `since` and up to `until`, of which the keys up to `after` are known. */
+/**
+ * One shard's writes after `since`, of which the keys up to `after` are known. A document has but the number of its newest write: an upper
+ * bound would leave out what was written before it, and again after it.
+ */
 interface ShardRange {
   readonly shard: number;
   readonly since: number;
-  readonly until: number;
   readonly after?: string;
 }
 
@@ -58,7 +60,7 @@ export function shardRanges({ since, until }: Pick<CheckpointRange, 'since' | 'u
   return until.flatMap((upTo, shard) => {
     const from = since[shard] ?? NOTHING;
     if (from === upTo) return [];
-    return [{ shard, since: from < upTo ? from : NOTHING, until: upTo }];
+    return [{ shard, since: from < upTo ? from : NOTHING }];
   });
 }
 
@@ -78,11 +80,11 @@ async function searchShards(
   });
 }
 
-function changesRequest({ since, until, after }: ShardRange, notAfter: string): estypes.SearchSearchRequestBody {
+function changesRequest({ since, after }: ShardRange, notAfter: string): estypes.SearchSearchRequestBody {
   return {
     size: 0,
     track_total_hits: false,
-    query: { range: { _seq_no: { gt: since, lte: until } } },
+    query: { range: { _seq_no: { gt: since } } },
     aggs: { keys: keysAggregation(KEYS_A_PAGE, after), seen: newestAggregation(notAfter) },
   };
 }

@@ -53,19 +53,19 @@ function lastChange(database: DatabaseSync, changes: string): number {
 function changesIn(
   database: DatabaseSync,
   { changes, contributions }: GenerationTables,
-  { since, until, notAfter }: CheckpointRange,
+  { since: [since = 0], until: [until = 0], notAfter }: CheckpointRange,
 ): Changes {
-  const range = [since[0] ?? 0, until[0] ?? 0];
+  if (since === until) return { keys: [], newestEventTime: undefined };
   const keys = database
     .prepare(
       `SELECT DISTINCT k.day, k.currency, k.seller_id FROM ${changes} c JOIN ${contributions} k ON k.id = c.id
-       WHERE c.change > ? AND c.change <= ?`,
+       WHERE c.change > ?`,
     )
-    .all(...range)
+    .all(since)
     .map(keyOfRow);
   const newest = database
-    .prepare(`SELECT max(updated_at_ms) AS ms FROM ${changes} WHERE change > ? AND change <= ? AND +updated_at_ms <= ?`)
-    .get(...range, Date.parse(notAfter));
+    .prepare(`SELECT max(updated_at_ms) AS ms FROM ${changes} WHERE change > ? AND +updated_at_ms <= ?`)
+    .get(since, Date.parse(notAfter));
   return { keys, newestEventTime: instantOf(newest?.['ms']) };
 }
 
