@@ -14,7 +14,7 @@ import { createRollupOperations } from './rollups/operations.ts';
 import { createAggregateReader, type AggregateProgress, type AggregateReader } from './rollups/reader.ts';
 import { createRollupRecords, type RollupRecords } from './rollups/records.ts';
 import { Refresher } from './rollups/refresher.ts';
-import type { RollupState } from './rollups/state.ts';
+import { wholeFrom, type RollupState } from './rollups/state.ts';
 import { verify, type Verified } from './rollups/verify.ts';
 import type { RollupStep } from './rollups/turn.ts';
 
@@ -72,9 +72,10 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   });
   const progress = async (name: string): Promise<AggregateProgress | undefined> => {
     const state = await stateOf(name);
-    return (
-      state.live && { asOf: state.live.asOf, watermark: watermarkOf(state, lateGraceSeconds), keptFrom: keptFrom() }
-    );
+    if (!state.live) return undefined;
+    const { asOf, wholeFrom: from } = state.live;
+    // What another instance was told not to keep, or this one before, is not there.
+    return { asOf, watermark: watermarkOf(state, lateGraceSeconds), keptFrom: wholeFrom(from, keptFrom()).wholeFrom };
   };
   let measured: Awaited<ReturnType<typeof eachState>> = [];
   const eachState = async () => await Promise.all(names.map(async (name) => [name, await stateOf(name)] as const));

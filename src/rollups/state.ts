@@ -1,3 +1,4 @@
+import { plusDays } from '../order/day.ts';
 import type { Checkpoint } from '../order-index/port.ts';
 
 /** How far one aggregate is, as it is kept in `orders-control`: whoever leads next goes on from here. */
@@ -37,6 +38,8 @@ export interface LiveRollup {
   readonly refreshedAt: number;
   /** Keys that it was built of. */
   readonly built: number;
+  /** A day: those before it were not counted, or were dropped, whatever is to be kept now. Absent where every day is whole. */
+  readonly wholeFrom?: string;
 }
 
 export interface BuildingRollup {
@@ -52,6 +55,7 @@ export interface BuildingRollup {
   readonly total: number;
   /** All keys are done. */
   readonly isComplete: boolean;
+  readonly wholeFrom?: string;
   /** The wish that it is built for; absent where the orders' generation has changed. */
   readonly wish?: string;
 }
@@ -71,6 +75,8 @@ export interface Surroundings {
   /** Whether the generation that the live aggregate derives from is still written to. */
   readonly isOriginWritten: boolean;
   readonly wish: Wish | undefined;
+  /** The first day that is to be kept; undefined: all are. */
+  readonly keptFrom: string | undefined;
 }
 
 export type Turn =
@@ -88,10 +94,21 @@ export function nextTurn({ live, building, fulfilled }: RollupState, around: Sur
   const { origin, isCounted, wish } = around;
   if (building) return goOn(building, around);
   const isWished = wish !== undefined && wish.id !== fulfilled && !wish.paused;
-  const isDerived = live !== undefined && isSame(live.origin, origin);
+  const isDerived = live !== undefined && isSame(live.origin, origin) && !lacksDays(live, around);
   if (isDerived && !isWished) return { kind: 'rest' };
   if (!isCounted) return { kind: 'wait for orders' };
   return { kind: 'begin', ...(isWished && { wish: wish.id }) };
+}
+
+/** More is to be kept than was. A day less or more is another instance's clock, and heals by itself as days go by. */
+function lacksDays({ wholeFrom }: LiveRollup, { keptFrom }: Pick<Surroundings, 'keptFrom'>): boolean {
+  return wholeFrom !== undefined && (keptFrom === undefined || plusDays(keptFrom, 1) < wholeFrom);
+}
+
+/** From which day on there are whole rows: what was not kept once is not there, and what is to be kept no more is being dropped. */
+export function wholeFrom(before: string | undefined, keptFrom: string | undefined): { readonly wholeFrom?: string } {
+  const day = [before ?? '', keptFrom ?? ''].sort().at(-1) ?? '';
+  return day === '' ? {} : { wholeFrom: day };
 }
 
 function goOn(building: BuildingRollup, { origin, wish }: Surroundings): Turn {

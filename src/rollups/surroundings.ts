@@ -7,13 +7,15 @@ export interface SurroundingsDependencies {
   readonly records: RollupRecords;
   /** The first fold version whose documents say what they contribute. */
   readonly countedFrom: number;
+  /** Days before it are not kept; undefined: all are. */
+  readonly keptFrom: () => string | undefined;
 }
 
 /** What there is beside an aggregate's state. @throws IndexUnavailableError */
 export async function surroundingsOf(
   { live }: RollupState,
   aggregate: string,
-  { index, records, countedFrom }: SurroundingsDependencies,
+  { index, records, countedFrom, keptFrom }: SurroundingsDependencies,
 ): Promise<Surroundings> {
   const { live: ordersLive, targets } = await index.registry();
   const orders = ordersLive.generation;
@@ -25,6 +27,7 @@ export async function surroundingsOf(
     isOriginWritten:
       isTarget && live !== undefined && (await isThatGeneration(live.origin, { orders, createdAt }, index)),
     wish: await records.wish(aggregate),
+    keptFrom: keptFrom(),
   };
 }
 

@@ -4,7 +4,7 @@ import { rowKey } from '../order-index/port.ts';
 import { parseAggregateKey } from '../order/contribution.ts';
 import { later } from '../order/instant.ts';
 import type { Kept } from './records.ts';
-import { nextTurn, type BuildingRollup, type LiveRollup, type Origin, type RollupState } from './state.ts';
+import { nextTurn, wholeFrom, type BuildingRollup, type LiveRollup, type Origin, type RollupState } from './state.ts';
 import { surroundingsOf, type SurroundingsDependencies } from './surroundings.ts';
 
 /** Where tests stop or kill the process. */
@@ -21,8 +21,6 @@ export interface TurnDependencies extends SurroundingsDependencies {
   readonly index: Pick<OrderIndex, 'registry' | 'generations' | 'aggregates'>;
   /** RFC 3339: all that was published until then is in what a refresh of the orders makes visible. @throws IndexUnavailableError */
   readonly asOf: () => Promise<string>;
-  /** Days before it are not kept; undefined: all are. */
-  readonly keptFrom: () => string | undefined;
   readonly now: () => number;
   readonly reached: (step: RollupStep) => Promise<void>;
   readonly log: Logger;
@@ -104,7 +102,8 @@ class Turn {
 
   async #refresh(live: LiveRollup): Promise<boolean> {
     const { newestEventTime, ...progress } = await this.#catchUp(live);
-    const refreshed: LiveRollup = { ...live, ...progress, refreshedAt: this.#deps.now() };
+    const whole = wholeFrom(live.wholeFrom, this.#deps.keptFrom());
+    const refreshed: LiveRollup = { ...live, ...progress, ...whole, refreshedAt: this.#deps.now() };
     return await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), live: refreshed });
   }
 
@@ -149,10 +148,18 @@ class Turn {
     return await this.#keep({ ...state, ...(building && { building }) });
   }
 
-  #activated({ generation, origin, checkpoint, asOf, processed, wish }: BuildingRollup): Partial<RollupState> {
+  #activated({
+    generation,
+    origin,
+    checkpoint,
+    asOf,
+    processed,
+    wish,
+    wholeFrom: from,
+  }: BuildingRollup): Partial<RollupState> {
     const refreshedAt = this.#deps.now();
     return {
-      live: { generation, origin, checkpoint, asOf, refreshedAt, built: processed },
+      live: { generation, origin, checkpoint, asOf, refreshedAt, built: processed, ...wholeFrom(from, undefined) },
       ...(wish !== undefined && { fulfilled: wish }),
     };
   }
@@ -170,11 +177,13 @@ class Turn {
     await reached('rollup created');
     const made = (await this.#store.list()).find((generation) => generation.number === number);
     if (!made) return 'lost lead';
+    const whole = wholeFrom(undefined, this.#deps.keptFrom());
     const known = await asOf();
     const checkpoint = await source.checkpoint(origin.orders);
     const building: BuildingRollup = {
       ...{ generation: made.name, number, origin, checkpoint, asOf: known, processed: 0, isComplete: false },
       total: await source.countKeys(origin.orders),
+      ...whole,
       ...(wish !== undefined && { wish }),
     };
     const newestEventTime = await source.newestEventTime(origin.orders, this.#notAfter());
@@ -208,7 +217,7 @@ class Turn {
   /** Readers never go back to what was counted when it was begun: it catches up first, after the one that they see now. */
   async #activate(built: BuildingRollup): Promise<TurnOutcome> {
     const { newestEventTime, ...progress } = await this.#catchUp(built);
-    const building = { ...built, ...progress };
+    const building = { ...built, ...progress, ...wholeFrom(built.wholeFrom, this.#deps.keptFrom()) };
     if (!(await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), building }))) return 'lost lead';
     const { generation, origin } = building;
     const { live, building: _, ...state } = this.#state;

@@ -209,5 +209,24 @@ describe('a refresher of aggregates', () => {
       await seen({ [plusDays(DAY, 1)]: 2 });
       assert.equal(stage.aggregates.orders.get(ORDERS)?.size, 4);
     });
+
+    it('says from which day on there are any, and builds anew once earlier ones are to be kept', async () => {
+      let from: string | undefined = plusDays(DAY, 2);
+      stage.put('A', DAY);
+      stage.put('B', plusDays(DAY, 2));
+      stage.refresher({ clock: () => clockMs, keptFrom: () => from }).start();
+      await seen({ [plusDays(DAY, 2)]: 1 });
+      assert.equal((await stage.live())?.wholeFrom, plusDays(DAY, 2));
+      const generation = (await stage.live())?.generation;
+      // Another clock, a moment before midnight.
+      from = plusDays(DAY, 1);
+      const before = stage.count('checkpoint');
+      await eventually(() => assert.ok(stage.count('checkpoint') > before + 6));
+      assert.equal((await stage.live())?.generation, generation);
+      from = undefined;
+      await seen({ [DAY]: 1, [plusDays(DAY, 2)]: 1 });
+      await eventually(async () => assert.equal((await stage.live())?.wholeFrom, undefined));
+      assert.notEqual((await stage.live())?.generation, generation);
+    });
   });
 });
