@@ -173,6 +173,7 @@ async function startProjecting(service: Service): Promise<void> {
       tracing: deps.tracing,
       reached: deps.reached ?? (() => Promise.resolve()),
       wrote: (orderId, version) => service.versionWaits.wrote(orderId, version),
+      delivered: (event) => service.lateEvents.delivered(event),
       applied: (event) => service.lateEvents.applied(event),
     },
   );

@@ -135,7 +135,7 @@ function aggregateMetrics(registers: Registers) {
     }),
     lateEvents: new Counter({
       name: 'projection_late_events_total',
-      help: 'Changes to days that were final',
+      help: 'Payments and refunds of days that were final when they were delivered',
       registers,
     }),
     rollupLeader: new Gauge({

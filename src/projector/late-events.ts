@@ -8,14 +8,20 @@ export interface LateEventsOptions {
   readonly onLate: () => void;
 }
 
+type TimedEvent = Pick<OrderEvent, 'type' | 'time'>;
+
 /** Event times that are further ahead of the clock are believed by nobody (contract §1, `final`). */
 const AHEAD_MS = 5 * 60_000;
 
-/** Tells which payments and refunds change a day that was final already: the watermark, made of event times, had passed its end. */
+/**
+ * Tells which payments and refunds change a day that was final already: the watermark, made of event times, had passed its end when they
+ * were delivered. Events of one batch are applied order by order, and so overtake one another.
+ */
 export class LateEvents {
   readonly #options: LateEventsOptions;
   /** Epoch milliseconds. */
   #newest = -Infinity;
+  readonly #late = new WeakSet<TimedEvent>();
 
   constructor(options: LateEventsOptions) {
     this.#options = options;
@@ -27,10 +33,17 @@ export class LateEvents {
     if (at <= this.#options.now() + AHEAD_MS) this.#newest = Math.max(this.#newest, at);
   }
 
-  applied({ type, time }: Pick<OrderEvent, 'type' | 'time'>): void {
+  /** In the order of their delivery. */
+  delivered(event: TimedEvent): void {
+    const { type, time } = event;
     const isMoney = type === 'order.payment_captured.v1' || type === 'order.refunded.v1';
-    if (isMoney && this.#isFinal(time)) this.#options.onLate();
+    if (isMoney && this.#isFinal(time)) this.#late.add(event);
     this.saw(time);
+  }
+
+  /** One that was delivered, and was no duplicate. */
+  applied(event: TimedEvent): void {
+    if (this.#late.has(event)) this.#options.onLate();
   }
 
   #isFinal(time: string): boolean {

@@ -48,7 +48,9 @@ export interface ProjectorDependencies {
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (orderId: string, version: number) => void;
-  /** Told of every event that was applied, once it is settled. */
+  /** Told of every event as it arrives. */
+  readonly delivered: (event: OrderEvent) => void;
+  /** Told of every event that was applied, once it is settled: the very one that was delivered. */
   readonly applied: (event: OrderEvent) => void;
   /** Where spans are made. */
   readonly tracing?: Tracing | undefined;
@@ -191,6 +193,7 @@ export class Projector {
     const receivedAt = Date.now();
     if (parsed.kind === 'event') {
       const { orderId, event } = parsed;
+      this.#deps.delivered(event);
       const trace = this.#deps.tracing && (delivery.trace ?? parsed.trace);
       const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt, trace };
       if (delivery.redeliveries >= SUSPECT_REDELIVERIES) this.#runner.addSuspect(job);

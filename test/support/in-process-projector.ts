@@ -73,7 +73,8 @@ export async function startProjector(
   const projector = new Projector(
     { ...OPTIONS, ...options.projector },
     {
-      ...{ index, broker, log, metrics: createMetrics(), wrote: () => undefined, applied: () => undefined },
+      ...{ index, broker, log, metrics: createMetrics(), wrote: () => undefined },
+      ...{ delivered: () => undefined, applied: () => undefined },
       reached: options.reached ?? (() => Promise.resolve()),
     },
   );

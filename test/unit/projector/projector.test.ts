@@ -62,6 +62,7 @@ describe('Projector', function () {
         reached: () => Promise.resolve(),
         wrote: () => undefined,
         applied: () => undefined,
+        delivered: () => undefined,
       },
     );
     await projector.start();
