@@ -98,7 +98,7 @@ describe('generations in Elasticsearch', () => {
           _meta: { foldVersion: 1, number: 1, mappingHash: 'older' },
           properties: {
             orderId: { type: 'keyword' },
-            search: { properties: { exact: { type: 'keyword', ignore_above: 8191 } } },
+            search: { properties: { exact: { type: 'keyword', ignore_above: 8191, doc_values: false } } },
           },
         },
         settings: { number_of_replicas: 0 },
