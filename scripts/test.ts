@@ -188,21 +188,38 @@ async function runInLanes(suite: Suite, specs: readonly string[], mochaOptions: 
   return await Promise.all([runSuite(suite, lane(0), mochaOptions), runSuite(suite, lane(1), mochaOptions, true)]);
 }
 
-/** One after the other; but `unit`, where it is given, runs already. */
+/** They mostly wait: for nobody, and for single answers. */
+const BESIDE_CONTRACT: readonly Suite[] = ['unit', 'integration'];
+
+/** The unit tests need no services, and begin while these are started. */
+async function runBeside(
+  suites: readonly Suite[],
+  services: ReturnType<typeof startServices>,
+  mochaOptions: readonly string[],
+): Promise<Counts[]> {
+  const all: Counts[] = [];
+  for (const suite of BESIDE_CONTRACT.filter((name) => suites.includes(name))) {
+    const specs = specsOf(suite, suite === 'unit' ? [] : (await services).missing);
+    if (specs.length > 0 && process.exitCode !== 130) all.push(await runSuite(suite, specs, mochaOptions, true));
+  }
+  return all;
+}
+
+/** One after the other, but for those that run beside already. */
 async function runSuites(
   suites: readonly Suite[],
   missing: readonly Service[],
   mochaOptions: readonly string[],
-  unit: Promise<Counts> | undefined,
+  beside: Promise<Counts[]> | undefined,
 ): Promise<Counts> {
   const all: Counts[] = [];
   for (const suite of suites) {
-    if (suite === 'unit' && unit) continue;
+    if (beside && BESIDE_CONTRACT.includes(suite)) continue;
     const specs = specsOf(suite, missing);
     if (specs.length > 0) all.push(...(await runInLanes(suite, specs, mochaOptions)));
     if (process.exitCode === 130) break;
     // Not beside the next one, too: e2e and faults have much to do by themselves.
-    if (suite === 'contract' && unit) all.push(await unit);
+    if (suite === 'contract' && beside) all.push(...(await beside));
   }
   const sum = (count: (counts: Counts) => number) => all.reduce((total, counts) => total + count(counts), 0);
   return {
@@ -219,11 +236,10 @@ async function main(args: readonly string[]): Promise<Counts> {
   rmSync(COVERAGE_DATA, { recursive: true, force: true });
   mkdirSync(COVERAGE_DATA, { recursive: true });
   const needed = suites.some((suite) => suite !== 'unit');
-  // They need no services, and the suite after them mostly waits for its own.
-  const isBeside = suites.includes('unit') && suites.includes('contract');
-  const unit = isBeside ? runSuite('unit', specsOf('unit', []), mochaOptions, true) : undefined;
-  const { started, missing } = needed ? await startServices() : { started: [], missing: [] };
-  const counts = await runSuites(suites, missing, mochaOptions, unit);
+  const services = needed ? startServices() : Promise.resolve({ started: [], missing: [] });
+  const beside = suites.includes('contract') ? runBeside(suites, services, mochaOptions) : undefined;
+  const { started, missing } = await services;
+  const counts = await runSuites(suites, missing, mochaOptions, beside);
   let failed = counts.failed + (inCi ? missing.length : 0);
   for (const service of started) {
     await run('scripts/services', ['down', service], { limitMs: 2 * MINUTE_MS, quiet: true });

@@ -9,7 +9,7 @@ const PATIENCE = { timeout: 90_000 };
 /** The embedded default has sample orders of its own. */
 const OURS = '?sellerId=page-seller';
 /** The rebuild holds amid its copying for so long, or it would be over before anybody could have looked at it. */
-const HELD_ONCE = { ORDER_SEARCH_FAULT_POINT: 'rebuild page#4:stall=4000' };
+const HELD_ONCE = { ORDER_SEARCH_FAULT_POINT: 'rebuild page#4:stall=8000' };
 
 describe('an operator', function () {
   this.timeout(240_000);
@@ -53,7 +53,7 @@ async function watchRebuild(page: Page): Promise<void> {
   const done = page.locator('#done');
   await page.getByRole('button', { name: 'Start', exact: true }).press('Enter');
   await done.getByText('The rebuild has started.').waitFor();
-  await panel.getByText(/^[\d,]+ of [\d,]+ · [\d,]+ a second · \d+ s left$/).waitFor();
+  await panel.getByText(/^[\d,]+ of [\d,]+ · [\d,]+ a second · \d+ (s|min) left$/).waitFor(PATIENCE);
   await panel.getByRole('button', { name: 'Pause' }).press('Enter');
   await done.getByText('It is paused; live writes go on.').waitFor();
   await panel.getByText(/^[A-Z_]+, paused$/).waitFor();

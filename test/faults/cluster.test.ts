@@ -13,7 +13,7 @@ import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { readWholeHistory } from '../support/read-whole-history.ts';
 import { startService, untilReady, type Environment, type RunningService } from '../support/running-service.ts';
 import { startPrivateServices, type PrivateServices } from '../support/services.ts';
-import { SHARED_SERVICES, testBackend, type TestBackend } from '../support/test-backend.ts';
+import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
 const PUBLISHED_AT_ONCE = 50;
 /** There is always something to do, and never so much that a slow machine does not come to its end. */
@@ -122,14 +122,14 @@ interface Stage {
 }
 
 /** Without nodes of Elasticsearch, on the one that the tests share. */
-async function beginOn(rabbitMq: RabbitMqNodes, elasticsearch: ElasticsearchNodes | undefined): Promise<Stage> {
+async function beginOn(rabbitMq: RabbitMqNodes, elasticsearch: ElasticsearchNodes): Promise<Stage> {
   const { survivor, leader, third } = rabbitMq;
-  const surviving = (elasticsearch?.survivor ?? SHARED_SERVICES).elasticsearchUrl;
+  const surviving = elasticsearch.survivor.elasticsearchUrl;
   const bare = await testBackend({ amqpUrl: survivor.amqpUrl, elasticsearchUrl: surviving });
-  const shared = { ...bare.environment, SINGLE_ACTIVE_CONSUMER: 'false', REPLICAS: elasticsearch ? '1' : '0' };
+  const shared = { ...bare.environment, SINGLE_ACTIVE_CONSUMER: 'false', REPLICAS: '1' };
   // Who declares a queue first has its leader at the node that it is connected to.
   const amqpUrls = [leader, survivor, third].map(({ amqpUrl }) => amqpUrl);
-  const elasticsearchUrls = [surviving, ...(elasticsearch ? [elasticsearch.primary.elasticsearchUrl] : [])];
+  const elasticsearchUrls = [surviving, elasticsearch.primary.elasticsearchUrl];
   const nodes = { AMQP_URL: amqpUrls.join(), ELASTICSEARCH_URL: elasticsearchUrls.join() };
   const projectors: RunningService[] = [];
   const startProjector = async () => {
@@ -212,47 +212,43 @@ async function missingFromHistory({ broker, producer }: Stage): Promise<readonly
   return producer.published.filter(({ id }) => !ids.has(id));
 }
 
-// The nodes of Elasticsearch take as long to start as all the rest takes.
-const KINDS = RUNS_LONG_TESTS ? 'projectors, RabbitMQ and Elasticsearch' : 'projectors and RabbitMQ';
-
-describe(`a cluster of ${KINDS}`, function () {
-  this.timeout(5 * PATIENCE_MS);
-  let rabbitMq: RabbitMqNodes;
-  let elasticsearch: ElasticsearchNodes | undefined;
-  before(async () => {
-    const nodes = RUNS_LONG_TESTS ? startElasticsearch() : undefined;
-    [rabbitMq, elasticsearch] = await Promise.all([startRabbitMq(), nodes]);
-  });
-  // Those that have joined go first.
-  after(async () => {
-    await Promise.all([rabbitMq.leader.stop(), rabbitMq.third.stop(), elasticsearch?.primary.stop()]);
-    await Promise.all([rabbitMq.survivor.stop(), elasticsearch?.survivor.stop()]);
-  });
-
-  describe('when one of each is killed under load, one after the other, and the nodes stay away', () => {
-    let stage: Stage;
+if (RUNS_LONG_TESTS) {
+  describe('a cluster of projectors, RabbitMQ and Elasticsearch', function () {
+    this.timeout(5 * PATIENCE_MS);
+    let rabbitMq: RabbitMqNodes;
+    let elasticsearch: ElasticsearchNodes;
     before(async () => {
-      stage = await beginOn(rabbitMq, elasticsearch);
+      [rabbitMq, elasticsearch] = await Promise.all([startRabbitMq(), startElasticsearch()]);
     });
-    after(() => stage.end());
+    // Those that have joined go first.
+    after(async () => {
+      await Promise.all([rabbitMq.leader.stop(), rabbitMq.third.stop(), elasticsearch.primary.stop()]);
+      await Promise.all([rabbitMq.survivor.stop(), elasticsearch.survivor.stop()]);
+    });
 
-    it('goes on each time, and what is left has exactly the right documents', async () => {
-      const { backend, steady, producer } = stage;
-      const victim = await stage.startProjector();
-      await assertGoesOn(stage, 'two-projectors');
+    describe('when one of each is killed under load, one after the other, and the nodes stay away', () => {
+      let stage: Stage;
+      before(async () => {
+        stage = await beginOn(rabbitMq, elasticsearch);
+      });
+      after(() => stage.end());
 
-      await victim.kill();
-      const successor = await stage.startProjector();
-      await assertGoesOn(stage, 'without-a-projector');
+      it('goes on each time, and what is left has exactly the right documents', async () => {
+        const { backend, steady, producer } = stage;
+        const victim = await stage.startProjector();
+        await assertGoesOn(stage, 'two-projectors');
 
-      for (const { name, leader, members } of await queuesOf(rabbitMq, backend)) {
-        assert.match(leader, /cluster-mq-2@/, name);
-        assert.equal(members.length, 3, name);
-      }
-      await rabbitMq.leader.kill('rabbitmq');
-      await assertGoesOn(stage, 'without-a-rabbitmq');
+        await victim.kill();
+        const successor = await stage.startProjector();
+        await assertGoesOn(stage, 'without-a-projector');
 
-      if (elasticsearch) {
+        for (const { name, leader, members } of await queuesOf(rabbitMq, backend)) {
+          assert.match(leader, /cluster-mq-2@/, name);
+          assert.equal(members.length, 3, name);
+        }
+        await rabbitMq.leader.kill('rabbitmq');
+        await assertGoesOn(stage, 'without-a-rabbitmq');
+
         await movePrimaryTo('cluster-es-2', backend);
         await elasticsearch.primary.kill('elasticsearch');
         await assertGoesOn(stage, 'without-an-elasticsearch');
@@ -260,15 +256,15 @@ describe(`a cluster of ${KINDS}`, function () {
           const { body } = await steady.get<{ parts: { index: { reason?: string } } }>('/health');
           assert.match(body.parts.index.reason ?? '', /is yellow: 1 shard without a node/);
         }, PATIENCE_MS);
-      }
 
-      await producer.stop();
-      await drainAndStop(backend, successor, PATIENCE_MS);
-      await drainAndStop(backend, steady, PATIENCE_MS);
-      await assertExactly(backend, producer.published);
-      assert.deepEqual(await missingFromHistory(stage), []);
-      const share = unrulyShare(producer.published);
-      assert.ok(share >= 0.2, `only ${share} of them out of order or again`);
+        await producer.stop();
+        await drainAndStop(backend, successor, PATIENCE_MS);
+        await drainAndStop(backend, steady, PATIENCE_MS);
+        await assertExactly(backend, producer.published);
+        assert.deepEqual(await missingFromHistory(stage), []);
+        const share = unrulyShare(producer.published);
+        assert.ok(share >= 0.2, `only ${share} of them out of order or again`);
+      });
     });
   });
-});
+}
