@@ -7,7 +7,7 @@ import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
-const OUTAGES = RUNS_LONG_TESTS ? 20 : 10;
+const OUTAGES = RUNS_LONG_TESTS ? 20 : 8;
 /** One more return than there are outages, and everything is dead-lettered. */
 const DELIVERY_LIMIT = OUTAGES + 1;
 /** At most as much of a drain between two outages, by the bytes that went to Elasticsearch. */

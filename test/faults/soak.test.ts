@@ -4,6 +4,7 @@ import { createRandom } from '../../src/sample/random.ts';
 import { assertExactly, drainAndStop, messageOf, publishMessages, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
+import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { MemoryWatch, MIB } from '../support/memory-samples.ts';
 import { startService, untilReady, type Environment } from '../support/running-service.ts';
 import { startPrivateServices, type PrivateServices } from '../support/services.ts';
@@ -25,58 +26,60 @@ const SMALL_BATCHES: Environment = { PREFETCH: '500', BATCH_SIZE: '200', BATCH_D
 /** The working set fills as the soak goes on, so that much more is no leak. */
 const MAX_GROWTH_BYTES = 160 * MIB;
 
-describe(`a soak of ${EVENTS} events with random faults (SOAK_SEED=${SEED})`, function () {
-  this.timeout(300_000 + EVENTS * 20);
-  let services: PrivateServices;
-  let backend: TestBackend;
-  let toRabbitMq: TcpProxy;
-  let toElasticsearch: TcpProxy;
-  let bulks: HttpProxy;
+if (RUNS_LONG_TESTS || process.env['SOAK_EVENTS'] !== undefined) {
+  describe(`a soak of ${EVENTS} events with random faults (SOAK_SEED=${SEED})`, function () {
+    this.timeout(300_000 + EVENTS * 20);
+    let services: PrivateServices;
+    let backend: TestBackend;
+    let toRabbitMq: TcpProxy;
+    let toElasticsearch: TcpProxy;
+    let bulks: HttpProxy;
 
-  before(async () => {
-    services = await startPrivateServices({
-      name: 'soak',
-      amqpPort: 5_731,
-      esPort: 9_331,
-      esHeap: IS_LONG ? '1g' : '512m',
+    before(async () => {
+      services = await startPrivateServices({
+        name: 'soak',
+        amqpPort: 5_731,
+        esPort: 9_331,
+        esHeap: IS_LONG ? '1g' : '512m',
+      });
+      backend = sharing(await testBackend(services));
+      bulks = await startHttpProxy(services.elasticsearchUrl);
+      toElasticsearch = await startTcpProxy(addressOf(bulks.url));
+      toRabbitMq = await startTcpProxy(addressOf(services.amqpUrl));
     });
-    backend = sharing(await testBackend(services));
-    bulks = await startHttpProxy(services.elasticsearchUrl);
-    toElasticsearch = await startTcpProxy(addressOf(bulks.url));
-    toRabbitMq = await startTcpProxy(addressOf(services.amqpUrl));
-  });
-  after(async () => {
-    await toRabbitMq.close();
-    await toElasticsearch.close();
-    await bulks.close();
-    await services.stop();
-  });
+    after(async () => {
+      await toRabbitMq.close();
+      await toElasticsearch.close();
+      await bulks.close();
+      await services.stop();
+    });
 
-  it('ends with exactly the right documents, only poison in the dead letters, and no more memory', async () => {
-    const random = createRandom(SEED, 'faults');
-    const environment = {
-      ...backend.environment,
-      ...SMALL_BATCHES,
-      AMQP_URL: `amqp://guest:guest@127.0.0.1:${toRabbitMq.port}?heartbeat=2`,
-      ELASTICSEARCH_URL: `http://127.0.0.1:${toElasticsearch.port}`,
-    };
-    const steady = await startService(environment);
-    const victim = { service: await startService(environment), environment };
-    await untilReady(steady);
-    const targets = { services, backend, toRabbitMq, toElasticsearch, bulks, victim, random, maxMs: MAX_FAULT_MS };
-    const memory = new MemoryWatch(steady);
-    const published = await soak(targets, memory);
-    await drainAndStop(backend, victim.service, 300_000);
-    await drainAndStop(backend, steady, 60_000);
-    memory.stop();
-    await assertExactly(backend, published, ['unparseable']);
-    const { earlier, later } = memory.thirds();
-    console.log(
-      `resident: ${inMib(earlier)} in the second third, ${inMib(later)} in the last, ${inMib(memory.most())} at most`,
-    );
-    assert.ok(later - earlier < MAX_GROWTH_BYTES, `grown from ${inMib(earlier)} to ${inMib(later)}`);
+    it('ends with exactly the right documents, only poison in the dead letters, and no more memory', async () => {
+      const random = createRandom(SEED, 'faults');
+      const environment = {
+        ...backend.environment,
+        ...SMALL_BATCHES,
+        AMQP_URL: `amqp://guest:guest@127.0.0.1:${toRabbitMq.port}?heartbeat=2`,
+        ELASTICSEARCH_URL: `http://127.0.0.1:${toElasticsearch.port}`,
+      };
+      const steady = await startService(environment);
+      const victim = { service: await startService(environment), environment };
+      await untilReady(steady);
+      const targets = { services, backend, toRabbitMq, toElasticsearch, bulks, victim, random, maxMs: MAX_FAULT_MS };
+      const memory = new MemoryWatch(steady);
+      const published = await soak(targets, memory);
+      await drainAndStop(backend, victim.service, 300_000);
+      await drainAndStop(backend, steady, 60_000);
+      memory.stop();
+      await assertExactly(backend, published, ['unparseable']);
+      const { earlier, later } = memory.thirds();
+      console.log(
+        `resident: ${inMib(earlier)} in the second third, ${inMib(later)} in the last, ${inMib(memory.most())} at most`,
+      );
+      assert.ok(later - earlier < MAX_GROWTH_BYTES, `grown from ${inMib(earlier)} to ${inMib(later)}`);
+    });
   });
-});
+}
 
 /** Publishes portion by portion and lets a fault strike while each is worked on. */
 async function soak(targets: SoakTargets, memory: MemoryWatch) {
