@@ -138,7 +138,7 @@ describe('BatchRunner', () => {
       const parked = unparked({ orderId: 'o', event, parkedAt });
       const work = { orderId: 'o', jobs: [], parked: [parked], fresh: true, alone: false, applied: [] };
       runner.run(() => runner.project([work]));
-      await eventually(() => assert.deepEqual(outages, ['cannot be dropped']));
+      await eventually(() => assert.ok(outages.includes('cannot be dropped')));
       await runner.interrupt();
       assert.equal(await runner.isOutageOver(), false);
       isAway = false;
@@ -179,7 +179,7 @@ describe('BatchRunner', () => {
     it('does not try the index before the broker answers', async () => {
       index.obstacle = () => ({ kind: 'unavailable', reason: 'no primary' });
       runner.add([placed('o')]);
-      await eventually(() => assert.deepEqual(outages, ['no primary']));
+      await eventually(() => assert.ok(outages.includes('no primary')));
       await runner.interrupt();
       broker.isThere = false;
       const tried = index.writes.length;
