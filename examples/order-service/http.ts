@@ -2,9 +2,10 @@ import express, { type ErrorRequestHandler, type Express, type Request, type Res
 import type { Pool } from 'pg';
 import { ZodError } from 'zod';
 import type { Tracing } from '../../src/observability/tracing.ts';
+import { traceOf } from '../../src/order/parse-event.ts';
 import { execute, exportSnapshots, findOrder, type Outcome } from './order-store.ts';
 import { COMMANDS, type Command, type CommandName } from './orders.ts';
-import { inSpan, placeIn } from './spans.ts';
+import { inSpan } from './spans.ts';
 
 const ROUTES: readonly (readonly ['post' | 'put' | 'delete', string, CommandName])[] = [
   ['put', '/orders/:id', 'place'],
@@ -29,7 +30,7 @@ export function orderServiceApp(pool: Pool, tracing?: Tracing): Express {
     app[method](path, async (request: Request<{ id: string }>, response) => {
       const data = COMMANDS[name].parse(request.body ?? {});
       const command = { name, data } as Command;
-      const start = { kind: 'server', parent: placeIn(request.headers), attributes: { 'http.route': path } } as const;
+      const start = { kind: 'server', parent: traceOf(request.headers), attributes: { 'http.route': path } } as const;
       const outcome = await inSpan(tracing, `${method.toUpperCase()} ${path}`, start, () =>
         execute(pool, request.params.id, command, new Date(), tracing),
       );

@@ -1,7 +1,8 @@
 import { connect, type ChannelModel, type ConfirmChannel, type Message } from 'amqplib';
-import type { TracePlace, Tracing } from '../../src/observability/tracing.ts';
+import { emitEvent } from '../../src/broker/rabbitmq/emit-event.ts';
+import type { OutgoingMessage } from '../../src/broker/rabbitmq/messages.ts';
+import type { Tracing } from '../../src/observability/tracing.ts';
 import type { OutboxEvent } from '../../src/outbox/index.ts';
-import { inSpan, placeIn } from './spans.ts';
 
 const CONFIRM_WITHIN_MS = 10_000;
 
@@ -66,36 +67,24 @@ export class AmqpPublisher {
     return { connection, channel, lost, returned };
   }
 
-  /** Where spans are made, in one of them, `emit_event`; the message's headers say so, the event itself says where it was written. */
-  async #send(channel: ConfirmChannel, event: OutboxEvent): Promise<void> {
-    const routingKey = event.type.replace(/\.v\d+$/, '');
-    const attributes = {
-      'messaging.system': 'rabbitmq',
-      'messaging.operation.type': 'send',
-      'messaging.destination.name': this.#exchange,
-      'messaging.rabbitmq.destination.routing_key': routingKey,
-    };
-    const start = { kind: 'producer', parent: placeIn({ ...event }), attributes } as const;
-    await inSpan(this.#tracing, 'emit_event', start, (place) => this.#publish(channel, routingKey, event, place));
-  }
-
-  async #publish(
-    channel: ConfirmChannel,
-    routingKey: string,
-    { id, type, orderId, time, body }: OutboxEvent,
-    place: TracePlace | undefined,
-  ): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  async #send(channel: ConfirmChannel, { id, type, orderId, time, body }: OutboxEvent): Promise<void> {
     const properties = {
-      ...{ messageId: id, type, headers: { orderId, ...place }, contentType: 'application/cloudevents+json' },
+      ...{ messageId: id, type, headers: { orderId }, contentType: 'application/cloudevents+json' },
       ...{ persistent: true, mandatory: true, timestamp: Math.floor(Date.parse(time) / 1_000) },
     };
-    channel.publish(this.#exchange, routingKey, Buffer.from(body), properties, (error: unknown) => {
-      if (error) reject(new Error('RabbitMQ does not take it', { cause: error }));
-      else resolve();
-    });
-    await promise;
+    const message = { exchange: this.#exchange, routingKey: type.replace(/\.v\d+$/, ''), content: Buffer.from(body) };
+    await emitEvent(this.#tracing, { ...message, properties }, (traced) => publishConfirmed(channel, traced));
   }
+}
+
+async function publishConfirmed(channel: ConfirmChannel, message: OutgoingMessage): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { exchange, routingKey, content, properties } = message;
+  channel.publish(exchange, routingKey, content, properties, (error: unknown) => {
+    if (error) reject(new Error('RabbitMQ does not take it', { cause: error }));
+    else resolve();
+  });
+  await promise;
 }
 
 async function rejectLate(signal: AbortSignal): Promise<never> {

@@ -9,9 +9,3 @@ export async function inSpan<T>(
 ): Promise<T> {
   return tracing ? await tracing.span(name, start, ({ place }) => work(place)) : await work(undefined);
 }
-
-/** W3C Trace Context of a request's headers, or of an event. */
-export function placeIn({ traceparent, tracestate }: Readonly<Record<string, unknown>>): TracePlace | undefined {
-  if (typeof traceparent !== 'string') return undefined;
-  return { traceparent, ...(typeof tracestate === 'string' && { tracestate }) };
-}

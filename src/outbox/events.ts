@@ -26,9 +26,6 @@ export interface OutboxEvent {
   readonly time: string;
   /** The CloudEvent, JSON, UTF-8. */
   readonly body: Uint8Array;
-  /** W3C Trace Context of where it was written, where that was told: what publishes it goes on from there. */
-  readonly traceparent?: string;
-  readonly tracestate?: string;
 }
 
 /** One statement, so that there is no sequence without its event, whatever happens in between. */
@@ -69,20 +66,14 @@ export async function appendEvent(connection: SqlConnection, event: NewEvent): P
 /** From the row's `body`. */
 export function storedEvent(body: unknown): OutboxEvent {
   if (typeof body !== 'string') throw new TypeError('order_outbox has given no event');
-  const { id, type, subject, sequence, time, traceparent, tracestate } = JSON.parse(body) as {
+  const { id, type, subject, sequence, time } = JSON.parse(body) as {
     readonly id: string;
     readonly type: string;
     readonly subject: string;
     readonly sequence: number;
     readonly time: string;
-    readonly traceparent?: string;
-    readonly tracestate?: string;
   };
-  return {
-    ...{ id, type, orderId: subject, sequence, time, body: new TextEncoder().encode(body) },
-    ...(traceparent !== undefined && { traceparent }),
-    ...(tracestate !== undefined && { tracestate }),
-  };
+  return { id, type, orderId: subject, sequence, time, body: new TextEncoder().encode(body) };
 }
 
 /** Forgets what was published before that; returns how many events. */
