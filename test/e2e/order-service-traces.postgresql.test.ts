@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { createLogger } from '../../src/observability/logging.ts';
 import { Relay } from '../../src/outbox/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { placedData, startOrderService } from '../support/order-service.ts';
+import { modulesIn, recordingModules } from '../support/loaded-modules.ts';
 import { startCollector } from '../support/otlp-collector.ts';
 import { testDatabase, type TestDatabase } from '../support/postgresql.ts';
 import { recordSpans, type RecordedSpan, type RecordedSpans } from '../support/recorded-spans.ts';
@@ -116,17 +117,6 @@ describe('an order placed at examples/order-service, with traces', function () {
   });
 });
 
-/** Run before everything else in the process: writes the URL of each module that is loaded. */
-const RECORDER = `
-import { appendFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-registerHooks({
-  load(url, context, next) {
-    appendFileSync(process.env.LOADED_MODULES, url + '\\n');
-    return next(url, context);
-  },
-});`;
-
 describe('the process of examples/order-service', function () {
   this.timeout(60_000);
   let database: TestDatabase;
@@ -147,15 +137,13 @@ describe('the process of examples/order-service', function () {
     const shop = await startOrderService({
       // Without a broker: it is not what this is about.
       ...{ POSTGRES_URL: database.url, AMQP_URL: 'amqp://127.0.0.1:1' },
-      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(RECORDER)}`,
-      LOADED_MODULES: record,
+      ...recordingModules(record),
       ...env,
     });
     assert.equal((await shop.ask('PUT', `/orders/${name}`, placedData())).status, 201);
     await shop.stop();
     assert.equal(await shop.ended, 0);
-    assert.ok(existsSync(record));
-    return readFileSync(record, 'utf8').split('\n');
+    return modulesIn(record);
   }
 
   it('loads nothing of OpenTelemetry where no collector is configured', async () => {

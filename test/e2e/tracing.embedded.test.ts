@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { modulesIn, recordingModules } from '../support/loaded-modules.ts';
 import { startCollector } from '../support/otlp-collector.ts';
 import { startService, untilReady, type Environment } from '../support/running-service.ts';
-
-/** Run before everything else in the process: writes the URL of each module that is loaded. */
-const RECORDER = `
-import { appendFileSync } from 'node:fs';
-import { registerHooks } from 'node:module';
-registerHooks({
-  load(url, context, next) {
-    appendFileSync(process.env.LOADED_MODULES, url + '\\n');
-    return next(url, context);
-  },
-});`;
 
 /** Of OpenTelemetry, beyond what Elasticsearch's client itself imports: its API, and a few functions that need nothing else. */
 const SDK = /observability\/opentelemetry\.ts|@opentelemetry\/(?!(api|core|semantic-conventions)\/)/;
@@ -32,16 +22,15 @@ describe('tracing of a service', function () {
   async function modulesOf(env: Environment): Promise<readonly string[]> {
     const record = join(folder, 'modules');
     const service = await startService({
-      ...{ DATA_DIR: join(folder, 'data'), LOADED_MODULES: record },
-      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(RECORDER)}`,
+      DATA_DIR: join(folder, 'data'),
+      ...recordingModules(record),
       ...env,
     });
     await untilReady(service);
     await service.get('/search?q=lantern');
     await service.stop();
     assert.equal(await service.ended, 0, service.log());
-    assert.ok(existsSync(record));
-    return readFileSync(record, 'utf8').split('\n');
+    return modulesIn(record);
   }
 
   describe('when no collector is configured', () => {
