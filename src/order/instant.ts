@@ -22,7 +22,7 @@ function daysInMonth(year: number, month: number): number {
   return [4, 6, 9, 11].includes(month) ? 30 : 31;
 }
 
-/** The later of two normalised instants. They compare as text, since all have the same form. */
+/** The later of two normalised instants, or of two days. They compare as text, since all have the same form. */
 export function later(a: string, b: string): string {
   return a > b ? a : b;
 }

@@ -1,4 +1,5 @@
 import { plusDays } from '../order/day.ts';
+import { later } from '../order/instant.ts';
 import type { Checkpoint } from '../order-index/port.ts';
 
 /** How far one aggregate is, as it is kept in `orders-control`: whoever leads next goes on from here. */
@@ -107,7 +108,7 @@ function lacksDays({ wholeFrom }: LiveRollup, { keptFrom }: Pick<Surroundings, '
 
 /** From which day on there are whole rows: what was not kept once is not there, and what is to be kept no more is being dropped. */
 export function wholeFrom(before: string | undefined, keptFrom: string | undefined): { readonly wholeFrom?: string } {
-  const day = [before ?? '', keptFrom ?? ''].sort().at(-1) ?? '';
+  const day = later(before ?? '', keptFrom ?? '');
   return day === '' ? {} : { wholeFrom: day };
 }
 

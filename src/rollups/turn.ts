@@ -159,7 +159,15 @@ class Turn {
   }: BuildingRollup): Partial<RollupState> {
     const refreshedAt = this.#deps.now();
     return {
-      live: { generation, origin, checkpoint, asOf, refreshedAt, built: processed, ...wholeFrom(from, undefined) },
+      live: {
+        generation,
+        origin,
+        checkpoint,
+        asOf,
+        refreshedAt,
+        built: processed,
+        ...(from !== undefined && { wholeFrom: from }),
+      },
       ...(wish !== undefined && { fulfilled: wish }),
     };
   }
