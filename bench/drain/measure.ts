@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@elastic/elasticsearch';
-import { connect, type Channel } from 'amqplib';
+import { connect, type Channel, type ConfirmChannel } from 'amqplib';
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import { publishMessages } from '../../test/support/drain.ts';
 import { testBackend, type TestBackend } from '../../test/support/test-backend.ts';
@@ -89,11 +89,7 @@ function mapping(): object {
   return JSON.parse(readFileSync(new URL('mapping.json', import.meta.url), 'utf8')) as object;
 }
 
-async function fill(
-  channel: Awaited<ReturnType<Awaited<ReturnType<typeof connect>>['createConfirmChannel']>>,
-  queue: string,
-  lines: readonly string[],
-): Promise<void> {
+async function fill(channel: ConfirmChannel, queue: string, lines: readonly string[]): Promise<void> {
   const properties = { persistent: true, contentType: 'application/cloudevents+json' };
   for (const [position, line] of lines.entries()) {
     channel.sendToQueue(queue, Buffer.from(line), properties);
