@@ -54,6 +54,8 @@ const COUNTED_FROM = 5;
 /** How long a record is believed without another look: `asOf` is then a little older than it need be, never newer. */
 const RECORD_MAX_AGE_MS = 500;
 const SILENT_MS = 30_000;
+/** An index that takes its heartbeats lags a second or two. */
+const BEHIND_SECONDS = 10;
 
 export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const { config, backends, metrics, instance, aggregates = AGGREGATES } = deps;
@@ -109,6 +111,7 @@ function createRefresher(
     countedFrom: COUNTED_FROM,
     now: () => Date.now(),
     asOf: async () => (await freshness()).asOf,
+    isBehind: async () => (await freshness()).lagSeconds > BEHIND_SECONDS,
     lease: createLease({
       ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS },
       clock: () => performance.now(),

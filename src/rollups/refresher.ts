@@ -12,6 +12,11 @@ export interface RefresherOptions extends TurnDependencies {
   readonly lease: Lease;
   readonly intervalMs: number;
   readonly log: Logger;
+  /**
+   * Whether the orders lag behind what was published: what is counted then is soon counted anew, and takes from Elasticsearch what would
+   * bring the orders up to date. @throws IndexUnavailableError
+   */
+  readonly isBehind?: () => Promise<boolean>;
   /** Told whether this instance leads, after each attempt. */
   readonly onLead?: (leads: boolean) => void;
   /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
@@ -29,6 +34,9 @@ const MAX_BACK_OFF_MS = 60_000;
 const REST_TIMES = 4;
 /** Readers shall not wait for long because much was counted. */
 const MAX_REST_MS = 10_000;
+/** The same while the orders lag behind. */
+const REST_TIMES_BEHIND = 20;
+const MAX_REST_BEHIND_MS = 20_000;
 
 /** The generations of an aggregate that nobody refers to, and when each was first seen so. */
 type Leftovers = ReadonlyMap<string, number>;
@@ -39,6 +47,7 @@ export class Refresher {
   readonly #options: RefresherOptions;
   readonly #stopping = new AbortController();
   #wake = Promise.withResolvers<void>();
+  #isWoken = false;
   #ended: Promise<void> = Promise.resolve();
   #failures = 0;
   /** Of each aggregate. */
@@ -55,6 +64,7 @@ export class Refresher {
 
   /** There is something to do at once. */
   wake(): void {
+    this.#isWoken = true;
     this.#wake.resolve();
   }
 
@@ -155,12 +165,34 @@ export class Refresher {
   async #rest(tookMs: number, outcome: 'rested' | 'failed'): Promise<void> {
     const { intervalMs } = this.#options;
     const limits = { firstMs: intervalMs, capMs: Math.max(MAX_BACK_OFF_MS, intervalMs) };
-    const ms = outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs);
+    await this.#pause(outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs));
+    if (outcome === 'rested') await this.#restWhileBehind(tookMs);
+    this.#wake = Promise.withResolvers();
+    this.#isWoken = false;
+  }
+
+  async #restWhileBehind(tookMs: number): Promise<void> {
+    const until = performance.now() + Math.min(tookMs * REST_TIMES_BEHIND, MAX_REST_BEHIND_MS);
+    while (performance.now() < until && !this.#isWoken && (await this.#isBehind()))
+      await this.#pause(this.#options.intervalMs);
+  }
+
+  async #isBehind(): Promise<boolean> {
+    const { isBehind } = this.#options;
+    try {
+      return (await isBehind?.()) ?? false;
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError)) throw error;
+      return false; // The next attempt tells why nothing is known.
+    }
+  }
+
+  /** Unless it is woken. */
+  async #pause(ms: number): Promise<void> {
     const enough = new AbortController();
     const late = delay(ms, undefined, { signal: enough.signal }).catch(() => undefined); // Woken.
     await Promise.race([late, this.#wake.promise]);
     enough.abort();
-    this.#wake = Promise.withResolvers();
   }
 
   async #giveBack(): Promise<void> {

@@ -52,6 +52,48 @@ describe('a refresher of aggregates', () => {
     for (const gap of gaps().slice(built)) assert.ok(gap >= 2 * TOOK_MS - 4, `after ${gap} ms`);
   });
 
+  describe('when the orders lag behind', () => {
+    const TOOK_MS = 20;
+    beforeEach(() => {
+      stage.aggregates.before = (step) =>
+        step === 'checkpoint' ? new Promise((resolve) => setTimeout(resolve, TOOK_MS)) : Promise.resolve();
+    });
+
+    it('rests for longer, and for no longer than they lag', async () => {
+      const { lease, times, gaps } = clockedLease();
+      let isBehind = false;
+      stage.refresher({ lease, isBehind: () => Promise.resolve(isBehind) }).start();
+      await eventually(async () => assert.ok(await stage.live()));
+      isBehind = true;
+      const before = times.length;
+      await eventually(() => assert.ok(times.length >= before + 3));
+      const longest = gaps().slice(before);
+      for (const gap of longest) assert.ok(gap >= 20 * TOOK_MS, `after ${gap} ms`);
+      const lagging = times.length;
+      isBehind = false;
+      await eventually(() => assert.ok(times.length >= lagging + 3));
+      for (const gap of gaps().slice(lagging)) assert.ok(gap < 20 * TOOK_MS, `after ${gap} ms`);
+    });
+
+    it('is woken all the same', async () => {
+      const { lease, times } = clockedLease();
+      stage.aggregates.before = (step) =>
+        step === 'checkpoint' ? new Promise((resolve) => setTimeout(resolve, 10 * TOOK_MS)) : Promise.resolve();
+      const refresher = stage.refresher({ lease, isBehind: () => Promise.resolve(true) });
+      refresher.start();
+      await eventually(async () => assert.ok(await stage.live()));
+      const before = times.length;
+      refresher.wake();
+      await eventually(() => assert.ok(times.length > before), 100 * TOOK_MS);
+    });
+
+    it('goes on where nobody can say so', async () => {
+      const { lease, times } = clockedLease();
+      stage.refresher({ lease, isBehind: () => Promise.reject(new IndexUnavailableError('away')) }).start();
+      await eventually(() => assert.ok(times.length >= 4));
+    });
+  });
+
   it('looks at once when it is woken, also while it is at work', async () => {
     const refresher = stage.refresher({ intervalMs: 10 * MINUTE_MS });
     refresher.start();
