@@ -9,6 +9,7 @@ import { createHttpApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
+import { LagRecorder } from './lag-recorder.ts';
 import { createGaugeReader } from './service-gauges.ts';
 import { serviceHealth } from './service-health.ts';
 import type { Logger } from './observability/logging.ts';
@@ -57,6 +58,8 @@ const OPEN_RETRY_MS = 2_000;
 const FRESHNESS_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 30_000;
 const GAP_INTERVAL_MS = 5_000;
+const LAG_INTERVAL_MS = 5_000;
+const LAG_KEPT_MS = 15 * 60_000;
 const WITHDRAW_AFTER_MS = 60_000;
 const EARLY_HOLD_MS = 200;
 const REPLAYING = 'a rebuild is reading events again, the missing ones perhaps among them: wait until it is over';
@@ -85,6 +88,7 @@ export function createApp(config: Config, deps: AppDependencies): App {
     ...{ waitingFor: undefined, isIndexOpen: false },
     versionWaits: createVersionWaits(),
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
+    lag: createLagRecorder(backends, () => service.projector?.inHand() ?? 0),
   };
   const http = httpDependencies(service, freshness);
   return {
@@ -115,6 +119,7 @@ interface Service {
   readonly rebuilding: Rebuilding;
   readonly aggregating: Aggregating;
   readonly lateEvents: LateEvents;
+  readonly lag: LagRecorder;
   server?: HttpServer;
   projector?: Projector;
   gaps?: GapMonitor;
@@ -126,12 +131,24 @@ async function openBackends(service: Service): Promise<void> {
   const { broker, index } = service.backends;
   await untilAvailable(service, 'the index', () => index.open());
   service.isIndexOpen = true;
+  if (service.config.role !== 'projector') service.lag.start();
   // Whatever a swap has left behind, and what needs no broker, does not wait for one.
   if (service.config.role !== 'api') {
     service.rebuilding.start();
     service.aggregating.start();
   }
   await untilAvailable(service, 'the broker', () => broker.open());
+}
+
+function createLagRecorder({ broker, index }: Backends, inHand: () => number): LagRecorder {
+  return new LagRecorder({
+    freshness: createFreshnessReader(index, () => undefined),
+    queueDepth: () => broker.queueDepth(),
+    inHand,
+    intervalMs: LAG_INTERVAL_MS,
+    keptMs: LAG_KEPT_MS,
+    now: () => Date.now(),
+  });
 }
 
 /** An outage at start is waited out; a mistake that only an operator can mend is thrown. */
@@ -234,13 +251,13 @@ function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrd
 }
 
 async function closeAll(
-  { stopping, samples, projector, drainer, gaps, rebuilding, aggregating, server, backends }: Service,
+  { stopping, samples, projector, drainer, gaps, lag, rebuilding, aggregating, server, backends }: Service,
   limitMs: number,
 ): Promise<void> {
   stopping.abort();
   await Promise.all([rebuilding.stop(), aggregating.stop()]);
   await samples?.stop();
-  await gaps?.stop();
+  await Promise.all([gaps?.stop(), lag.stop()]);
   await Promise.all([projector?.stop(limitMs), drainer?.stop()]);
   await server?.close(limitMs);
   await backends.broker.close();
@@ -257,6 +274,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     getOrder: (orderId, signal) => backends.index.get(orderId, signal),
     awaitVersion: createVersionAwaiter(backends.index, service.versionWaits, service.stopping.signal),
     freshness,
+    lag: (since) => service.lag.report(since),
     ...parkedDependencies(service),
     deadLetters: createDeadLetterOperations(backends),
     aggregates: service.aggregating.reads,

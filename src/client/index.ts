@@ -4,6 +4,7 @@ import type {
   DayRange,
   HistoryAnswer,
   Hit,
+  LagAnswer,
   OrderAnswer,
   RevenueDailyAnswer,
   RevenueQuery,
@@ -55,6 +56,8 @@ export interface OrderSearchClient {
   revenueDaily(query?: RevenueQuery, options?: CallOptions): Promise<RevenueDailyAnswer>;
   /** Undefined where it is not the caller's to see. */
   sellerDashboard(sellerId: string, days?: DayRange, options?: CallOptions): Promise<SellerDashboardAnswer | undefined>;
+  /** For admins: how far answers are behind, and were. `since`: RFC 3339, only what was seen after that. */
+  lag(options?: CallOptions & { readonly since?: string | undefined }): Promise<LagAnswer>;
   /** The order once it has arrived at the version, or at a newer one; undefined where it has not in time. */
   waitForVersion(orderId: string, version: number, options?: WaitOptions): Promise<OrderAnswer | undefined>;
 }
@@ -81,6 +84,7 @@ export function createClient(options: ClientOptions): OrderSearchClient {
     revenueDaily: (query = {}, { signal } = {}) => get('revenue/daily', { ...query }, signal),
     sellerDashboard: (sellerId, { from, to } = {}, { signal } = {}) =>
       orNothing(get(`sellers/${encodeURIComponent(sellerId)}/dashboard`, { from, to }, signal), 404),
+    lag: ({ since, signal } = {}) => get('admin/lag', { since }, signal),
     async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
       const path = `orders/${encodeURIComponent(orderId)}`;
       const until = performance.now() + waitMs;

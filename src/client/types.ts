@@ -156,3 +156,16 @@ export interface CustomerOrdersAnswer extends Fresh {
   totals: { currency: string; orders: number; totalCents: number; paidCents: number; refundedCents: number }[];
   nextCursor: string | null;
 }
+
+export interface LagAnswer extends Fresh {
+  /** The oldest first; one every five seconds, for a quarter of an hour, as the instance that answers has seen it. */
+  items: {
+    at: string;
+    /** Null before anything was known. */
+    lagSeconds: number | null;
+    messages: number | null;
+  }[];
+  nextCursor: null;
+  /** Waiting in the queue, or in hand of the instance that answers; null where the broker could not be asked. */
+  messages: number | null;
+}

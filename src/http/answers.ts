@@ -175,6 +175,27 @@ export const historyAnswer = z.strictObject({
   ...freshness,
 });
 
+const messages = z
+  .int()
+  .nonnegative()
+  .nullable()
+  .meta({ description: "Waiting in the queue, or in this instance's hand; null where the broker could not be asked." });
+
+export const lagAnswer = z.strictObject({
+  items: z
+    .array(
+      z.strictObject({
+        at: instant,
+        lagSeconds: z.number().nonnegative().nullable().meta({ description: 'Null before anything was known.' }),
+        messages,
+      }),
+    )
+    .meta({ description: 'The oldest first; one every five seconds, for a quarter of an hour.' }),
+  nextCursor: z.null(),
+  messages,
+  ...freshness,
+});
+
 const part = z.strictObject({
   state: z.enum(PART_STATES),
   reason: z.string().optional(),

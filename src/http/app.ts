@@ -18,6 +18,7 @@ import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { withDocumentation } from './routes/documentation.ts';
 import { generationRoutes } from './routes/generations.ts';
+import { lagRoutes } from './routes/lag.ts';
 import { operationsRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { parkedRoutes } from './routes/parked.ts';
@@ -67,7 +68,7 @@ export function createHttpApp(
   if (serves === 'all') {
     const ofOrders = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
     const readers = [...ofOrders, ...aggregateRoutes(dependencies)];
-    const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies)];
+    const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies), ...lagRoutes(dependencies)];
     const rebuilders = [
       ...rebuildRoutes(dependencies),
       ...generationRoutes(dependencies),

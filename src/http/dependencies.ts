@@ -18,6 +18,7 @@ import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { Authenticate } from './auth.ts';
+import type { ReadLag } from './lag-report.ts';
 
 /** How old answers are: all that was published up to `asOf` is in an answer that was asked for after it was taken. */
 export interface Freshness {
@@ -76,6 +77,7 @@ export interface HttpDependencies {
   awaitVersion(awaited: AwaitedVersion): Promise<boolean>;
   /** @throws IndexUnavailableError */
   freshness(): Promise<Freshness>;
+  readonly lag: ReadLag;
   readonly deadLetters: DeadLetterOperations;
   readonly rebuilds: RebuildOperations;
   /** Adds up every order anew. Throws IndexUnavailableError, or the signal's reason, in the middle. */

@@ -73,6 +73,7 @@ const REVENUE = '/revenue/daily?from=2026-03-01&to=2026-03-04';
 const ADMIN_ONLY = [
   '/admin/dead-letters',
   '/admin/dead-letters/x',
+  '/admin/lag',
   '/admin/parked',
   '/admin/generations',
   '/admin/rebuilds',

@@ -9,6 +9,7 @@ import { createClient, OrderSearchProblem } from '../../../src/client/index.ts';
 import type {
   CustomerOrdersAnswer,
   HistoryAnswer,
+  LagAnswer,
   OrderAnswer,
   RevenueDailyAnswer,
   SearchAnswer,
@@ -18,6 +19,7 @@ import type {
 import type {
   customerOrdersAnswer,
   historyAnswer,
+  lagAnswer,
   orderAnswer,
   revenueDailyAnswer,
   searchAnswer,
@@ -153,8 +155,9 @@ describe('the types of the client', () => {
       Same<CustomerOrdersAnswer, z.output<typeof customerOrdersAnswer>>,
       Same<RevenueDailyAnswer, z.output<typeof revenueDailyAnswer>>,
       Same<SellerDashboardAnswer, z.output<typeof sellerDashboardAnswer>>,
-    ] = [true, true, true, true, true, true, true];
-    assert.equal(same.length, 7);
+      Same<LagAnswer, z.output<typeof lagAnswer>>,
+    ] = [true, true, true, true, true, true, true, true];
+    assert.equal(same.length, 8);
   });
 });
 

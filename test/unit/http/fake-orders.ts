@@ -195,6 +195,7 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
       return Promise.resolve(document !== undefined && document.version >= version && counts(document));
     },
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
+    lag: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8, messages: 0, samples: [] }),
     aggregates: NO_AGGREGATES,
     verifyAggregates: nothingWrong,
     deadLetters: NO_DEAD_LETTERS,

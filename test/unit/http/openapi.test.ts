@@ -128,6 +128,7 @@ describe('GET /openapi.json', () => {
     ['/revenue/daily', '/revenue/daily?from=2026-03-02&to=2026-03-01', 400],
     ['/sellers/{id}/dashboard', '/sellers/S-1/dashboard', 200],
     ['/admin/parked', '/admin/parked', 200],
+    ['/admin/lag', '/admin/lag?since=2026-03-01T10:00:00Z', 200],
     ['/admin/dead-letters', '/admin/dead-letters', 200],
     ['/admin/dead-letters/{id}', '/admin/dead-letters/x', 404],
     ['/health', '/health', 200],
