@@ -8,6 +8,8 @@ import type { BrokerSettings } from './cli/broker-settings.ts';
 import { EXIT } from './cli/context.ts';
 import type { CliContext } from './cli/context.ts';
 import { generationsCommand } from './cli/generations-command.ts';
+import { healthCommand } from './cli/health-command.ts';
+import { lagCommand } from './cli/lag-command.ts';
 import { parkedCommand } from './cli/parked-command.ts';
 import { deadLettersCommand } from './cli/dead-letters-command.ts';
 import { publishCommand } from './cli/publish-command.ts';
@@ -95,5 +97,7 @@ const program = new Command('order-search')
   .addCommand(parkedCommand(context))
   .addCommand(rebuildCommand(context))
   .addCommand(generationsCommand(context))
+  .addCommand(healthCommand(context))
+  .addCommand(lagCommand(context))
   .addCommand(verifyCommand(context));
 await runCommand(program);

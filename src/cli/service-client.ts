@@ -23,6 +23,8 @@ export interface ServiceRequest<T> {
   readonly body?: unknown;
   /** What the body of a success must be. */
   readonly answer: z.ZodType<T>;
+  /** A status that is no success, and comes with such a body all the same. */
+  readonly alsoAnsweredBy?: number;
   /** How long to wait for the answer; 2 minutes unless given. */
   readonly timeoutMs?: number;
 }
@@ -132,7 +134,7 @@ function createServiceClient(url: string, token: string | undefined, interrupted
     ...(body !== undefined && { 'Content-Type': 'application/json' }),
   });
   return {
-    async request({ method = 'GET', path, query = {}, body, answer, timeoutMs = TIMEOUT_MS }) {
+    async request({ method = 'GET', path, query = {}, body, answer, alsoAnsweredBy, timeoutMs = TIMEOUT_MS }) {
       const asked = new URL(`${base}${path}`);
       for (const [name, value] of Object.entries(query)) {
         if (value !== undefined) asked.searchParams.set(name, String(value));
@@ -141,7 +143,7 @@ function createServiceClient(url: string, token: string | undefined, interrupted
       const signal = AbortSignal.any([interrupted, AbortSignal.timeout(timeoutMs)]);
       const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
       const { status, text } = await send(asked, init);
-      return readAnswer(asked, status, text, answer);
+      return readAnswer(asked, status === alsoAnsweredBy ? 200 : status, text, answer);
     },
     async *events(path) {
       const asked = new URL(`${base}${path}`);
