@@ -8,6 +8,12 @@ export class DatabaseInUseError extends Error {
   override readonly name = 'DatabaseInUseError';
 }
 
+/** The folder of the file cannot be made or written to: only an operator can mend that. */
+export class DataDirUnusableError extends Error {
+  readonly code = 'DATA_DIR_UNUSABLE';
+  override readonly name = 'DataDirUnusableError';
+}
+
 /** How long an opening waits for the holder of a file to let it go: a service that is being restarted is gone by then. */
 const LOCK_WAIT_MS = 250;
 
@@ -26,13 +32,46 @@ const WORLDS_FAULT: ReadonlySet<number> = new Set([
 const SQLITE_BUSY = 5;
 const SQLITE_TOOBIG = 18;
 
+/** What an opening fails with where the file, or its folder, cannot be written. */
+const UNWRITABLE: ReadonlySet<number> = new Set([
+  8, // SQLITE_READONLY
+  14, // SQLITE_CANTOPEN
+  3850, // SQLITE_IOERR_LOCK: a file that is open for reading cannot be locked for writing
+]);
+
 /**
  * Opens (or makes) the file for this process alone. The lock is the operating system's and dies with the process, however it ends,
  * so there is never a stale one to clean up.
  * @throws DatabaseInUseError where someone else has it
+ * @throws DataDirUnusableError where it cannot be written
  */
 export function openDatabase(path: string): DatabaseSync {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
+  try {
+    return openForThisProcessAlone(path);
+  } catch (error) {
+    throw UNWRITABLE.has(extendedResultCode(error) ?? 0) ? unusable(dirname(path), error) : error;
+  }
+}
+
+/** Whatever is wrong with a folder that cannot be made (a read-only file system, a file in its place, no right to) is wrong with DATA_DIR. */
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw unusable(folder, error);
+  }
+}
+
+function unusable(folder: string, cause: unknown): DataDirUnusableError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new DataDirUnusableError(
+    `DATA_DIR=${JSON.stringify(folder)}: cannot be written to (${reason}); name a folder that the service may write to`,
+    { cause },
+  );
+}
+
+function openForThisProcessAlone(path: string): DatabaseSync {
   const database = new DatabaseSync(path, { timeout: LOCK_WAIT_MS });
   try {
     // In exclusive mode a WAL connection takes the file's lock with its first transaction and keeps it until it is closed.
@@ -85,7 +124,10 @@ export function isTooBig(error: unknown): boolean {
 
 /** The primary result code, without the extension in the higher bits. */
 function resultCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
-    ? error.errcode & 0xff
-    : undefined;
+  const extended = extendedResultCode(error);
+  return extended === undefined ? undefined : extended & 0xff;
+}
+
+function extendedResultCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined;
 }

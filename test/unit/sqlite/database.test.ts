@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import {
+  DataDirUnusableError,
   DatabaseInUseError,
   inTransaction,
   isTooBig,
@@ -18,6 +19,20 @@ function thrownBy(attempt: () => unknown): unknown {
     return error;
   }
   throw new assert.AssertionError({ message: 'nothing was thrown' });
+}
+
+/** An unprivileged user of no importance. */
+const NOBODY = 65_534;
+
+/** As somebody else than root, who may write anywhere. */
+function unprivileged<T>(attempt: () => T): T {
+  if (process.geteuid?.() !== 0) return attempt();
+  process.seteuid?.(NOBODY);
+  try {
+    return attempt();
+  } finally {
+    process.seteuid?.(0);
+  }
 }
 
 describe('a SQLite database of the service', () => {
@@ -62,6 +77,43 @@ describe('a SQLite database of the service', () => {
       database.close();
       database = openDatabase(path);
       assert.equal(count(), 1);
+    });
+  });
+
+  describe('when its folder cannot be written to', () => {
+    function assertBlamed(folder: string, attempt: () => unknown): void {
+      const error = thrownBy(attempt);
+      assert.ok(error instanceof DataDirUnusableError, String(error));
+      assert.ok(error.message.startsWith(`DATA_DIR="${folder}": cannot be written to (`), error.message);
+      assert.match(error.message, /; name a folder that the service may write to$/);
+    }
+
+    it('blames DATA_DIR where a file is in its place, or above it', () => {
+      const file = join(directory, 'file');
+      writeFileSync(file, '');
+      for (const folder of [file, join(file, 'data')]) assertBlamed(folder, () => openDatabase(join(folder, 'a.db')));
+    });
+
+    describe('by this user', () => {
+      let folder: string;
+
+      beforeEach(() => {
+        folder = join(directory, 'locked');
+        mkdirSync(folder);
+        openDatabase(join(folder, 'there.db')).close();
+        chmodSync(directory, 0o755);
+        chmodSync(join(folder, 'there.db'), 0o444);
+        chmodSync(folder, 0o555);
+      });
+      afterEach(() => chmodSync(folder, 0o755));
+
+      it('blames DATA_DIR, whether the folder has to be made, the file, or neither', () => {
+        const inside = join(folder, 'data');
+        assertBlamed(inside, () => unprivileged(() => openDatabase(join(inside, 'a.db'))));
+        for (const name of ['new.db', 'there.db']) {
+          assertBlamed(folder, () => unprivileged(() => openDatabase(join(folder, name))));
+        }
+      });
     });
   });
 
