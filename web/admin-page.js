@@ -15,6 +15,9 @@ import { createSession } from './session.js';
  */
 
 const LOOK_MS = 2_000;
+/** Longer than most answers take: what takes longer is said. */
+const SLOW_MS = 600;
+const LOOKING = 'Looking …';
 const done = find('#done', HTMLElement);
 const panels = find('#panels', HTMLElement);
 
@@ -27,7 +30,8 @@ async function act(ended, action) {
     if (error instanceof OrderSearchProblem && error.status === 401) session.ask(error.message);
     else say(error instanceof NothingChosen ? error.message : explain(error).text, true);
   }
-  await look();
+  // Not waited for: what was pressed may be pressed again as soon as it has ended.
+  void look();
 }
 
 /** @param {string} text @param {boolean} isWrong */
@@ -54,7 +58,7 @@ async function look() {
   const mine = (looks += 1);
   const parts = [
     health.update(),
-    lag.sample(),
+    lag.update(),
     rebuilds.update(),
     generations.update(),
     letters.update(),
@@ -84,4 +88,8 @@ async function keepLooking() {
 }
 
 find('#problem button', HTMLButtonElement).addEventListener('click', () => void look());
-void keepLooking();
+const slow = setTimeout(() => say(LOOKING, false), SLOW_MS);
+void keepLooking().then(() => {
+  clearTimeout(slow);
+  if (done.textContent === LOOKING) say('', false);
+});

@@ -2,6 +2,8 @@ import { ageText } from './format.js';
 
 /** Behind this the answers are said to lag. */
 const LAGGING_SECONDS = 5;
+/** Before the first heartbeat has come through the service says 1970: that is no age, but nothing known. */
+const UNKNOWN_SECONDS = 20 * 366 * 86_400;
 
 /**
  * Says how old what is shown is, and goes on counting between answers.
@@ -16,7 +18,8 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
     if (!newest) return;
     const seconds = Math.round(newest.lagSeconds + (performance.now() - newest.receivedAt) / 1_000);
     const lagging = seconds > laggingSeconds;
-    line.textContent = `${lagging ? 'Lagging: as' : 'As'} of ${ageText(seconds)} ago`;
+    const age = `${lagging ? 'Lagging: as' : 'As'} of ${ageText(seconds)} ago`;
+    line.textContent = seconds > UNKNOWN_SECONDS ? 'How fresh this is, is not known yet' : age;
     line.classList.toggle('lagging', lagging);
   }
 

@@ -1,86 +1,130 @@
 import { find } from './dom.js';
-import { ageText } from './format.js';
+import { ageText, whole } from './format.js';
 import { createFreshness } from './freshness.js';
 import { service } from './search-client.js';
 import uPlot from './vendor/uplot.js';
 
-const KEPT_SECONDS = 600;
+/** @import { LagAnswer } from './client/index.ts' */
+
+const KEPT_SECONDS = 900;
+/** While nobody looked, or the service was stopped, nothing was seen: no line leads over it. */
 const UNSEEN_SECONDS = 15;
-const MINUTES_AGO = [9, 6, 3, 0];
-const HEIGHT_PX = 140;
+/** As much of the time as the record has, with what is written below it. */
+const SPANS = [
+  { minutes: 3, ticks: [2, 1, 0] },
+  { minutes: 6, ticks: [4, 2, 0] },
+];
+const WHOLE_SPAN = { minutes: KEPT_SECONDS / 60, ticks: [12, 8, 4, 0] };
+const HEIGHT_PX = 160;
 /** Below this the line would look like trouble where there is none. */
 const LEAST_SCALE_SECONDS = 5;
 
-/** What this tab has seen so far, across reloads. */
-const STORED = 'order-search-lag';
-
-/** How far answers are behind, as this tab has seen it since it was opened. */
+/** How far answers are behind: over the last minutes, as the service remembers it, and on from there. */
 export function createLag() {
   const frame = find('#lag', HTMLElement);
+  const queued = find('#queued', HTMLElement);
   const freshness = createFreshness(find('#freshness', HTMLElement));
-  const { times, lags } = readStored();
+  /** The oldest first. @type {LagAnswer['items']} */
+  let seen = [];
+  /** @type {uPlot.AlignedData} */
+  let drawn = [[], []];
   /** @type {uPlot | undefined} */
   let plot;
 
   function draw() {
     plot?.destroy();
-    plot = new uPlot(optionsFor(frame), [times, lags], frame);
+    plot = new uPlot(optionsFor(frame), drawn, frame);
   }
 
   new ResizeObserver(() => plot?.setSize({ width: frame.clientWidth, height: HEIGHT_PX })).observe(frame);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   return {
-    async sample() {
-      const { lagSeconds } = await service.search({ size: 1 });
-      const now = Date.now() / 1_000;
-      freshness.answered(lagSeconds);
-      // While nobody looked nothing was seen: no line leads over it.
-      if (now - (times.at(-1) ?? now) > UNSEEN_SECONDS) {
-        times.push(now - 1);
-        lags.push(null);
-      }
-      times.push(now);
-      lags.push(lagSeconds);
-      while ((times[0] ?? now) < now - KEPT_SECONDS) {
-        times.shift();
-        lags.shift();
-      }
-      sessionStorage.setItem(STORED, JSON.stringify({ times, lags }));
-      if (plot) plot.setData([times, lags]);
+    /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
+    async update() {
+      const answer = await service.lag({ since: seen.at(-1)?.at });
+      // By the service's clock: this computer's may be another.
+      const now = Date.parse(answer.asOf) / 1_000 + answer.lagSeconds;
+      seen = withNewer(seen, answer.items, now);
+      freshness.answered(answer.lagSeconds);
+      queued.textContent = queuedText(answer.messages);
+      // Before the first heartbeat has come through it is as of 1970.
+      const lagNow = Date.parse(answer.asOf) > 0 ? answer.lagSeconds : null;
+      drawn = dataOf([...seen.map(({ at, lagSeconds }) => pointOf(Date.parse(at) / 1_000, lagSeconds)), [now, lagNow]]);
+      if (plot) plot.setData(drawn);
       else draw();
-      frame.ariaLabel = `How far answers were behind: now ${ageText(lagSeconds)}, at most ${ageText(Math.max(...lags.map(Number)))}`;
+      frame.ariaLabel = describedLag(drawn, lagNow);
     },
   };
 }
 
-/** Of a tab that was duplicated or left open it may be long past: what is too old goes with the next sample. @returns {{ times: number[], lags: (number | null)[] }} */
-function readStored() {
-  return JSON.parse(sessionStorage.getItem(STORED) ?? '{"times":[],"lags":[]}');
+/** Of two looks that are under way both may bring the same. @param {LagAnswer['items']} seen @param {LagAnswer['items']} items @param {number} now */
+function withNewer(seen, items, now) {
+  const last = seen.at(-1)?.at ?? '';
+  const newer = items.filter(({ at }) => at > last);
+  return [...seen, ...newer].filter(({ at }) => Date.parse(at) / 1_000 >= now - KEPT_SECONDS);
+}
+
+/** @typedef {[seconds: number, lag: number | null]} Point */
+
+/** @param {number} seconds @param {number | null} lag @returns {Point} */
+const pointOf = (seconds, lag) => [seconds, lag];
+
+/** @param {Point[]} points @returns {uPlot.AlignedData} */
+function dataOf(points) {
+  const whole = points.flatMap(([seconds, lag], at) => {
+    const before = points[at - 1]?.[0] ?? seconds;
+    return seconds - before > UNSEEN_SECONDS
+      ? [pointOf(seconds - 1, null), pointOf(seconds, lag)]
+      : [pointOf(seconds, lag)];
+  });
+  return [whole.map(([seconds]) => seconds), whole.map(([, lag]) => lag)];
+}
+
+/** @param {number | null} messages */
+function queuedText(messages) {
+  if (messages === null) return 'The broker does not say how many messages wait';
+  if (messages === 0) return 'No message waits';
+  return messages === 1 ? '1 message waits' : `${whole(messages)} messages wait`;
+}
+
+/** @param {uPlot.AlignedData} drawn @param {number | null} lagNow */
+function describedLag([times, lags = []], lagNow) {
+  const over = ageText((times.at(-1) ?? 0) - (times[0] ?? 0));
+  const most = Math.max(...[...lags].map(Number));
+  const now = lagNow === null ? 'not known yet' : ageText(lagNow);
+  return `How far answers were behind over the last ${over}: now ${now}, at most ${ageText(most)}`;
+}
+
+/** @param {uPlot} plot */
+function spanOf({ data: [times] }) {
+  const seconds = (times.at(-1) ?? 0) - (times[0] ?? 0);
+  return SPANS.find(({ minutes }) => seconds <= minutes * 60) ?? WHOLE_SPAN;
 }
 
 /** @param {HTMLElement} frame @returns {uPlot.Options} */
 function optionsFor(frame) {
   const { color } = getComputedStyle(find('#freshness', HTMLElement));
   const stroke = getComputedStyle(find('.bar a', HTMLElement)).color;
-  const axis = { stroke: color, grid: { show: false }, ticks: { show: false } };
+  const grid = { stroke: getComputedStyle(find('section', HTMLElement)).borderTopColor, width: 1 };
+  const axis = { stroke: color, grid, ticks: { show: false } };
   return {
     width: frame.clientWidth,
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { show: false },
     scales: {
-      x: { range: (_plot, _min, max) => [max - KEPT_SECONDS, max] },
+      x: { range: (plot, _min, max) => [max - spanOf(plot).minutes * 60, max] },
       y: { range: (_plot, _min, max) => [0, Math.max(LEAST_SCALE_SECONDS, (max ?? 0) * 1.1)] },
     },
     axes: [
       {
         ...axis,
         size: 30,
-        splits: (_plot, _axis, _min, max) => MINUTES_AGO.map((minutes) => max - 60 * minutes),
-        values: () => MINUTES_AGO.map((minutes) => (minutes === 0 ? 'now' : `${minutes} min ago`)),
+        splits: (plot, _axis, _min, max) => spanOf(plot).ticks.map((minutes) => max - 60 * minutes),
+        values: (plot) => spanOf(plot).ticks.map((minutes) => (minutes === 0 ? 'now' : `${minutes} min ago`)),
       },
       { ...axis, size: 52, values: (_plot, ticks) => ticks.map(ageText) },
     ],
-    series: [{}, { stroke, width: 2 }],
+    series: [{}, { stroke, width: 2, fill: `color-mix(in srgb, ${stroke} 14%, transparent)`, points: { show: false } }],
   };
 }

@@ -63,6 +63,34 @@ describe('the console', function () {
     await health.getByText('"ready": 7').waitFor();
   });
 
+  it('draws the lag that the service remembers, goes on from there, and says it in words', async () => {
+    const asked: (string | undefined)[] = [];
+    const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
+    const before = [600, 595, 590].map((seconds, at) => ({ at: ago(seconds), lagSeconds: 40 + at, messages: 3 }));
+    const later = { at: ago(1), lagSeconds: 75, messages: 1_234 };
+    const lag: HttpDependencies['lag'] = (since) => {
+      asked.push(since);
+      const samples = since === undefined ? before : since < later.at ? [later] : [];
+      return Promise.resolve({ asOf: ago(1), lagSeconds: 1, messages: asked.length > 1 ? 1_234 : null, samples });
+    };
+    await open({ lag });
+    const chart = page.getByRole('img', { name: /^How far answers were behind over the last 10 min: now 1 s/ });
+    await chart.and(page.getByRole('img', { name: /at most 42 s$/ })).waitFor();
+    await page.getByText('The broker does not say how many messages wait').waitFor();
+    await chart.and(page.getByRole('img', { name: /at most 75 s$/ })).waitFor();
+    await page.getByText('1,234 messages wait').waitFor();
+    await chart.locator('canvas').waitFor();
+    await eventually(() => assert.deepEqual(asked.slice(0, 3), [undefined, before[2]?.at, later.at]));
+  });
+
+  it('says that nothing is known where no heartbeat has come through yet', async () => {
+    const lagSeconds = Date.now() / 1_000;
+    const samples = [{ at: new Date().toISOString(), lagSeconds: null, messages: 0 }];
+    await open({ lag: () => Promise.resolve({ asOf: new Date(0).toISOString(), lagSeconds, messages: 0, samples }) });
+    await page.getByText('How fresh this is, is not known yet').waitFor();
+    await page.getByRole('img', { name: /: now not known yet, at most 0 s$/ }).waitFor();
+  });
+
   it('follows a rebuild as it goes, and lets it be paused, resumed and cancelled', async () => {
     const state = { rebuild: rebuildView() };
     await open(moving(state));

@@ -1,4 +1,5 @@
 import type { DailyRevenue, HttpDependencies } from '../../src/http/dependencies.ts';
+import type { LagSample } from '../../src/http/lag-report.ts';
 import { combineHealth } from '../../src/observability/health.ts';
 import { fakeDependencies, orderDocument, FakeOrders } from '../unit/http/fake-orders.ts';
 import { generationView, rebuildView } from '../unit/http/rebuild-views.ts';
@@ -33,6 +34,15 @@ const letter = {
   refusal: { reason: 'invalid' as const, path: 'data.amountCents', message: 'must not be negative' },
 };
 
+/** Of ten minutes, in the middle of which nothing was taken for forty seconds. */
+function lagSamples(): LagSample[] {
+  return Array.from({ length: 120 }, (_, at) => ({
+    at: new Date(Date.now() - (120 - at) * 5_000).toISOString(),
+    lagSeconds: at >= 60 && at < 68 ? (at - 59) * 5 : 1.2,
+    messages: 0,
+  }));
+}
+
 /** A service that has something to show on each page: everything that can be wrong is. */
 export function shownDependencies(replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   const orders = new FakeOrders();
@@ -60,6 +70,13 @@ export function shownDependencies(replaced: Partial<HttpDependencies> = {}): Htt
           topProducts: [{ sku: 'LAN-1', name: 'Brass Lantern', currency: 'EUR', quantity: 4, revenueCents: 10_000 }],
         }),
     },
+    lag: () =>
+      Promise.resolve({
+        asOf: new Date(Date.now() - 1_200).toISOString(),
+        lagSeconds: 1.2,
+        messages: 7,
+        samples: lagSamples(),
+      }),
     deadLetters: { ...fake.deadLetters, list: () => Promise.resolve({ items: [letter], nextCursor: null }) },
     rebuilds: {
       ...fake.rebuilds,
