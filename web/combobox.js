@@ -70,7 +70,8 @@ export function createCombobox({ box, list, told, choose }) {
       mark(text === undefined ? undefined : options.find(({ dataset }) => dataset['text'] === text));
       show();
     },
-    close: () => want(false),
+    /** Shows what is offered, as an arrow does. */
+    open: () => want(true),
   };
 }
 
@@ -97,8 +98,8 @@ function onKey({ key, altKey, ctrlKey, metaKey }, { box, list, active, mark, wan
       return true;
     case 'Escape': {
       const wasOpen = !list.hidden;
-      want(false);
       if (!wasOpen) clear(box);
+      want(false);
       return true;
     }
     case 'Home':

@@ -5,6 +5,7 @@ import { explain, showProblem } from './problem.js';
 import { createRevenueChart } from './revenue-chart.js';
 import { dayTable, productTable, toCsv, totalCards, totalsOf } from './revenue-tables.js';
 import { service } from './search-client.js';
+import { createSellerField } from './seller-field.js';
 import { createSession } from './session.js';
 
 /** @import { RevenueDailyAnswer, SellerDashboardAnswer } from './client/index.ts' */
@@ -13,22 +14,24 @@ import { createSession } from './session.js';
 const REFRESH_MS = 3_000;
 const DAY_MS = 86_400_000;
 const USUAL_DAYS = 30;
+/** Longer than most answers take: what takes longer is said. */
+const SLOW_MS = 600;
 /** The aggregates follow the orders a little later. */
 const LAGGING_SECONDS = 15;
 
 const page = {
   form: find('#range', HTMLFormElement),
-  seller: find('input[name=seller]', HTMLInputElement),
-  sellers: find('#sellers', HTMLDataListElement),
   from: find('input[name=from]', HTMLInputElement),
   to: find('input[name=to]', HTMLInputElement),
   currency: find('select[name=currency]', HTMLSelectElement),
   scope: find('#scope', HTMLElement),
   shown: find('#shown', HTMLElement),
+  empty: find('#empty', HTMLElement),
   products: find('#products', HTMLElement),
 };
 const chart = createRevenueChart(find('#chart', HTMLElement), find('#readout', HTMLElement));
 const freshness = createFreshness(find('#freshness', HTMLElement), LAGGING_SECONDS);
+const sellerField = createSellerField(() => rangeChanged());
 
 /** What is shown, and the one request whose answer counts. */
 const view = {
@@ -47,6 +50,7 @@ async function ask(purpose) {
   const asking = new AbortController();
   view.asking = asking;
   if (purpose === 'new') page.shown.ariaBusy = 'true';
+  const slow = setTimeout(() => purpose === 'new' && view.asking === asking && sayScope('Adding up …'), SLOW_MS);
   try {
     const answer = await answerFor(asking.signal);
     if (view.asking !== asking) return;
@@ -55,6 +59,7 @@ async function ask(purpose) {
   } catch (error) {
     if (view.asking === asking) fail(error);
   } finally {
+    clearTimeout(slow);
     if (view.asking === asking) {
       view.asking = undefined;
       page.shown.ariaBusy = 'false';
@@ -69,7 +74,7 @@ async function answerFor(signal) {
   const { role, sub } = readCaller();
   const range = { from: page.from.value, to: page.to.value };
   if (role === 'customer') return undefined;
-  const seller = role === 'seller' ? sub : page.seller.value.trim();
+  const seller = role === 'seller' ? sub : sellerField.seller();
   if (seller !== '') return service.sellerDashboard(seller, range, { signal });
   return service.revenueDaily(range, { signal });
 }
@@ -78,7 +83,6 @@ async function answerFor(signal) {
 function show(answer) {
   showProblem('');
   session.settled();
-  page.shown.hidden = false;
   view.answer = answer;
   freshness.answered(answer.lagSeconds);
   offerCurrencies(answer);
@@ -97,18 +101,29 @@ function offerCurrencies({ days }) {
 
 function showCurrency() {
   if (!view.answer) return;
-  const { days, totals = totalsOf(days), topProducts, keptFrom } = view.answer;
+  const { days, totals = totalsOf(days), topProducts } = view.answer;
   const shown = days.filter(({ currency }) => currency === page.currency.value);
-  const { role, sub } = readCaller();
-  const seller = role === 'seller' ? sub : page.seller.value.trim();
-  const kept = keptFrom === undefined ? '' : ` · days before ${keptFrom} are not kept`;
-  const none = days.length === 0 ? ' · nothing was paid or refunded in these days' : '';
-  page.scope.textContent = `${seller === '' ? 'All sellers' : `Seller ${seller}`}${none}${kept}`;
+  page.empty.hidden = days.length > 0;
+  page.shown.hidden = days.length === 0;
+  sayScope(scopeText(view.answer));
   find('#totals', HTMLElement).replaceChildren(...totalCards(totals));
   chart.show(shown);
   keepScroll(find('#days', HTMLElement), dayTable(shown));
   page.products.hidden = topProducts === undefined;
   keepScroll(find('#products .rows', HTMLElement), productTable(topProducts ?? []));
+}
+
+/** @param {Answer} answer */
+function scopeText({ keptFrom }) {
+  const { role, sub } = readCaller();
+  const seller = role === 'seller' ? sub : sellerField.seller();
+  const kept = keptFrom === undefined ? '' : ` · days before ${keptFrom} are not kept`;
+  return `${seller === '' ? 'All sellers' : `Seller ${seller}`}${kept}`;
+}
+
+/** @param {string} text empty: nothing is shown */
+function sayScope(text) {
+  page.scope.textContent = text || '\u00a0';
 }
 
 /** Puts a new table where the old one was, with the focus and the place that it was scrolled to. @param {HTMLElement} frame @param {HTMLElement} next */
@@ -125,6 +140,7 @@ function keepScroll(frame, next) {
 /** @param {unknown} error */
 function fail(error) {
   const { status, text } = explain(error);
+  sayScope(view.answer ? scopeText(view.answer) : '');
   if (status === 401) session.ask(text);
   else showProblem(text);
 }
@@ -132,8 +148,8 @@ function fail(error) {
 /** @param {string} why */
 function refuse(why) {
   showProblem(why);
-  page.shown.hidden = true;
-  page.scope.textContent = '\u00a0';
+  page.shown.hidden = page.empty.hidden = true;
+  sayScope('');
 }
 
 function readAddress() {
@@ -141,17 +157,24 @@ function readAddress() {
   const to = address.get('to') || dayAt(Date.now());
   page.to.value = to;
   page.from.value = address.get('from') || dayAt(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
-  page.seller.value = address.get('seller') ?? '';
+  sellerField.show(address.get('seller') ?? '');
   const currency = address.get('currency') ?? '';
   if (currency !== '') page.currency.replaceChildren(new Option(currency, currency));
 }
 
 function writeAddress() {
   const parameters = new URLSearchParams();
-  for (const field of [page.seller, page.from, page.to, page.currency]) {
+  if (sellerField.seller() !== '') parameters.set('seller', sellerField.seller());
+  for (const field of [page.from, page.to, page.currency]) {
     if (field.value !== '') parameters.set(field.name, field.value);
   }
   if (`?${parameters}` !== location.search) history.pushState(null, '', `?${parameters}`);
+}
+
+function rangeChanged() {
+  if (!page.form.checkValidity()) return;
+  writeAddress();
+  void ask('new');
 }
 
 /** Sellers see their own; staff may choose one. */
@@ -162,15 +185,14 @@ async function fitCaller() {
   if (!mayChoose) return;
   // Help only: where it cannot be had, the dashboard's own answer tells why.
   const answer = await service.search({ size: 1 }).catch(explain);
-  if ('facets' in answer)
-    page.sellers.replaceChildren(...answer.facets.seller.map(({ value }) => new Option(value, value)));
+  if ('facets' in answer) sellerField.offer(answer.facets.seller);
 }
 
 function download() {
   if (!view.answer) return;
   const address = URL.createObjectURL(new Blob([toCsv(view.answer.days)], { type: 'text/csv' }));
   const link = Object.assign(document.createElement('a'), { href: address });
-  link.download = `revenue-${page.seller.value || 'all'}-${page.from.value}-${page.to.value}.csv`;
+  link.download = `revenue-${sellerField.seller() || 'all'}-${page.from.value}-${page.to.value}.csv`;
   link.click();
   URL.revokeObjectURL(address);
 }
@@ -186,10 +208,10 @@ function start() {
   readAddress();
   page.form.addEventListener('submit', (event) => event.preventDefault());
   page.form.addEventListener('change', ({ target }) => {
-    if (!page.form.checkValidity()) return;
+    if (target instanceof HTMLInputElement && target.type === 'date') rangeChanged();
+    if (target !== page.currency) return;
     writeAddress();
-    if (target === page.currency) showCurrency();
-    else void ask('new');
+    showCurrency();
   });
   for (const preset of page.form.querySelectorAll('button[data-days]')) {
     preset.addEventListener('click', () => {

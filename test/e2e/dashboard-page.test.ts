@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
 import type { HttpDependencies, SellerDashboard } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { shownDependencies } from '../support/shown-service.ts';
 
@@ -67,6 +69,103 @@ describe('the dashboard', function () {
     await page.getByText('Brass Lantern').waitFor({ state: 'hidden' });
   });
 
+  describe('when a seller is to be chosen', () => {
+    const SELLERS = ['s-1001', 's-1002', 'warszawskie-książki'];
+    const box = () => page.getByRole('combobox', { name: 'Seller', exact: true });
+    const list = () => page.getByRole('listbox', { name: 'Sellers' });
+    const offered = () => list().getByRole('option');
+    const marked = () => list().getByRole('option', { selected: true });
+    const isOpen = async () => (await box().getAttribute('aria-expanded')) === 'true';
+    const scope = (text: string) => page.locator('#scope', { hasText: new RegExp(`^${text}$`) }).waitFor();
+
+    async function openWithSellers(path = '/dashboard?from=2026-02-01&to=2026-02-02'): Promise<void> {
+      const shown = shownDependencies();
+      const seller = SELLERS.map((value, at) => ({ value, count: 3 - at }));
+      await open(path, {
+        search: async (query, signal) => {
+          const found = await shown.search(query, signal);
+          return { ...found, facets: { ...found.facets, seller } };
+        },
+      });
+      await days().first().waitFor();
+      await page.locator('#sellers li').nth(2).waitFor({ state: 'attached' });
+    }
+
+    it('offers those that there are by keyboard, and those that fit what is typed', async () => {
+      await openWithSellers();
+      await box().focus();
+      assert.equal(await isOpen(), false);
+      await page.keyboard.press('ArrowDown');
+      assert.deepEqual(await offered().allTextContents(), [
+        's-1001 3 orders',
+        's-1002 2 orders',
+        'warszawskie-książki 1 order',
+      ]);
+      assert.equal(await box().getAttribute('aria-activedescendant'), await marked().getAttribute('id'));
+      await page.keyboard.type('KSIAZ');
+      await offered().nth(1).waitFor({ state: 'detached' });
+      await page.getByRole('status').filter({ hasText: '1 suggestion' }).waitFor();
+      await page.keyboard.press('ArrowDown');
+      await page.keyboard.press('Enter');
+      await scope('Seller warszawskie-książki');
+      assert.deepEqual([await box().inputValue(), await isOpen()], ['warszawskie-książki', false]);
+      assert.equal(new URL(page.url()).searchParams.get('seller'), 'warszawskie-książki');
+      // To change it for another one, all are offered again.
+      await page.keyboard.press('ArrowUp');
+      assert.equal(await offered().count(), 3);
+      await page.goBack();
+      await scope('All sellers');
+      assert.equal(await box().inputValue(), '');
+    });
+
+    it('takes any id that is typed, with Enter or by leaving it, and all of them where there is none', async () => {
+      await openWithSellers();
+      await box().focus();
+      await page.keyboard.type('s-77');
+      await page.keyboard.press('Enter');
+      await scope('Seller s-77');
+      assert.equal(await isOpen(), false);
+      await page.keyboard.press('Escape');
+      assert.deepEqual([await box().inputValue(), await isOpen()], ['', false]);
+      await page.keyboard.press('Tab');
+      await scope('All sellers');
+    });
+
+    it('opens where it is clicked, and takes what is clicked', async () => {
+      await openWithSellers('/dashboard?seller=s-1001&from=2026-02-01&to=2026-02-02');
+      await box().click();
+      await offered().nth(1).click();
+      await scope('Seller s-1002');
+      assert.deepEqual([await isOpen(), await page.locator(':focus').getAttribute('id')], [false, 'seller']);
+      await page.getByRole('heading', { name: 'Totals' }).click();
+      assert.equal(await box().inputValue(), 's-1002');
+    });
+
+    for (const [width, colorScheme] of [
+      [1_280, 'light'],
+      [360, 'dark'],
+    ] as const) {
+      it(`lies over the numbers without moving them, and axe-core finds no fault, ${width} px wide, ${colorScheme}`, async () => {
+        await openWithSellers();
+        await page.setViewportSize({ width, height: 740 });
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        const totals = page.locator('#totals');
+        const before = await totals.boundingBox();
+        await box().press('ArrowDown');
+        await marked().waitFor();
+        await page.evaluate(axe.source);
+        const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+        assert.deepEqual(
+          violations.map(({ id, nodes }) => [id, ...nodes.map(({ failureSummary }) => failureSummary)]),
+          [],
+        );
+        assert.deepEqual(await totals.boundingBox(), before);
+        const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+        assert.equal(await page.evaluate(overflow), 0);
+      });
+    }
+  });
+
   it('says what is under the pointer', async () => {
     await open('/dashboard?from=2026-02-01&to=2026-02-03');
     const box = await page.locator('#chart .u-over').boundingBox();
@@ -105,6 +204,39 @@ describe('the dashboard', function () {
     });
     await open('/dashboard', { aggregates: { ...aggregates, revenueDaily } });
     await page.getByText(/^Lagging: as of 4\d s ago$/).waitFor();
+  });
+
+  it('says what to do where there is nothing to show', async () => {
+    const { aggregates } = shownDependencies();
+    const revenueDaily = () => Promise.resolve({ days: [], asOf: new Date().toISOString() });
+    await open('/dashboard', { aggregates: { ...aggregates, revenueDaily } });
+    await page.getByText('Nothing was paid or refunded in these days').waitFor();
+    await page.getByText('Choose other days or another seller.').waitFor();
+    assert.equal(await page.getByRole('heading', { name: 'Totals' }).isVisible(), false);
+    await page.getByLabel('Seller', { exact: true }).fill('S-1');
+    await page.keyboard.press('Tab');
+    await page.getByRole('heading', { name: 'Totals' }).waitFor();
+    await page.getByText('Nothing was paid').waitFor({ state: 'hidden' });
+  });
+
+  it('says that it is asking where an answer takes long, and what is wrong where there is none', async () => {
+    const late = Promise.withResolvers<SellerDashboard>();
+    const { aggregates } = shownDependencies();
+    await open('/dashboard', { aggregates: { ...aggregates, revenueDaily: () => late.promise } });
+    await page.getByText('Adding up …').waitFor();
+    late.reject(new IndexUnavailableError('gone'));
+    await page.getByRole('alert').filter({ hasText: 'Trying again by itself.' }).waitFor();
+    await page.getByText('Adding up …').waitFor({ state: 'hidden' });
+  });
+
+  it('says that this computer is offline, keeps what is shown, and goes on by itself', async () => {
+    await open('/dashboard');
+    await days().first().waitFor();
+    await browser.context.setOffline(true);
+    await page.getByRole('alert').filter({ hasText: 'This computer is offline.' }).waitFor();
+    assert.ok(await days().first().isVisible());
+    await browser.context.setOffline(false);
+    await page.getByRole('alert').waitFor({ state: 'hidden' });
   });
 
   it('is not for customers', async () => {
