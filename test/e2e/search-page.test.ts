@@ -541,6 +541,21 @@ describe('the search page', function () {
       assert.equal(new URL(page.url()).search, '?q=lantern');
     });
 
+    it('shows how it was at a time that is typed, and again as it is', async () => {
+      await open('/?order=A-1');
+      await drawer().getByText('version 2').waitFor();
+      const at = drawer().getByLabel('As it was on');
+      // Of this computer, whatever its time zone: between the two events.
+      await at.fill('2025-03-02T00:00:00');
+      await drawer().getByText('version 1').waitFor();
+      assert.equal(await drawer().locator('.timeline .later').count(), 1);
+      await at.fill('2025-02-01T00:00:00');
+      await drawer().getByText('It was not placed yet.').waitFor();
+      await drawer().getByRole('button', { name: 'As it is' }).press('Enter');
+      await drawer().getByText('version 2').waitFor();
+      assert.equal(await at.inputValue(), '');
+    });
+
     it('is closed by Escape, and the focus is where it was', async () => {
       await open();
       await page.getByRole('link', { name: 'A-1' }).press('Enter');
