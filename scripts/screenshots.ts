@@ -16,8 +16,8 @@ import { startService, untilReady, type RunningService } from '../test/support/r
 
 const DOCS = new URL('../docs/', import.meta.url).pathname;
 const SAMPLE_ORDERS = 200;
-/** The same wherever they are taken. */
-const PLACE = { locale: 'en-GB', timezoneId: 'UTC', reducedMotion: 'reduce' } as const;
+/** The same wherever they are taken; the browser's own fields for days are American where nobody has told it otherwise. */
+const PLACE = { locale: 'en-US', timezoneId: 'UTC', reducedMotion: 'reduce' } as const;
 const SCREENS: Readonly<Record<string, Screen>> = {
   '': { viewport: { width: 1_280, height: 860 } },
   '-phone': { viewport: { width: 390, height: 844 }, deviceScaleFactor: 1.5, isMobile: true, hasTouch: true },

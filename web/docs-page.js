@@ -153,7 +153,10 @@ function readable(text, type) {
 
 /** @param {OpenApi} document */
 function show({ info, paths }) {
-  find('#about', HTMLElement).textContent = `${info.description} Version ${info.version}.`;
+  const words = `${info.description} Version ${info.version}.`.split('`');
+  find('#about', HTMLElement).replaceChildren(
+    ...words.map((text, at) => (at % 2 === 1 ? element('code', [text]) : text)),
+  );
   const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ method, path, operation })),
   );

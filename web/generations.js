@@ -11,7 +11,7 @@ import { operate } from './search-client.js';
 
 /** The index's generations, the newest first; moving readers and deleting want the name typed. @param {Act} act */
 export function createGenerations(act) {
-  const heads = ['Name', 'State', 'Documents', 'Size', 'Fold', 'Created', spoken('Actions')];
+  const heads = ['Name', 'State', 'Documents', 'Size', 'Fold', 'Created'];
   find('#generations', HTMLElement).append(table('Generations of the index of orders', heads, []));
   const list = createKeptList({
     frame: find('#generations tbody', HTMLElement),
@@ -55,14 +55,13 @@ function generationRow({ name, state, documents, sizeBytes, foldVersion, created
   });
   const actions = state === 'standby' ? [activate, remove] : state === 'diverged' ? [remove] : [];
   const shown = element('span', { className: `state ${state}`, title: reason ?? '' }, [state]);
-  const why = reason === null ? [shown] : [shown, element('p', { className: 'soft' }, [reason])];
+  const what = element('div', { className: 'doing' }, [shown, element('div', { className: 'actions' }, actions)]);
   return row([
     name,
-    element('div', {}, why),
+    element('div', {}, reason === null ? [what] : [what, element('p', { className: 'soft' }, [reason])]),
     whole(documents),
     sizeText(sizeBytes),
     String(foldVersion),
     instant(createdAt),
-    element('div', { className: 'actions' }, actions),
   ]);
 }

@@ -1,4 +1,4 @@
-import { element, find } from './dom.js';
+import { element, find, spoken } from './dom.js';
 import { ageText } from './format.js';
 import { createKeptList } from './kept-list.js';
 
@@ -46,7 +46,7 @@ function partItem({ name, state, reason, details }) {
   if (details) {
     const shown = element('pre', { tabIndex: 0, ariaLabel: `Details of ${name}` }, [detailsText(details)]);
     shown.role = 'region';
-    item.append(element('details', {}, [element('summary', {}, [`Details of ${name}`]), shown]));
+    item.append(element('details', {}, [element('summary', {}, ['Details', spoken(` of ${name}`)]), shown]));
   }
   return item;
 }

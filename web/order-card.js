@@ -16,8 +16,7 @@ export function orderCard({ order, highlights }) {
   const article = element('article');
   const head = element('div', { className: 'head' }, [
     element('h2', {}, [orderLink(order.orderId, marked(highlights['orderId']?.[0], order.orderId))]),
-    element('span', { className: `status ${order.status}` }, [order.status]),
-    element('span', { className: 'total' }, [money(order.totalCents, order.currency)]),
+    statusAndTotal(order),
   ]);
   const customer = element('p', { className: 'customer' }, [
     element('span', { className: 'name' }, marked(highlights['customerName']?.[0], order.customerName)),
@@ -28,6 +27,14 @@ export function orderCard({ order, highlights }) {
   article.append(...tagLine(order.tags, highlights['tags'] ?? []), details(order));
   card.append(article);
   return card;
+}
+
+/** @param {Order} order */
+export function statusAndTotal({ status, totalCents, currency }) {
+  return element('span', { className: 'worth' }, [
+    element('span', { className: `status ${status}` }, [status]),
+    element('span', { className: 'total' }, [money(totalCents, currency)]),
+  ]);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { button, element, find, spoken } from './dom.js';
 import { instant, money, whole } from './format.js';
-import { itemTable, orderFacts } from './order-card.js';
+import { itemTable, orderFacts, statusAndTotal } from './order-card.js';
 import { explain } from './problem.js';
 import { service } from './search-client.js';
 
@@ -131,12 +131,14 @@ function localInstant(iso) {
 }
 
 /** @param {Order} order */
-function summaryOf({ status, totalCents, currency, customerName, version }) {
-  return element('p', { className: 'head' }, [
-    element('span', { className: `status ${status}` }, [status]),
-    customerName,
-    element('span', { className: 'soft' }, [`version ${whole(version)}`]),
-    element('span', { className: 'total' }, [money(totalCents, currency)]),
+function summaryOf(order) {
+  const customer = element('p', { className: 'customer' }, [
+    element('span', { className: 'name' }, [order.customerName]),
+    element('span', { className: 'id' }, [`version ${whole(order.version)}`]),
+  ]);
+  return element('div', { className: 'summed' }, [
+    element('p', { className: 'head' }, [statusAndTotal(order)]),
+    customer,
   ]);
 }
 

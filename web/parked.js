@@ -20,7 +20,7 @@ export function createParked(act) {
     ),
     button(['Declare all gapped missing'], () => repair(act, 'admin/parked/repair', 'skip', 'all gapped orders')),
   );
-  const heads = ['Order', 'Is at', 'Lacks', 'Wait', 'Since', spoken('Actions')];
+  const heads = ['Order', 'Lacks', 'Is at', 'Wait', 'Since'];
   const shown = table('Orders with events that wait for an earlier one', heads, []);
   find('#parked', HTMLElement).append(shown);
   const frame = find('#parked tbody', HTMLElement);
@@ -46,16 +46,16 @@ function parkedRow({ orderId, version, missing, parked, oldestParkedAt, gapped }
   const path = `admin/orders/${encodeURIComponent(orderId)}/repair`;
   const runs = missing.map(([from, to]) => (from === to ? `${from}` : `${from}–${to}`)).join(', ');
   const since = [instant(oldestParkedAt), ' ', gapped ? element('span', { className: 'badge' }, ['gapped']) : ''];
+  const actions = element('div', { className: 'actions' }, [
+    button(['From history', spoken(` for ${orderId}`)], () => repair(act, path, 'history', orderId)),
+    button(['Skip', spoken(` for ${orderId}`)], () => repair(act, path, 'skip', orderId)),
+  ]);
   return row([
     orderId,
+    element('div', { className: 'doing' }, [runs, actions]),
     `version ${version}`,
-    runs,
     whole(parked),
     element('span', {}, since),
-    element('div', { className: 'actions' }, [
-      button(['From history', spoken(` for ${orderId}`)], () => repair(act, path, 'history', orderId)),
-      button(['Skip', spoken(` for ${orderId}`)], () => repair(act, path, 'skip', orderId)),
-    ]),
   ]);
 }
 

@@ -85,7 +85,7 @@ function showRebuild(frame, rebuild, act) {
     element('strong', {}, [what]),
     generation === '' || kind === 'activation' ? '' : ` → ${generation}`,
     ' ',
-    element('span', { className: 'badge' }, [standing]),
+    element('span', { className: finishedAt === null ? 'badge' : `badge over ${state}` }, [standing]),
   ]);
   const bar = element('progress', { ariaLabel: 'Progress' });
   const { processed, total } = rebuild;

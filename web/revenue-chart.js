@@ -148,7 +148,8 @@ function drawMarkers({ ctx, data, series, valToPos }, index) {
   ctx.save();
   ctx.fillStyle = /** @type {string} */ (/** @type {Function} */ (stroke)());
   data[index]?.forEach((value, at) => {
-    if (value === null || value === undefined) return;
+    // Days without refunds would hide one another, and the axis.
+    if (value === null || value === undefined || (value === 0 && index > 1)) return;
     ctx.beginPath();
     marker(ctx, valToPos(times[at] ?? 0, 'x', true), valToPos(value, scale, true), MARKER_PX * devicePixelRatio);
     ctx.fill();

@@ -28,9 +28,8 @@ export function totalCards(totals) {
       element('dt', {}, [`Net, ${currency}`]),
       element('dd', { className: 'big' }, [money(netCents, currency)]),
       element('dd', {}, [`${money(revenueCents, currency)} revenue`]),
-      element('dd', {}, [
-        `${money(refundedCents, currency)} refunded · ${whole(refundCount)} · ${percent(refundRate)}`,
-      ]),
+      element('dd', {}, [`${money(refundedCents, currency)} refunded`]),
+      element('dd', {}, [`${whole(refundCount)} ${refundCount === 1 ? 'refund' : 'refunds'}, ${percent(refundRate)}`]),
     ]),
   );
 }
