@@ -44,6 +44,8 @@ settle_data_root() {
 
 remember_settings() {
   echo "$amqp_port $es_port $es_heap $mode $pg_port $join" >"$instance_dir/settings"
+  [ -z "$es_config" ] || cp -rT "$es_config" "$instance_dir/es-config"
+  [ -z "$es_password" ] || (umask 077 && printf '%s' "$es_password" >"$instance_dir/es-password")
 }
 
 forget_instance() {

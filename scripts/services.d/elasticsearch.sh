@@ -14,7 +14,7 @@ elasticsearch_port() {
 }
 
 elasticsearch_get() {
-  curl -sf --noproxy '*' --max-time 5 "$(elasticsearch_url)/$1" 2>/dev/null
+  curl -sf --noproxy '*' --max-time 5 ${es_password:+-u "elastic:$es_password"} "$(elasticsearch_url)/$1" 2>/dev/null
 }
 
 elasticsearch_answers() {
@@ -89,10 +89,20 @@ path.logs: $dir/log
 network.host: 127.0.0.1
 http.port: $es_port
 transport.port: $((es_port + 100))
-xpack.security.enabled: false
+xpack.security.enabled: $([ -n "$es_password" ] && echo true || echo false)
 cluster.routing.allocation.disk.threshold_enabled: false
 CONF
   elasticsearch_discovery >>"$dir/config/elasticsearch.yml"
+  [ ! -d "$instance_dir/es-config" ] || cp -rT "$instance_dir/es-config" "$dir/config"
+  [ -z "$es_password" ] || elasticsearch_keystore
+}
+
+# The superuser's password, before anybody has set one.
+elasticsearch_keystore() {
+  local keystore
+  keystore=(env ES_JAVA_HOME="$(elasticsearch_jdk)" ES_PATH_CONF="$instance_dir/elasticsearch/config" "$(elasticsearch_home)/bin/elasticsearch-keystore")
+  "${keystore[@]}" create >/dev/null 2>&1
+  printf '%s' "$es_password" | "${keystore[@]}" add -x -s bootstrap.password 2>/dev/null
 }
 
 # A node that joins holds data and is never elected: of two that could be, none could be lost.

@@ -32,6 +32,10 @@ export interface PrivateServicesOptions {
   readonly esPort: number;
   /** Elasticsearch's heap, `512m` unless told. */
   readonly esHeap?: string;
+  /** Elasticsearch's security is on, and this the password of its superuser `elastic`; natively only. */
+  readonly esPassword?: string;
+  /** A folder with files for Elasticsearch's configuration; natively only. */
+  readonly esConfig?: string;
   /** Start only these; both unless told. */
   readonly only?: ServiceName;
   /** Natively, also where there is a Docker engine: what is to be joined, and what joins. */
@@ -45,7 +49,7 @@ export interface PrivateServicesOptions {
  * @throws Error with the script's own words when one cannot be started.
  */
 export async function startPrivateServices(options: PrivateServicesOptions): Promise<PrivateServices> {
-  const { name, amqpPort, esPort, esHeap = '512m', only, native = false, join } = options;
+  const { name, amqpPort, esPort, esHeap = '512m', esPassword, esConfig, only, native = false, join } = options;
   const instance = [
     '--instance',
     name,
@@ -56,6 +60,8 @@ export async function startPrivateServices(options: PrivateServicesOptions): Pro
     '--es-heap',
     esHeap,
     ...(join === undefined ? [] : ['--join', join]),
+    ...(esPassword === undefined ? [] : ['--es-password', esPassword]),
+    ...(esConfig === undefined ? [] : ['--es-config', esConfig]),
   ];
   const env = { ...process.env, ...(native && { ORDER_SEARCH_SERVICES: 'native' }) };
   const services = async (command: string, ...args: string[]): Promise<void> => {
