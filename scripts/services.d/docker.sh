@@ -18,7 +18,7 @@ docker_engine_answers() {
 # docker-compose.yml wants the service's secrets even where only the services are started; nothing here uses these.
 docker_compose() {
   AMQP_PORT=$amqp_port ELASTICSEARCH_PORT=$es_port ELASTICSEARCH_HEAP=$es_heap PG_PORT=$pg_port \
-    RABBITMQ_USER=guest RABBITMQ_PASSWORD=guest ELASTICSEARCH_PASSWORD=unused AUTH_JWT_SECRET=unused \
+    RABBITMQ_USER=guest RABBITMQ_PASSWORD=guest ELASTIC_PASSWORD=unused ELASTICSEARCH_PASSWORD=unused AUTH_JWT_SECRET=unused \
     docker compose --project-name "order-search-services-$instance" --project-directory "$repository" --profile one-node \
     -f "$repository/docker-compose.yml" -f "$repository/deploy/docker/services.yml" "$@" </dev/null 9>&-
 }

@@ -16,7 +16,8 @@ interface Service {
   readonly cap_drop?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
-  readonly configs?: readonly { readonly source: string }[];
+  readonly command?: readonly string[];
+  readonly configs?: readonly { readonly source: string; readonly target: string }[];
   readonly environment?: Readonly<Record<string, string>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 }
@@ -25,22 +26,32 @@ interface ComposeFile {
   readonly name: string;
   readonly services: Readonly<Record<string, Service>>;
   readonly volumes: Readonly<Record<string, unknown>>;
-  readonly configs: Readonly<Record<string, { readonly content: string }>>;
+  readonly configs: Readonly<Record<string, { readonly content: string } | { readonly file: string }>>;
 }
 
 const PROFILES = {
-  'one-node': ['rabbitmq', 'elasticsearch', 'order-search'],
+  'one-node': ['rabbitmq', 'elasticsearch', 'elasticsearch-user', 'order-search'],
   cluster: [
     ...['rabbitmq-1', 'rabbitmq-2', 'rabbitmq-3', 'elasticsearch-certificates'],
-    ...['elasticsearch-1', 'elasticsearch-2', 'elasticsearch-3', 'projector-1', 'projector-2', 'api-1', 'api-2'],
+    ...['elasticsearch-1', 'elasticsearch-2', 'elasticsearch-3', 'elasticsearch-cluster-user'],
+    ...['projector-1', 'projector-2', 'api-1', 'api-2'],
   ],
 } as const;
+
+/** They end when they have done what they are for. */
+const ONE_SHOT: readonly string[] = ['elasticsearch-certificates', 'elasticsearch-user', 'elasticsearch-cluster-user'];
 
 const dockerfile = readFileSync('Dockerfile', 'utf8');
 const composeText = readFileSync('docker-compose.yml', 'utf8');
 const compose = parse(composeText, { merge: true }) as ComposeFile;
 const services = Object.entries(compose.services);
 const ofImage = (image: string) => services.filter(([, service]) => service.image?.startsWith(`${image}:`));
+const nodesOf = (image: string) => ofImage(image).filter(([name]) => !ONE_SHOT.includes(name));
+
+function contentOf(config: string): string {
+  const found = compose.configs[config];
+  return found === undefined ? '' : 'content' in found ? found.content : readFileSync(found.file, 'utf8');
+}
 
 /** As Compose puts variables in: what is demanded is `given`, of the others the default. */
 function interpolated(text: string, given: string): string {
@@ -63,7 +74,7 @@ describe('docker-compose.yml', () => {
     // The schema is of 2021: younger are the project's name and the text of a config.
     const { name, configs, ...described } = compose;
     assert.equal(name, 'order-search');
-    for (const config of Object.values(configs)) assert.deepEqual(Object.keys(config), ['content']);
+    for (const config of Object.values(configs)) assert.match(Object.keys(config).join(), /^(content|file)$/);
     assert.ok(ajv.validate(schema, described), JSON.stringify(ajv.errors));
     assert.ok(!ajv.validate(schema, { services: { rabbitmq: { restrat: 'no' } } }));
   });
@@ -89,12 +100,12 @@ describe('docker-compose.yml', () => {
     for (const [name, service] of services) {
       const isOurs = ofImage('order-search').some(([ours]) => ours === name);
       assert.match(service.image ?? '', isOurs ? /^order-search:/ : /:\d+\.\d+/, name);
-      assert.equal(service.restart, name === 'elasticsearch-certificates' ? 'no' : 'unless-stopped', name);
+      assert.equal(service.restart, ONE_SHOT.includes(name) ? 'no' : 'unless-stopped', name);
     }
   });
 
   it('keeps the data of each node in a named volume of its own', () => {
-    const volumes = [...ofImage('rabbitmq'), ...ofImage('elasticsearch')].map(
+    const volumes = [...nodesOf('rabbitmq'), ...nodesOf('elasticsearch')].map(
       ([, service]) => service.volumes?.[0]?.split(':')[0] ?? '',
     );
     assert.equal(new Set(volumes).size, volumes.length);
@@ -111,16 +122,15 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('starts the service when every RabbitMQ and Elasticsearch is healthy', () => {
+  it('starts the service when every RabbitMQ and Elasticsearch is healthy, and its user is there', () => {
     for (const [name, { depends_on: dependencies = {}, profiles }] of ofImage('order-search')) {
-      const needed = [...ofImage('rabbitmq'), ...ofImage('elasticsearch')].filter(
-        ([node, service]) => service.profiles?.join() === profiles?.join() && node !== 'elasticsearch-certificates',
+      const needed = [...nodesOf('rabbitmq'), ...nodesOf('elasticsearch')].filter(
+        ([, service]) => service.profiles?.join() === profiles?.join(),
       );
-      assert.deepEqual(
-        Object.keys(dependencies),
-        needed.map(([node]) => node),
-        name,
-      );
+      const user = ONE_SHOT.find((one) => one in dependencies) ?? '';
+      assert.match(user, /-user$/, name);
+      assert.deepEqual(Object.keys(dependencies), [...needed.map(([node]) => node), user], name);
+      assert.equal(dependencies[user]?.condition, 'service_completed_successfully');
       for (const [node, service] of needed) {
         assert.ok(service.healthcheck !== undefined, node);
         assert.equal(dependencies[node]?.condition, 'service_healthy');
@@ -139,19 +149,22 @@ describe('docker-compose.yml', () => {
         ['ELASTICSEARCH_URL', 'elasticsearch'],
       ] as const) {
         const hosts = (environment[variable] ?? '').split(',').map((url) => new URL(url).hostname);
-        const nodes = Object.keys(service.depends_on ?? {}).filter((node) => node.startsWith(image));
-        assert.deepEqual(hosts, nodes, `${name}: ${variable}`);
+        const nodes = nodesOf(image).filter(([node]) => node in (service.depends_on ?? {}));
+        assert.deepEqual(
+          hosts,
+          nodes.map(([node]) => node),
+          `${name}: ${variable}`,
+        );
       }
     }
   });
 
   it('has the nodes of a cluster find one another', () => {
     const names = (image: string) =>
-      ofImage(image).flatMap(([name, { profiles }]) =>
-        profiles?.[0] === 'cluster' && /-\d$/.test(name) ? [name] : [],
-      );
-    const { content = '' } = compose.configs['rabbitmq-cluster'] ?? {};
-    const peers = [...content.matchAll(/^cluster_formation\.classic_config\.nodes\.\d = rabbit@(\S+)$/gm)];
+      nodesOf(image).flatMap(([name, { profiles }]) => (profiles?.[0] === 'cluster' ? [name] : []));
+    const peers = [
+      ...contentOf('rabbitmq-cluster').matchAll(/^cluster_formation\.classic_config\.nodes\.\d = rabbit@(\S+)$/gm),
+    ];
     assert.deepEqual(
       peers.map(([, peer]) => peer),
       names('rabbitmq'),
@@ -182,7 +195,7 @@ describe('docker-compose.yml', () => {
       readFileSync('docs/permissions.md', 'utf8'),
     );
     const [configure = '', write = ''] = documented?.slice(1) ?? [];
-    const { content = '' } = compose.configs['rabbitmq-user'] ?? {};
+    const content = contentOf('rabbitmq-user');
     const granted = [...content.matchAll(/^default_permissions\.(\w+) = (.*)$/gm)].map(([, what, of]) => [what, of]);
     const escaped = (pattern: string) => pattern.replaceAll('$', '$$$$');
     // To read is granted as to write: see the file.
@@ -200,10 +213,31 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  it('leaves security on, and gives the service no rights and no root to write to', () => {
-    for (const [name, { environment = {} }] of ofImage('elasticsearch')) {
-      if (name !== 'elasticsearch-certificates') assert.equal(environment['xpack.security.enabled'], 'true', name);
+  it("makes the service's user at Elasticsearch, with the role of docs/permissions.md, and never lets it be the superuser", () => {
+    const [, documented = ''] = /^```json\n([^]*?)^```$/m.exec(readFileSync('docs/permissions.md', 'utf8')) ?? [];
+    assert.equal(contentOf('elasticsearch-role'), documented);
+    for (const name of ONE_SHOT.filter((one) => one.endsWith('-user'))) {
+      const { command, configs = [], environment = {}, depends_on: dependencies = {} } = compose.services[name] ?? {};
+      const mounted = configs.map(({ source, target }) => [source, target]);
+      assert.deepEqual(mounted, [
+        ['elasticsearch-role', '/order-search/role.json'],
+        ['elasticsearch-create-user', '/order-search/create-user.sh'],
+      ]);
+      assert.deepEqual(command, ['bash', '/order-search/create-user.sh']);
+      const node = new URL(environment['ELASTICSEARCH_URL'] ?? '').hostname;
+      assert.deepEqual(dependencies, { [node]: { condition: 'service_healthy' } });
+      for (const [service, { depends_on: needed = {}, environment: given = {} }] of ofImage('order-search')) {
+        assert.ok(!('ELASTIC_PASSWORD' in given), service);
+        if (!(name in needed)) continue;
+        for (const variable of ['ELASTICSEARCH_USERNAME', 'ELASTICSEARCH_PASSWORD'])
+          assert.equal(given[variable], environment[variable], service);
+      }
     }
+  });
+
+  it('leaves security on, and gives the service no rights and no root to write to', () => {
+    for (const [name, { environment = {} }] of nodesOf('elasticsearch'))
+      assert.equal(environment['xpack.security.enabled'], 'true', name);
     for (const [name, service] of ofImage('order-search')) {
       assert.equal('AUTH' in (service.environment ?? {}), false, name);
       assert.equal(service.read_only, true, name);
