@@ -35,8 +35,20 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export async function startTcpProxy(target: { readonly host: string; readonly port: number }): Promise<TcpProxy> {
-  const proxy = new BreakableProxy(target);
+/** Is shown the bytes of one connection when they go through. */
+export interface TcpTap {
+  /** Towards the server. */
+  sent?(bytes: Buffer): void;
+  /** Towards the client. */
+  received?(bytes: Buffer): void;
+}
+
+/** @param tapped called with each new connection */
+export async function startTcpProxy(
+  target: { readonly host: string; readonly port: number },
+  tapped: () => TcpTap = () => ({}),
+): Promise<TcpProxy> {
+  const proxy = new BreakableProxy(target, tapped);
   await proxy.accept();
   return proxy;
 }
@@ -44,6 +56,7 @@ export async function startTcpProxy(target: { readonly host: string; readonly po
 class BreakableProxy implements TcpProxy {
   readonly host = '127.0.0.1';
   readonly #target: { readonly host: string; readonly port: number };
+  readonly #tapped: () => TcpTap;
   readonly #sockets = new Set<Socket>();
   readonly #clients = new Set<Socket>();
   #server: Server | undefined;
@@ -54,8 +67,9 @@ class BreakableProxy implements TcpProxy {
   #bytesPerSecond: number | undefined;
   #halted: PromiseWithResolvers<void> | undefined;
 
-  constructor(target: { readonly host: string; readonly port: number }) {
+  constructor(target: { readonly host: string; readonly port: number }, tapped: () => TcpTap) {
     this.#target = target;
+    this.#tapped = tapped;
   }
 
   get port(): number {
@@ -111,7 +125,7 @@ class BreakableProxy implements TcpProxy {
 
   async accept(): Promise<void> {
     if (this.#server !== undefined) return;
-    const server = createServer((client) => this.#join(client));
+    const server = createServer({ noDelay: true }, (client) => this.#join(client));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once('error', reject).listen(this.#port, this.host, resolve);
     await promise;
@@ -125,7 +139,8 @@ class BreakableProxy implements TcpProxy {
   }
 
   #join(client: Socket): void {
-    const server = connect(this.#target);
+    const server = connect({ ...this.#target, noDelay: true });
+    const tap = this.#tapped();
     this.#clients.add(client);
     for (const [socket, other] of [
       [client, server],
@@ -141,16 +156,24 @@ class BreakableProxy implements TcpProxy {
         void this.#released().then(() => other.destroy());
       });
     }
-    client.pipe(this.#pass((bytes) => (this.#bytesSent += bytes))).pipe(server);
-    server.pipe(this.#pass((bytes) => (this.#bytesReceived += bytes))).pipe(client);
+    const sent = (bytes: Buffer) => {
+      this.#bytesSent += bytes.length;
+      tap.sent?.(bytes);
+    };
+    const received = (bytes: Buffer) => {
+      this.#bytesReceived += bytes.length;
+      tap.received?.(bytes);
+    };
+    client.pipe(this.#pass(sent)).pipe(server);
+    server.pipe(this.#pass(received)).pipe(client);
   }
 
-  #pass(count: (bytes: number) => void): Transform {
+  #pass(goesThrough: (bytes: Buffer) => void): Transform {
     return new Transform({
       transform: (chunk: Buffer, _encoding, done) => {
         this.#hold(chunk.length).then(
           () => {
-            count(chunk.length);
+            goesThrough(chunk);
             done(null, chunk);
           },
           (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
