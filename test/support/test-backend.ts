@@ -46,8 +46,8 @@ export async function testBackend(urls: BackendUrls = SHARED_SERVICES): Promise<
     },
     remove: async () => {
       // Deletion by wildcard is refused by default.
-      const indices = await client.indices.get({ index: `${prefix}-*`, expand_wildcards: 'all' });
-      await client.indices.delete({ index: Object.keys(indices) });
+      const indices = Object.keys(await client.indices.get({ index: `${prefix}-*`, expand_wildcards: 'all' }));
+      if (indices.length > 0) await client.indices.delete({ index: indices });
       await client.close();
       await removeQueues(urls.amqpUrl, prefix);
     },
