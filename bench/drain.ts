@@ -11,8 +11,9 @@ import { join } from 'node:path';
 import { Client } from '@elastic/elasticsearch';
 import { SHARED_SERVICES } from '../test/support/test-backend.ts';
 import { datasetOf } from './drain/events.ts';
-import { measure, type Contender, type Measured } from './drain/measure.ts';
+import { measure, SERVICE, type Bench, type Contender, type Measured } from './drain/measure.ts';
 import { spread } from './rebuild/statistics.ts';
+import { runBench, type Leftovers } from './support/leftovers.ts';
 
 const EVENTS = Number(process.env['EVENTS'] ?? 120_000);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
@@ -21,7 +22,6 @@ const WARM_UP_EVENTS = Math.min(EVENTS, 40_000);
 const WARM_UPS = 2;
 
 const script = (path: string) => new URL(path, import.meta.url).pathname;
-const SERVICE: Contender = { name: 'order-search', script: script('../src/main.ts'), writes: 'folds' };
 const BULK_NODE: Contender = { name: 'bulk-node', script: script('drain/contenders/bulk-node.ts'), writes: 'copies' };
 const CEILING = { script: script('drain/contenders/bulk-ceiling.ts'), writes: 'copies', readsFile: true } as const;
 const CONTENDERS: readonly Contender[] = [
@@ -42,19 +42,21 @@ const FIGURES: Readonly<Record<Figure, { readonly title: string; readonly decima
   writesAnEvent: { title: 'writes/event', decimals: 2 },
 };
 
-async function main(): Promise<void> {
+async function main(leftovers: Leftovers): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'order-search-bench-'));
+  leftovers.add(async () => rmSync(folder, { recursive: true }));
   const client = new Client({ node: SHARED_SERVICES.elasticsearchUrl });
+  const bench: Bench = { client, leftovers };
   try {
     const chosen = CONTENDERS.filter(({ name }) => ONLY.test(name));
-    await warmUp(client, folder);
+    await warmUp(bench, folder);
     const dataset = datasetOf(EVENTS);
     const eventsFile = join(folder, 'events.ndjson');
     writeFileSync(eventsFile, dataset.lines.join('\n'));
     const results = new Map<string, Measured[]>(chosen.map(({ name }) => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const contender of rotated(chosen, round)) {
-        const measured = await measure(contender, client, dataset, eventsFile);
+        const measured = await measure(bench, contender, dataset, eventsFile);
         results.get(contender.name)?.push(measured);
         console.error(`${round + 1}. ${contender.name}: ${describe(measured)}`);
       }
@@ -62,17 +64,16 @@ async function main(): Promise<void> {
     print(results, dataset.versions.size);
   } finally {
     await client.close();
-    rmSync(folder, { recursive: true });
   }
 }
 
 /** An Elasticsearch that has just started costs several times as much, until its compiler has settled. */
-async function warmUp(client: Client, folder: string): Promise<void> {
+async function warmUp(bench: Bench, folder: string): Promise<void> {
   const dataset = datasetOf(WARM_UP_EVENTS);
   const eventsFile = join(folder, 'warm-up.ndjson');
   writeFileSync(eventsFile, dataset.lines.join('\n'));
   for (let time = 0; time < WARM_UPS; time++)
-    for (const contender of [SERVICE, BULK_NODE]) await measure(contender, client, dataset, eventsFile);
+    for (const contender of [SERVICE, BULK_NODE]) await measure(bench, contender, dataset, eventsFile);
 }
 
 function rotated<T>(all: readonly T[], by: number): T[] {
@@ -113,4 +114,4 @@ function print(results: ReadonlyMap<string, readonly Measured[]>, orders: number
   console.log(`ratio to bulk-node: ${ratio.toFixed(2)}`);
 }
 
-await main();
+await runBench(main);

@@ -7,6 +7,7 @@ import { connect, type Channel, type ConfirmChannel } from 'amqplib';
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import { publishMessages } from '../../test/support/drain.ts';
 import { testBackend, type TestBackend } from '../../test/support/test-backend.ts';
+import type { Leftovers } from '../support/leftovers.ts';
 import type { Dataset } from './events.ts';
 import { usageOfGroup, type Usage } from './processes.ts';
 
@@ -31,14 +32,24 @@ export interface Measured {
   readonly wrong: string | undefined;
 }
 
-interface Run {
+export interface Bench {
+  readonly client: Client;
+  readonly leftovers: Leftovers;
+}
+
+interface Run extends Bench {
   readonly contender: Contender;
   readonly backend: TestBackend;
-  readonly client: Client;
   readonly dataset: Dataset;
   readonly index: string;
   readonly queue: string;
 }
+
+export const SERVICE: Contender = {
+  name: 'order-search',
+  script: new URL('../../src/main.ts', import.meta.url).pathname,
+  writes: 'folds',
+};
 
 const FILLED_AT_ONCE = 1_000;
 const SETTLE_MS = 2_000;
@@ -51,14 +62,30 @@ const NEARLY_EMPTY = 5;
 
 /** Fills a queue of its own, starts the contender, watches it from outside until it has drained it, and looks at every document. */
 export async function measure(
+  bench: Bench,
   contender: Contender,
-  client: Client,
   dataset: Dataset,
-  eventsFile: string,
+  eventsFile = '',
 ): Promise<Measured> {
   const backend = await testBackend();
+  const remove = bench.leftovers.add(() => backend.remove());
+  try {
+    return await measureOn(backend, bench, contender, dataset, eventsFile);
+  } finally {
+    await remove();
+  }
+}
+
+/** Like {@link measure}, over what is there, and leaves it there. Of documents that the events do not change nothing is known after it. */
+export async function measureOn(
+  backend: TestBackend,
+  { client, leftovers }: Bench,
+  contender: Contender,
+  dataset: Dataset,
+  eventsFile = '',
+): Promise<Measured> {
   const index = contender.writes === 'folds' ? backend.prefix : `${backend.prefix}-copy`;
-  const run: Run = { contender, backend, client, dataset, index, queue: queueNames(backend.prefix).live };
+  const run: Run = { contender, backend, client, leftovers, dataset, index, queue: queueNames(backend.prefix).live };
   const connection = await connect(backend.environment['AMQP_URL'] ?? '');
   try {
     await publishMessages(backend, []); // Declares the topology: every contender has the same kind of queue.
@@ -66,11 +93,12 @@ export async function measure(
     const channel = await connection.createConfirmChannel();
     if (contender.readsFile !== true) await fill(channel, run.queue, dataset.lines);
     await delay(SETTLE_MS);
-    const child = start(run, eventsFile);
-    const watched = contender.readsFile ? await untilEnded(child) : await watch(child, run, channel);
-    const writes = await operations(run);
+    const writesBefore = await operations(run);
+    const watched = await drain(run, channel, writesBefore, eventsFile);
+    const writes = (await operations(run)) - writesBefore;
     const { messageCount } = await channel.checkQueue(run.queue);
-    const wrong = messageCount > NEARLY_EMPTY ? `${messageCount} events are left in the queue` : await judge(run);
+    const isLeft = messageCount > NEARLY_EMPTY;
+    const wrong = isLeft ? `${messageCount} events are left in the queue` : await judge(run, writesBefore > 0);
     const count = dataset.lines.length;
     return {
       eventsPerSecond: count / watched.seconds,
@@ -81,7 +109,6 @@ export async function measure(
     };
   } finally {
     await connection.close();
-    await backend.remove();
   }
 }
 
@@ -91,6 +118,7 @@ function mapping(): object {
 
 async function fill(channel: ConfirmChannel, queue: string, lines: readonly string[]): Promise<void> {
   const properties = { persistent: true, contentType: 'application/cloudevents+json' };
+  await channel.purgeQueue(queue); // Of the heartbeats of who drained it before.
   for (const [position, line] of lines.entries()) {
     channel.sendToQueue(queue, Buffer.from(line), properties);
     if (position % FILLED_AT_ONCE === 0) await channel.waitForConfirms();
@@ -118,6 +146,19 @@ interface Watched {
 
 const NOTHING: Usage = { cpu: 0, peakRss: 0 };
 
+async function drain(run: Run, channel: Channel, writesBefore: number, eventsFile: string): Promise<Watched> {
+  const end = run.leftovers.add(async () => {
+    if (child !== undefined) await stop(child);
+  });
+  let child: ChildProcess | undefined = undefined;
+  try {
+    child = start(run, eventsFile);
+    return run.contender.readsFile ? await untilEnded(child) : await watch(child, run, channel, writesBefore);
+  } finally {
+    await end();
+  }
+}
+
 /** One that times itself. */
 async function untilEnded(child: ChildProcess): Promise<Watched> {
   let text = '';
@@ -128,31 +169,27 @@ async function untilEnded(child: ChildProcess): Promise<Watched> {
 }
 
 /** From the last sample before the queue shrank to the last write or delivery. */
-async function watch(child: ChildProcess, run: Run, channel: Channel): Promise<Watched> {
+async function watch(child: ChildProcess, run: Run, channel: Channel, writesBefore: number): Promise<Watched> {
   child.stdout?.resume();
   const pid = child.pid ?? 0;
   const startedAt = performance.now();
   let first = startedAt;
   let last = { at: startedAt, usage: NOTHING };
-  let seen = { ready: run.dataset.lines.length, writes: 0 };
-  try {
-    for (;;) {
-      await delay(SAMPLE_MS);
-      if (child.exitCode !== null) throw new Error(`${run.contender.name} ended with ${child.exitCode}`);
-      const at = performance.now();
-      const { messageCount: ready } = await channel.checkQueue(run.queue);
-      const writes = await operations(run);
-      const isMoving = writes !== seen.writes || (ready !== seen.ready && Math.max(ready, seen.ready) > NEARLY_EMPTY);
-      if (seen.ready === run.dataset.lines.length && ready >= seen.ready) first = at;
-      if (isMoving) last = { at: performance.now(), usage: usageOfGroup(pid) ?? last.usage };
-      seen = { ready, writes };
-      if (ready <= NEARLY_EMPTY && at - last.at > IDLE_MS) break;
-      if (at - startedAt > LIMIT_MS) throw new Error(`${run.contender.name} did not drain the queue in time`);
-    }
-    return { seconds: (last.at - first) / 1_000, usage: last.usage };
-  } finally {
-    await stop(child);
+  let seen = { ready: run.dataset.lines.length, writes: writesBefore };
+  for (;;) {
+    await delay(SAMPLE_MS);
+    if (child.exitCode !== null) throw new Error(`${run.contender.name} ended with ${child.exitCode}`);
+    const at = performance.now();
+    const { messageCount: ready } = await channel.checkQueue(run.queue);
+    const writes = await operations(run);
+    const isMoving = writes !== seen.writes || (ready !== seen.ready && Math.max(ready, seen.ready) > NEARLY_EMPTY);
+    if (seen.ready === run.dataset.lines.length && ready >= seen.ready) first = at;
+    if (isMoving) last = { at: performance.now(), usage: usageOfGroup(pid) ?? last.usage };
+    seen = { ready, writes };
+    if (ready <= NEARLY_EMPTY && at - last.at > IDLE_MS) break;
+    if (at - startedAt > LIMIT_MS) throw new Error(`${run.contender.name} did not drain the queue in time`);
   }
+  return { seconds: (last.at - first) / 1_000, usage: last.usage };
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -172,13 +209,15 @@ async function operations({ client, contender, index }: Run): Promise<number> {
   return taken + refused;
 }
 
-/** What is wrong with the documents. */
-async function judge({ client, contender, index, dataset }: Run): Promise<string | undefined> {
+/** What is wrong with the documents; where there were others before, with those of the dataset. */
+async function judge({ client, contender, index, dataset }: Run, hasOthers: boolean): Promise<string | undefined> {
   if (contender.writes === 'nothing') return undefined;
   const expected = new Map(contender.writes === 'folds' ? dataset.versions : dataset.places);
   await client.indices.refresh({ index });
   const wrong: string[] = [];
-  let page = await client.search({ index, scroll: '1m', size: 5_000, sort: '_doc', version: true, _source: false });
+  const query = hasOthers ? { ids: { values: [...expected.keys()] } } : { match_all: {} };
+  const search = { index, query, size: 5_000, sort: '_doc', version: true, _source: false };
+  let page = await client.search({ ...search, scroll: '1m' });
   while (page.hits.hits.length > 0) {
     for (const { _id: id = '', _version: version } of page.hits.hits) {
       if (expected.get(id) !== version)

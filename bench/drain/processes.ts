@@ -33,7 +33,8 @@ function statOf(pid: string): { readonly group: number; readonly cpu: number } |
   return { group: field(5), cpu: (field(14) + field(15) + field(16) + field(17)) / CLOCK_TICKS };
 }
 
-function peakRssOf(pid: string): number {
+/** Bytes; 0 once it is gone. */
+export function peakRssOf(pid: string | number): number {
   const kibibytes = /VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`) ?? '')?.[1];
   return Number(kibibytes ?? 0) * 1_024;
 }
