@@ -4,14 +4,10 @@
  * ORDERS (200000), CLIENTS (1,8,32), MEASURE_SECONDS (5), EVENTS_PER_SECOND (500), SECONDS (60). Under a prefix of its own.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { createElasticsearchIndex } from '../src/order-index/elasticsearch/index.ts';
 import type { OrderIndex } from '../src/order-index/port.ts';
-import { createLogger } from '../src/observability/logging.ts';
 import { plusDays } from '../src/order/day.ts';
-import { FOLD_VERSION } from '../src/order/fold.ts';
 import { generateEvents } from '../src/sample/generate-events.ts';
 import { eventually } from '../test/support/eventually.ts';
-import { foldedOrders } from '../test/support/folded-orders.ts';
 import { startLoad, unrulyEvents } from '../test/support/live-load.ts';
 import { startService, untilReady } from '../test/support/running-service.ts';
 import type { RunningService } from '../test/support/running-service.ts';
@@ -19,6 +15,7 @@ import { testBackend } from '../test/support/test-backend.ts';
 import type { TestBackend } from '../test/support/test-backend.ts';
 import { percentile } from './rebuild/statistics.ts';
 import { measure } from './search/load.ts';
+import { indexOf, writeOrders } from './support/filled-index.ts';
 
 const numbers = (name: string, fallback: string) => (process.env[name] ?? fallback).split(',').map(Number);
 const [ORDERS = 0] = numbers('ORDERS', '200000');
@@ -27,7 +24,6 @@ const [MEASURE_SECONDS = 0] = numbers('MEASURE_SECONDS', '5');
 const [EVENTS_PER_SECOND = 0] = numbers('EVENTS_PER_SECOND', '500');
 const [SECONDS = 0] = numbers('SECONDS', '60');
 const MADE_AT_ONCE = 10_000;
-const WRITTEN_AT_ONCE = 1_000;
 const LOOK_MS = 200;
 /** How long the aggregates of all orders may take at first. */
 const BUILT_WITHIN_MS = 30 * 60_000;
@@ -38,11 +34,7 @@ const SELLERS = ['harbour-home', 'nordlicht-keramik', 'casa-alba', 'kyoto-chaho'
 
 async function main(): Promise<void> {
   const backend = await testBackend();
-  const index = createElasticsearchIndex({
-    ...{ nodes: [backend.environment['ELASTICSEARCH_URL'] ?? ''], requestTimeoutMs: 60_000, prefix: backend.prefix },
-    ...{ bulkConcurrency: 2, shards: 1, replicas: 0, refreshInterval: '1s', foldVersion: FOLD_VERSION },
-    log: createLogger('silent'),
-  });
+  const index = indexOf(backend);
   try {
     await fill(index);
     await onService(backend);
@@ -58,13 +50,7 @@ async function fill(index: OrderIndex): Promise<void> {
   for (let from = 0; from < ORDERS; from += MADE_AT_ONCE) {
     const orders = Math.min(MADE_AT_ONCE, ORDERS - from);
     const startAt = new Date(plusDays(FIRST_DAY, Math.floor((from / ORDERS) * DAYS)));
-    const events = generateEvents({ seed: from, orders, idPrefix: `${from}-`, startAt });
-    const writes = foldedOrders(events.map((event) => JSON.stringify(event)));
-    for (let at = 0; at < writes.length; at += WRITTEN_AT_ONCE) {
-      const outcomes = await index.write((await index.registry()).live, writes.slice(at, at + WRITTEN_AT_ONCE), 'live');
-      const failed = outcomes.find(({ kind }) => kind !== 'written');
-      if (failed) throw new Error(`a document was not written: ${JSON.stringify(failed)}`);
-    }
+    await writeOrders(index, generateEvents({ seed: from, orders, idPrefix: `${from}-`, startAt }));
   }
 }
 

@@ -5,13 +5,9 @@
  * ORDERS (20000,200000), CLIENTS (1,8,32), MEASURE_SECONDS (2), WRITES_PER_SECOND (500). Under a prefix of its own.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { createElasticsearchIndex } from '../src/order-index/elasticsearch/index.ts';
 import { searchRequest } from '../src/order-index/elasticsearch/search-query.ts';
 import type { DocumentWrite, OrderIndex, SearchQuery } from '../src/order-index/port.ts';
-import { createLogger } from '../src/observability/logging.ts';
-import { FOLD_VERSION } from '../src/order/fold.ts';
 import { generateEvents } from '../src/sample/generate-events.ts';
-import { foldedOrders } from '../test/support/folded-orders.ts';
 import { startService } from '../test/support/running-service.ts';
 import type { RunningService } from '../test/support/running-service.ts';
 import { eventually } from '../test/support/eventually.ts';
@@ -19,8 +15,9 @@ import { testBackend } from '../test/support/test-backend.ts';
 import type { TestBackend } from '../test/support/test-backend.ts';
 import { queryKinds } from './search/kinds.ts';
 import type { QueryKind } from './search/kinds.ts';
-import { measure } from './search/load.ts';
+import { ask, measure } from './search/load.ts';
 import type { Measured } from './search/load.ts';
+import { indexOf, writeAll, writeOrders } from './support/filled-index.ts';
 
 const numbers = (name: string, fallback: string) => (process.env[name] ?? fallback).split(',').map(Number);
 const ORDERS = numbers('ORDERS', '20000,200000');
@@ -28,7 +25,6 @@ const CLIENTS = numbers('CLIENTS', '1,8,32');
 const [MEASURE_SECONDS = 2] = numbers('MEASURE_SECONDS', '2');
 const [WRITES_PER_SECOND = 500] = numbers('WRITES_PER_SECOND', '500');
 const MADE_AT_ONCE = 10_000;
-const WRITTEN_AT_ONCE = 1_000;
 const LOADED_CLIENTS = 8;
 
 interface Bench {
@@ -50,13 +46,6 @@ async function main(): Promise<void> {
   }
 }
 
-function indexOf({ environment, prefix }: TestBackend): OrderIndex {
-  return createElasticsearchIndex({
-    ...{ nodes: [environment['ELASTICSEARCH_URL'] ?? ''], requestTimeoutMs: 60_000, prefix, bulkConcurrency: 2 },
-    ...{ shards: 1, replicas: 0, refreshInterval: '1s', foldVersion: FOLD_VERSION, log: createLogger('silent') },
-  });
-}
-
 interface Filled {
   readonly orders: number;
   /** Some of them, to be asked for and to be written again. */
@@ -75,17 +64,10 @@ async function fill(index: OrderIndex, orders: number): Promise<Filled> {
       idPrefix: `${from}-`,
       eventsPerOrder: { min: 2, max: 4 },
     });
-    some = foldedOrders(events.map((event) => JSON.stringify(event)));
-    for (let at = 0; at < count; at += WRITTEN_AT_ONCE) await write(index, some.slice(at, at + WRITTEN_AT_ONCE));
+    some = await writeOrders(index, events);
   }
   await index.refresh();
   return { orders, some };
-}
-
-async function write(index: OrderIndex, writes: readonly DocumentWrite[]): Promise<void> {
-  const outcomes = await index.write((await index.registry()).live, writes, 'live');
-  const failed = outcomes.find(({ kind }) => kind !== 'written');
-  if (failed) throw new Error(`a document was not written: ${JSON.stringify(failed)}`);
 }
 
 async function atSize(backend: TestBackend, index: OrderIndex, { orders, some }: Filled): Promise<void> {
@@ -119,12 +101,6 @@ function asksIndex({ environment, prefix }: TestBackend): (query: SearchQuery) =
   };
 }
 
-async function ask(url: string, init?: RequestInit): Promise<void> {
-  const response = await fetch(url, init);
-  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
-  await response.json();
-}
-
 async function table(bench: Bench, title: string, clients: number): Promise<void> {
   console.log(`\n| ${title} | p50 | p95 | p99 | /s | Elasticsearch p50 | p95 | p99 | /s | × |`);
   console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
@@ -156,7 +132,7 @@ function startWrites(index: OrderIndex, writes: readonly DocumentWrite[]): { sto
       const newer = writes.slice(from, from + size).map(({ orderId, version, document }) => ({
         ...{ orderId, version: version + round, document: { ...document, version: version + round } },
       }));
-      await write(index, newer);
+      await writeAll(index, newer);
       await delay(200);
     }
   };

@@ -14,12 +14,21 @@ export async function measure(
   seconds: number,
   ask: (nth: number) => Promise<void>,
 ): Promise<Measured> {
+  const untilMs = performance.now() + seconds * 1_000;
+  return await measureWhile(() => performance.now() < untilMs, clients, ask);
+}
+
+/** Like {@link measure}, for as long as something goes on. */
+export async function measureWhile(
+  goesOn: () => boolean,
+  clients: number,
+  ask: (nth: number) => Promise<void>,
+): Promise<Measured> {
   const tookMs: number[] = [];
   let nth = 0;
   const startedAt = performance.now();
-  const untilMs = startedAt + seconds * 1_000;
   const client = async () => {
-    while (performance.now() < untilMs) {
+    while (goesOn()) {
       const askedAt = performance.now();
       await ask((nth += 1));
       tookMs.push(performance.now() - askedAt);
@@ -34,4 +43,11 @@ export async function measure(
     p99: percentile(sorted, 0.99),
     perSecond,
   };
+}
+
+/** @throws Error unless it is answered with 200 and JSON */
+export async function ask(url: string, init?: RequestInit): Promise<void> {
+  const response = await fetch(url, init);
+  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${await response.text()}`);
+  await response.json();
 }
