@@ -16,7 +16,9 @@ interface Line {
   readonly msg: string;
   readonly eventId?: string;
   readonly orderId?: string;
+  readonly sequence?: number;
   readonly outcome?: string;
+  readonly at?: string;
   readonly reason?: string;
 }
 
@@ -117,11 +119,14 @@ describe('the logs of a run', function () {
   });
 
   describe('at debug', () => {
-    it('name each event with what became of it', async () => {
+    it('name each event with what became of it, a line each', async () => {
       await runThrough('debug');
       const settled = lines().filter(({ msg }) => msg === 'event settled');
-      const first = settled.find(({ eventId }) => eventId === 'L-1-1');
-      assert.deepEqual([first?.orderId, first?.outcome], ['L-1', 'applied']);
+      const ofFirst = settled.filter(({ eventId }) => eventId === 'L-1-1');
+      assert.deepEqual(
+        ofFirst.map(({ orderId, sequence, outcome, at }) => ({ orderId, sequence, outcome, at })),
+        [{ orderId: 'L-1', sequence: 1, outcome: 'applied', at: '2026-03-01T00:00:01.000Z' }],
+      );
       for (const { outcome } of settled) assert.ok((UPDATE_OUTCOMES as readonly unknown[]).includes(outcome), outcome);
     });
   });
