@@ -16,6 +16,8 @@ rabbitmqctl() {
   if scripts/services pids rabbitmq >/dev/null; then scripts/services ctl -- "$@"; else echo 'not ours'; fi
 }
 `;
+/** What stands before the first section: it is typed once, and holds for what follows. */
+const PREAMBLE = 'preamble';
 const HELD_UP = 'rebuild page#1:stall=600000';
 /** The others end with 0. */
 const EXIT_CODES: readonly (readonly [RegExp, number, string])[] = [
@@ -29,7 +31,8 @@ function commandsBySection(): ReadonlyMap<string, readonly string[]> {
     sections.map((section) => {
       const blocks = [...section.matchAll(/^ *```sh\n([^]*?)\n *```$/gm)].map(([, block = '']) => block);
       const lines = blocks.flatMap((block) => block.split('\n').map((line) => line.trim()));
-      return [section.slice(0, section.indexOf('\n')), lines];
+      const [heading = ''] = section.split('\n');
+      return [heading.startsWith('# ') ? PREAMBLE : heading, lines];
     }),
   );
 }
@@ -82,7 +85,8 @@ describe('docs/runbooks.md', function () {
   /** As an operator types it; a pipe fails with its first command. */
   async function run(command: string): Promise<{ exitCode: number; output: string }> {
     const { promise, resolve } = Promise.withResolvers<{ exitCode: number; output: string }>();
-    const script = `set -o pipefail\n${TOOLS}\n${command}`;
+    const exports = (sections.get(PREAMBLE) ?? []).filter((line) => line.startsWith('export '));
+    const script = ['set -o pipefail', TOOLS, ...exports, command].join('\n');
     execFile('bash', ['--norc', '-c', script], { env: variables }, (error, stdout, stderr) => {
       resolve({ exitCode: error === null ? 0 : Number(error.code), output: stdout + stderr });
     });
@@ -101,6 +105,20 @@ describe('docs/runbooks.md', function () {
       assert.equal(rebuild?.state, 'COPY');
     });
   }
+
+  it('has no section but of the alerts', () => {
+    assert.deepEqual([...sections.keys()], [PREAMBLE, ...alerts().map(({ alert }) => alert)]);
+  });
+
+  it('can be begun', async () => {
+    const commands = (sections.get(PREAMBLE) ?? []).filter((line) => !line.startsWith('export '));
+    assert.ok(commands.length > 0);
+    for (const command of commands) {
+      const { exitCode, output } = await run(command);
+      assert.equal(exitCode, 0, `${command}\n${output}`);
+      assert.match(output, /"status":/);
+    }
+  });
 
   for (const { alert } of alerts()) {
     it(`can be followed: ${alert}`, async () => {
