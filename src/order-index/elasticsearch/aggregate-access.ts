@@ -88,7 +88,3 @@ const WHOLE = { track_total_hits: false, allow_partial_search_results: false };
 export function wholeSum({ value }: { readonly value: number | null }): number {
   return Math.min(value ?? 0, Number.MAX_SAFE_INTEGER);
 }
-
-export function inChunks<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, at) => all.slice(at * size, (at + 1) * size));
-}

@@ -3,8 +3,9 @@ import type { AggregateKey } from '../../order/contribution.ts';
 import { parseAggregateKey } from '../../order/contribution.ts';
 import { rowKey } from '../aggregates-port.ts';
 import type { AggregateDefinition, AggregateRow, Dimension, Measures, ProductSales } from '../aggregates-port.ts';
-import { inChunks, searchWhole, wholeSum } from './aggregate-access.ts';
+import { searchWhole, wholeSum } from './aggregate-access.ts';
 import type { AggregateAccess } from './aggregate-access.ts';
+import { inChunks } from './in-chunks.ts';
 
 /** The client's own type admits undefined. */
 type Query = NonNullable<estypes.QueryDslQueryContainer>;

@@ -9,8 +9,9 @@ import type {
   RowQuery,
   TopProduct,
 } from '../aggregates-port.ts';
-import { aggregateNames, inChunks, wholeSum } from './aggregate-access.ts';
+import { aggregateNames, wholeSum } from './aggregate-access.ts';
 import type { AggregateAccess } from './aggregate-access.ts';
+import { inChunks } from './in-chunks.ts';
 import { firstName, sumsOf } from './aggregate-compute.ts';
 import { MissingIndexError } from './errors.ts';
 import { asked, send } from './search.ts';

@@ -1,8 +1,9 @@
-import type { Client } from '@elastic/elasticsearch';
+import type { Client, estypes } from '@elastic/elasticsearch';
 import { IndexUnavailableError } from '../port.ts';
 import { READ } from './client.ts';
 import { describeCause, isMissingIndex, MissingIndexError } from './errors.ts';
 import type { ErrorCause } from './errors.ts';
+import { inChunks } from './in-chunks.ts';
 
 export interface GotDocument<Source> {
   readonly kind: 'found';
@@ -39,22 +40,16 @@ export async function multiGet<Source>(
 ): Promise<GotItem<Source>[]> {
   const options = { ...READ, ...(signal && { signal }) };
   const from = { index, realtime, ...(preference !== undefined && { preference }) };
-  const items: GotItem<Source>[] = [];
-  for (let at = 0; at < ids.length; at += IDS_A_REQUEST) {
-    const answer = await client.mget<Source>({ ...from, ids: ids.slice(at, at + IDS_A_REQUEST) }, options);
-    for (const doc of answer.docs) {
-      if ('error' in doc) items.push({ kind: 'failed', error: doc.error });
-      else if (!doc.found || doc._source === undefined) items.push({ kind: 'absent' });
-      else
-        items.push({
-          kind: 'found',
-          source: doc._source,
-          seqNo: doc._seq_no ?? 0,
-          primaryTerm: doc._primary_term ?? 0,
-        });
-    }
-  }
-  return items;
+  const answers = await Promise.all(
+    inChunks(ids, IDS_A_REQUEST).map((some) => client.mget<Source>({ ...from, ids: some }, options)),
+  );
+  return answers.flatMap(({ docs }) => docs.map(itemOf));
+}
+
+function itemOf<Source>(doc: estypes.MgetResponseItem<Source>): GotItem<Source> {
+  if ('error' in doc) return { kind: 'failed', error: doc.error };
+  if (!doc.found || doc._source === undefined) return { kind: 'absent' };
+  return { kind: 'found', source: doc._source, seqNo: doc._seq_no ?? 0, primaryTerm: doc._primary_term ?? 0 };
 }
 
 /** The items, where every one is an answer. @throws IndexUnavailableError */
