@@ -1,5 +1,6 @@
 import { clear } from './combobox.js';
 import { find } from './dom.js';
+import { hideEmpty, showEmpty } from './empty-results.js';
 import { showFacets, writeFilters } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
@@ -36,7 +37,6 @@ const page = {
   announcement: find('#announcement', HTMLElement),
   problem: find('#problem', HTMLElement),
   results: find('#results', HTMLElement),
-  empty: find('#empty', HTMLElement),
   more: find('#more', HTMLButtonElement),
 };
 
@@ -136,7 +136,7 @@ function show(purpose, answer) {
   if (purpose !== 'refresh' || view.hits.length <= MAX_SIZE) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(page.form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
-  showEmpty();
+  showEmpty(view.total, view.query);
   if (purpose === 'search') page.announcement.textContent = `${countText(view.total)} found`;
   if (purpose === 'more') announceMore(beforeMore);
 }
@@ -183,23 +183,10 @@ function countText(total) {
   return `${whole(total)} ${total === 1 ? 'order' : 'orders'}`;
 }
 
-function showEmpty() {
-  page.empty.hidden = view.total > 0;
-  if (view.total > 0) return;
-  const { q, filters, ranges } = view.query;
-  const narrowed = Object.values({ ...filters, ...ranges }).some((value) => value.length > 0);
-  const asked = q.trim() !== '' || narrowed;
-  const what = q.trim() === '' ? 'No orders' : `Nothing found for “${q.trim()}”`;
-  find('#empty .what', HTMLElement).textContent = asked ? what : 'No orders yet';
-  find('#empty .advice', HTMLElement).textContent = asked
-    ? 'Try fewer or other words, or take a filter away.'
-    : 'They appear here by themselves as soon as their events arrive.';
-}
-
 /** @param {unknown} error */
 function fail(error) {
   const { status, text } = explain(error);
-  page.empty.hidden = true;
+  hideEmpty();
   page.count.textContent = view.hits.length > 0 ? countText(view.total) : '\u00a0';
   if (status === 401) {
     showProblem('');
@@ -296,6 +283,11 @@ function start() {
   };
   document.addEventListener('visibilitychange', refresh);
   setInterval(refresh, REFRESH_MS);
+  // What somebody has typed before this was loaded is meant, and stays.
+  if (page.box.value !== '') {
+    view.query.q = page.box.value;
+    writeAddress('replace');
+  }
   writeForm(view.query);
   drawer.readAddress();
   void ask('search');

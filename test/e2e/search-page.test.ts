@@ -91,6 +91,25 @@ describe('the search page', function () {
     });
   });
 
+  describe('when somebody types before the page has loaded', () => {
+    it('searches for that', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Coat Hanger'] }));
+      await open();
+      await countIs('2 orders');
+      const typed = Promise.withResolvers<undefined>();
+      await page.route('**/search-page.js', async (route) => {
+        await typed.promise;
+        await route.continue();
+      });
+      await page.reload({ waitUntil: 'commit' });
+      await box().fill('coat');
+      typed.resolve(undefined);
+      await countIs('1 order');
+      assert.equal(await box().inputValue(), 'coat');
+      assert.equal(new URL(page.url()).searchParams.get('q'), 'coat');
+    });
+  });
+
   describe('when a text is begun', () => {
     const list = () => page.getByRole('listbox', { name: 'Suggestions' });
     const offered = () => list().getByRole('option');
