@@ -37,14 +37,6 @@ function conditionOf(revision: DocumentRevision | undefined) {
   return revision && { if_seq_no: revision.seqNo, if_primary_term: revision.primaryTerm };
 }
 
-/** Written once into its bytes: as one string it would be copied twice more on its way to the socket. */
-export function bodyOf(operations: readonly BulkOperation[]): Buffer {
-  const body = Buffer.allocUnsafe(operations.reduce((sum, { bytes }) => sum + bytes, 0));
-  let at = 0;
-  for (const { ndjson } of operations) at += body.write(ndjson, at);
-  return body;
-}
-
 /** Neighbours together, none over `maxBytes` unless it holds a single operation. */
 export function splitByBytes(operations: readonly BulkOperation[], maxBytes: number): BulkOperation[][] {
   const requests: BulkOperation[][] = [];

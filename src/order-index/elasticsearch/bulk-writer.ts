@@ -5,7 +5,7 @@ import { IndexUnavailableError } from '../port.ts';
 import type { WritePriority } from '../port.ts';
 import type { Breaker } from './breaker.ts';
 import type { BulkOperation } from './bulk-request.ts';
-import { bodyOf, splitByBytes } from './bulk-request.ts';
+import { splitByBytes } from './bulk-request.ts';
 import { serverTimeout } from './client.ts';
 import { asksForLess, classify, classifyThrown } from './errors.ts';
 import type { ErrorCause, Fault } from './errors.ts';
@@ -159,7 +159,7 @@ async function send(
   { client, requestTimeoutMs }: Sending,
   operations: readonly BulkOperation[],
 ): Promise<BulkOutcome[] | Fault> {
-  const bulkBody = bodyOf(operations);
+  const bulkBody = operations.map(({ ndjson }) => ndjson).join('');
   const querystring = { filter_path: ANSWER_PARTS, timeout: serverTimeout(requestTimeoutMs) };
   try {
     const answer = await client.transport.request<BulkAnswer>({

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
-  bodyOf,
   create,
   indexExternal,
   remove,
@@ -40,18 +39,6 @@ describe('a bulk operation', () => {
 
   it('knows its bytes', () => {
     assert.equal(remove('a', 'ü').bytes, Buffer.byteLength('{"delete":{"_index":"a","_id":"ü"}}\n'));
-  });
-});
-
-describe('the body of a bulk request', () => {
-  it('is the operations one after another, in UTF-8', () => {
-    const lines = fc.array(fc.string({ unit: 'grapheme' }), { maxLength: 20 });
-    fc.assert(
-      fc.property(lines, (names) => {
-        const operations = names.map((name, n) => indexExternal('a', String(n), 1, { name }));
-        assert.equal(bodyOf(operations).toString(), operations.map(({ ndjson }) => ndjson).join(''));
-      }),
-    );
   });
 });
 
