@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import type { OutgoingEvent } from '../../src/broker/port.ts';
 import { eventually } from '../support/eventually.ts';
 import { eventOf, orderEvents, tellForEachBackend, type Shop } from '../support/page-stage.ts';
 
@@ -10,11 +11,14 @@ const PATIENCE = { timeout: 90_000 };
 const OURS = '?sellerId=page-seller';
 /** The rebuild holds amid its copying for so long, or it would be over before anybody could have looked at it. */
 const HELD_ONCE = { ORDER_SEARCH_FAULT_POINT: 'rebuild page#4:stall=8000' };
+/** An order of many things is too large for it. */
+const NARROW = { MAX_MESSAGE_BYTES: '4096' };
+const WIDE = { MAX_MESSAGE_BYTES: '65536' };
 
 describe('an operator', function () {
   this.timeout(240_000);
 
-  tellForEachBackend('rebuilds under load, rolls back, and replays a dead letter', tell, HELD_ONCE);
+  tellForEachBackend('rebuilds under load, rolls back, and replays dead letters', tell, { ...HELD_ONCE, ...NARROW });
 });
 
 async function tell(page: Page, shop: Shop): Promise<void> {
@@ -27,9 +31,11 @@ async function tell(page: Page, shop: Shop): Promise<void> {
   await watchRebuild(page);
   await rollBack(page);
   const loaded = await load.stop();
-  await replay(page);
+  await lagWasRemembered(page);
+  await replayInVain(page);
   await skip(page);
   await allIsThere(page, shop, ORDERS + loaded);
+  await replayOnceItFits(page, shop);
 }
 
 async function fill(shop: Shop): Promise<void> {
@@ -37,9 +43,20 @@ async function fill(shop: Shop): Promise<void> {
   await shop.publish([
     ...ids.flatMap((orderId) => orderEvents({ orderId, name: 'Zinc birdbath', status: 'paid' })),
     eventOf('P-bad', 1, 'order.placed.v2', { customer: 7 }),
+    tooLarge('P-large'),
     eventOf('P-gap', 3, 'order.shipped.v1', {}),
   ]);
   await eventually(async () => assert.equal(await countOf(shop), ORDERS), PATIENCE.timeout);
+}
+
+/** One of many things, the last of which is called as no other. */
+function tooLarge(orderId: string): OutgoingEvent {
+  const names = [...Array.from({ length: 60 }, (_, n) => `Cedar plank no. ${n}`), 'Walnut astrolabe'];
+  return eventOf(orderId, 1, 'order.placed.v2', {
+    customer: { id: 'c-page', name: 'Ada Reader' },
+    ...{ sellerId: 'page-seller', currency: 'EUR', totalCents: 6_100, tags: [] },
+    items: names.map((name, n) => ({ sku: `LARGE-${n}`, name, quantity: 1, unitPriceCents: 100 })),
+  });
 }
 
 async function countOf(shop: Shop): Promise<number> {
@@ -80,8 +97,19 @@ async function rollBack(page: Page): Promise<void> {
   await standby.getByText('live', { exact: true }).waitFor();
 }
 
+/** A page that has just been opened begins with what the service has seen before. */
+async function lagWasRemembered(page: Page): Promise<void> {
+  await page.reload();
+  const chart = page.getByRole('img', { name: /^How far answers were behind over the last / });
+  await chart.locator('canvas').waitFor();
+  assert.match(
+    (await chart.getAttribute('aria-label')) ?? '',
+    /over the last (\d\d+ s|\d+ min): now \d+ s, at most \d+/,
+  );
+}
+
 /** It is as wrong as before, and comes back with another attempt; then it is discarded. */
-async function replay(page: Page): Promise<void> {
+async function replayInVain(page: Page): Promise<void> {
   const letter = page.locator('#letters li', { hasText: 'P-bad' });
   await letter.getByText('Body').click();
   assert.match((await letter.locator('pre').textContent()) ?? '', /"customer": 7/);
@@ -90,7 +118,22 @@ async function replay(page: Page): Promise<void> {
   await letter.getByText(/failed 2 times/).waitFor(PATIENCE);
   await letter.getByRole('button', { name: 'Discard' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
-  await page.getByText('None: no message was refused.').waitFor();
+  await letter.waitFor({ state: 'detached' });
+}
+
+/** What was refused is right once the service takes messages of that size: replayed then, it is found. */
+async function replayOnceItFits(page: Page, shop: Shop): Promise<void> {
+  await page.getByRole('link', { name: 'Console' }).click();
+  const letter = page.locator('#letters li', { hasText: 'P-large' });
+  await letter.getByText('too_large', { exact: true }).waitFor();
+  await shop.restart(WIDE);
+  await page.getByRole('alert').waitFor({ state: 'hidden' });
+  await letter.getByRole('button', { name: 'Replay' }).click();
+  await page.getByText('None: no message was refused.').waitFor(PATIENCE);
+  await page.getByRole('link', { name: 'Search' }).click();
+  await page.getByRole('combobox', { name: 'Search orders' }).fill('walnut astrolabe');
+  await page.getByRole('link', { name: 'P-large' }).waitFor(PATIENCE);
+  await page.locator('mark', { hasText: 'astrolabe' }).waitFor();
 }
 
 async function skip(page: Page): Promise<void> {

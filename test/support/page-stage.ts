@@ -25,6 +25,8 @@ export interface Shop {
    * be a producer) thousands that wait for it at its next start.
    */
   load(): Promise<Load>;
+  /** Stops it and starts it with this in its environment too, at the same address: pages live through it. */
+  restart(more: Environment): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -38,12 +40,29 @@ const BACKLOG_EVENTS = 6_000;
 
 const SOON = { ROLLUP_INTERVAL_MS: '200', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
 
-/** One process at a time has the folder: publishing is a stop and a start, at the same address, which pages live through. */
+/** A service that is started anew at the same address. */
+async function restartable(given: Environment) {
+  let environment: Environment = { ...SOON, ...given, PORT: String(await freePort()) };
+  let service: RunningService;
+  const start = async () => {
+    service = await startService(environment);
+    await untilReady(service);
+    return service;
+  };
+  const stop = () => service.stop();
+  const { url } = await start();
+  const restart = async (more: Environment) => {
+    await stop();
+    environment = { ...environment, ...more };
+    await start();
+  };
+  return { url, start, stop, restart };
+}
+
+/** One process at a time has the folder: publishing is a stop and a start. */
 async function embeddedShop(more: Environment): Promise<Shop> {
   const dataDir = await mkdtemp(join(tmpdir(), 'order-search-page-'));
-  const environment = { ...SOON, ...more, DATA_DIR: dataDir, PORT: String(await freePort()) };
-  let service: RunningService = await startService(environment);
-  await untilReady(service);
+  const service = await restartable({ ...more, DATA_DIR: dataDir });
   const shop: Shop = {
     name: 'embedded',
     url: service.url,
@@ -58,8 +77,7 @@ async function embeddedShop(more: Environment): Promise<Shop> {
       await broker.open();
       await broker.publish(messages);
       await broker.close();
-      service = await startService(environment);
-      await untilReady(service);
+      await service.start();
     },
     async load() {
       const events = loadEvents();
@@ -67,6 +85,7 @@ async function embeddedShop(more: Environment): Promise<Shop> {
       await shop.publish(backlog.map(outgoingOf));
       return { stop: () => Promise.resolve(countOrders(backlog)) };
     },
+    restart: service.restart,
     async remove() {
       await service.stop();
       await rm(dataDir, { recursive: true });
@@ -77,8 +96,7 @@ async function embeddedShop(more: Environment): Promise<Shop> {
 
 async function servicesShop(more: Environment): Promise<Shop> {
   const backend = await testBackend();
-  const service = await startService({ ...SOON, ...more, ...backend.environment });
-  await untilReady(service);
+  const service = await restartable({ ...more, ...backend.environment });
   let running: LiveLoad | undefined;
   return {
     name: 'RabbitMQ and Elasticsearch',
@@ -94,6 +112,7 @@ async function servicesShop(more: Environment): Promise<Shop> {
         },
       };
     },
+    restart: service.restart,
     async remove() {
       await running?.stop();
       await service.stop();
