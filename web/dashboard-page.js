@@ -182,7 +182,8 @@ async function fitCaller() {
   const { role } = readCaller();
   const mayChoose = role === 'admin' || role === 'support';
   find('#seller-field', HTMLElement).hidden = !mayChoose;
-  if (!mayChoose) return;
+  // What the one before was offered is nothing for who may not choose.
+  if (!mayChoose) return sellerField.offer([]);
   // Help only: where it cannot be had, the dashboard's own answer tells why.
   const answer = await service.search({ size: 1 }).catch(explain);
   if ('facets' in answer) sellerField.offer(answer.facets.seller);

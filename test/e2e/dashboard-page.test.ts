@@ -239,11 +239,13 @@ describe('the dashboard', function () {
     await page.getByRole('alert').waitFor({ state: 'hidden' });
   });
 
-  it('is not for customers', async () => {
+  it('is not for customers, who are not told of sellers either', async () => {
     await open('/dashboard', { authenticate: createAuthenticator({ kind: 'off' }) });
     await days().first().waitFor();
+    await page.locator('#sellers li').first().waitFor({ state: 'attached' });
     await page.getByRole('combobox', { name: 'See it as' }).selectOption('Customer');
     await page.getByRole('alert').filter({ hasText: 'Dashboards are for sellers, support and admins.' }).waitFor();
     assert.equal(await days().first().isVisible(), false);
+    await page.locator('#sellers li').first().waitFor({ state: 'detached' });
   });
 });

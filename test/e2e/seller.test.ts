@@ -16,7 +16,7 @@ describe('a seller', function () {
     await page.getByRole('combobox', { name: 'See it as' }).selectOption('Seller');
     await page.getByLabel('Id of whom to see it as').fill('page-seller');
     await page.keyboard.press('Tab');
-    await page.getByText('Seller page-seller').first().waitFor();
+    await page.locator('#scope', { hasText: 'Seller page-seller' }).waitFor();
     assert.equal(await page.getByLabel('Seller', { exact: true }).isVisible(), false);
     const totals = page.locator('#totals');
     await totals.getByText('€50.00 revenue').waitFor();
