@@ -82,7 +82,9 @@ function print(percent: number, level: Level): void {
   const [usual, worse] = [resolution.p50.toFixed(0), resolution.p99.toFixed(0)];
   console.log(`\npublished ${publishedPerSecond.toFixed(0)}/s, late by ${lateP99} ms at p99, ${lateMost} ms at most;`);
   console.log(`a find is noticed within ${usual} ms, ${worse} ms at p99; ${backlog} events waited at the end`);
-  if (lost > 0) console.log(`NOT SUSTAINED: ${lost} were not found in time, and count with the time until then`);
+  if (backlog > perSecond) console.log('NOT SUSTAINED: that is more than comes in a second');
+  if (lost > 0)
+    console.log(`NOT FOUND: ${lost} of those watched, which count with the time until the search was given up`);
   console.log('');
 }
 

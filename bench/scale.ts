@@ -79,10 +79,11 @@ async function byOrders(bench: Bench): Promise<void> {
       parts = upTo;
     }
   } finally {
+    // Also where a size fails: those before it took minutes.
+    printTable('orders in the index', rows);
     await index.close();
     await remove();
   }
-  printTable('orders in the index', rows);
 }
 
 async function byEventsPerOrder(bench: Bench): Promise<void> {
