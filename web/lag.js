@@ -14,7 +14,7 @@ const SPANS = [
   { minutes: 3, ticks: [2, 1, 0] },
   { minutes: 6, ticks: [4, 2, 0] },
 ];
-const WHOLE_SPAN = { minutes: KEPT_SECONDS / 60, ticks: [12, 8, 4, 0] };
+const WHOLE_SPAN = { minutes: KEPT_SECONDS / 60, ticks: [10, 5, 0] };
 const HEIGHT_PX = 160;
 /** Below this the line would look like trouble where there is none. */
 const LEAST_SCALE_SECONDS = 5;
