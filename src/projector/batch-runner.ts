@@ -44,6 +44,8 @@ export interface BatchRunnerDependencies {
   readonly settle: (delivery: EventDelivery) => void;
   /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
   readonly outage: (reason: string | undefined) => void;
+  /** Told whenever something has ended, so that something else could begin. */
+  readonly ended: () => void;
   /** A bug: the process must not live on as a zombie. */
   readonly failed: (error: unknown) => void;
   /** Where spans are made. */
@@ -67,6 +69,7 @@ export class BatchRunner {
   constructor(options: BatchRunnerOptions, deps: BatchRunnerDependencies) {
     this.#deps = deps;
     this.#queue = new PQueue({ concurrency: options.concurrency });
+    this.#queue.addEventListener('next', () => deps.ended());
     this.#early = new EarlyHold({
       holdMs: options.earlyHoldMs,
       maxJobs: options.prefetch / 2,
@@ -102,6 +105,11 @@ export class BatchRunner {
 
   batches(): { readonly waiting: number; readonly running: number } {
     return { waiting: this.#queue.size, running: this.#queue.pending };
+  }
+
+  /** Whether a batch that is added now is begun with at once. */
+  isFree(): boolean {
+    return this.#queue.size + this.#queue.pending < this.#queue.concurrency;
   }
 
   add(jobs: readonly Job[]): void {

@@ -13,7 +13,7 @@ import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
 import { letterForDelivery } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Intake } from './intake.ts';
+import { Intake, type IntakeHandlers } from './intake.ts';
 import type { ProtocolStep } from './round.ts';
 import { Sweeper } from './sweeper.ts';
 import { judgeProgress, type ProjectorState } from './watchdog.ts';
@@ -94,22 +94,13 @@ export class Projector {
       deps.metrics.updateErrors.inc({ projection: 'orders', reason }, 0);
     }
     this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
-    this.#intake = new Intake(
-      deps.broker,
-      { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND },
-      {
-        onEvent: (delivery) => this.#take(delivery),
-        onHeartbeat: (delivery) => this.#heartbeat.delivered(delivery),
-        onLost: (reason) => this.#lost(reason),
-        onStopped: () => this.#heartbeat.stoppedTaking(),
-        onFailure: (error) => this.#failed(error),
-        retry: (attempt, error) => this.#retrySubscribing(attempt, error),
-      },
-    );
+    const limits = { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND };
+    this.#intake = new Intake(deps.broker, limits, this.#intakeHandlers());
     this.#runner = new BatchRunner(options, {
       ...deps,
       settle: (delivery) => this.#settle(delivery),
       outage: (reason) => this.#noteOutage(reason),
+      ended: () => this.#batcher.offer(),
       failed: (error) => this.#failed(error),
     });
     this.#sweeper = new Sweeper({
@@ -123,6 +114,7 @@ export class Projector {
       maxCount: options.batchSize,
       maxBytes: MAX_BATCH_BYTES,
       delayMs: options.batchDelayMs,
+      mayBegin: () => this.#runner.isFree(),
       bytesOf: ({ delivery }) => delivery.body.byteLength,
       emit: (jobs) => this.#runner.add(jobs),
     });
@@ -182,6 +174,17 @@ export class Projector {
     });
     const intake = { state: this.#intake.state(), events: this.#intake.count(), bytes: this.#intake.bytes() };
     return { ...judged, details: { intake, batchesWaiting: waiting, batchesRunning: running } };
+  }
+
+  #intakeHandlers(): IntakeHandlers {
+    return {
+      onEvent: (delivery) => this.#take(delivery),
+      onHeartbeat: (delivery) => this.#heartbeat.delivered(delivery),
+      onLost: (reason) => this.#lost(reason),
+      onStopped: () => this.#heartbeat.stoppedTaking(),
+      onFailure: (error) => this.#failed(error),
+      retry: (attempt, error) => this.#retrySubscribing(attempt, error),
+    };
   }
 
   #take(delivery: EventDelivery): void {

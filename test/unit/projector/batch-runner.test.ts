@@ -37,6 +37,7 @@ describe('BatchRunner', () => {
         applied: () => undefined,
         settle: (delivery) => settled.push(delivery),
         outage: (reason) => outages.push(reason),
+        ended: () => undefined,
         failed: (error) => failures.push(error),
       },
     );
