@@ -1,5 +1,3 @@
-import type { Freshness } from './dependencies.ts';
-
 /** How far answers were behind at one moment. */
 export interface LagSample {
   /** RFC 3339. */
@@ -11,7 +9,10 @@ export interface LagSample {
 }
 
 /** How far answers are behind now, and were at the moments that are kept, the oldest first. */
-export interface LagReport extends Freshness {
+export interface LagReport {
+  /** RFC 3339. */
+  readonly asOf: string;
+  readonly lagSeconds: number;
   readonly messages: number | null;
   readonly samples: readonly LagSample[];
 }
