@@ -4,7 +4,7 @@ import { percentile } from '../rebuild/statistics.ts';
 import type { Probe } from './probes.ts';
 
 /** From the beginning of one search to that of the next, unless it takes longer. */
-const POLL_MS = 15;
+const POLL_MS = 20;
 /** So many of those that have waited longest are asked for at once. */
 const MAX_ASKED = 1_000;
 

@@ -30,6 +30,8 @@ export interface Level {
   readonly lateMs: readonly number[];
   /** Milliseconds from one answer of a search to the next. */
   readonly resolution: { readonly p50: number; readonly p99: number };
+  /** Of one core: publishing, the proxies and searching, while events were published. */
+  readonly ownCpuShare: number;
   /** Ready messages when the last was published. */
   readonly backlog: number;
   /** Probes that were not found in time. */
@@ -76,9 +78,11 @@ async function watched(client: Client, backend: TestBackend, schedule: Schedule,
   const finder = startFinder(client, backend.prefix);
   try {
     const startedAt = performance.now();
+    const cpu = process.cpuUsage();
     const publishing = publishOnSchedule(broker, schedule, (probe) => finder.watch(probe));
     await Promise.race([publishing, finder.failed]);
     const publishedSeconds = (performance.now() - startedAt) / 1_000;
+    const { user, system } = process.cpuUsage(cpu);
     const backlog = await broker.queueDepth();
     for (const from = performance.now(); finder.left > 0 && performance.now() - from < FOUND_WITHIN_MS;)
       await Promise.race([delay(LOOK_MS), finder.failed]);
@@ -91,6 +95,7 @@ async function watched(client: Client, backend: TestBackend, schedule: Schedule,
       publishedPerSecond: schedule.events.length / publishedSeconds,
       lateMs: probes.map(({ dueAt, publishedAt = NaN }) => publishedAt - dueAt),
       resolution: finder.resolution(),
+      ownCpuShare: (user + system) / 1e6 / publishedSeconds,
       backlog,
       lost: finder.left,
     };

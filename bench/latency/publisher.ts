@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Broker, OutgoingEvent } from '../../src/broker/port.ts';
 import type { Probe, Schedule } from './probes.ts';
 
-const TICK_MS = 1;
+const TICK_MS = 2;
 
 /**
  * Publishes each event when its turn comes, whatever became of those before: an open loop, which neither a slow broker nor a slow projector

@@ -5,7 +5,7 @@ import { ask, measure, measureWhile, type Measured } from '../search/load.ts';
 import type { Leftovers } from '../support/leftovers.ts';
 import { startOwnService, type OwnService } from '../support/own-service.ts';
 
-const WARM_UP_SECONDS = 1;
+const WARM_UP_SECONDS = 2;
 
 /** Of a service that only answers. */
 export interface SearchLoad {
