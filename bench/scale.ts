@@ -8,7 +8,8 @@
  * Searches of all kinds of `bench:search` by turns, through a service that only answers: CLIENTS (8) of them for SEARCH_SECONDS (5) when the
  * drain is over; of `projectors` one client while it is under way.
  * ONLY (a regular expression of sections), EVENTS (20,000) a drain, ROUNDS (1) of all sections but the first, ORDERS (10000,100000,1000000),
- * EVENTS_PER_ORDER (1,2,3,4), ITEMS (1,10,100,500). Takes about 11 minutes, half of them to fill the index with a million orders. Uses RabbitMQ and Elasticsearch on this machine under prefixes of its own.
+ * EVENTS_PER_ORDER (1,2,3,4), ITEMS (1,10,100,500). All of it is meant to take less than 12 minutes on 2 cores, half of them to write a
+ * million orders. Uses RabbitMQ and Elasticsearch on this machine under prefixes of its own.
  */
 import { Client } from '@elastic/elasticsearch';
 import { generateEvents } from '../src/sample/generate-events.ts';
