@@ -7,6 +7,7 @@ import type { HttpDependencies } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import type { OrderDocument } from '../../src/order/document.ts';
 import type { SearchPage, Suggestions } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
@@ -558,6 +559,17 @@ describe('the search page', function () {
       await page.goBack();
       await drawer().waitFor({ state: 'hidden' });
       assert.equal(new URL(page.url()).search, '?q=lantern');
+    });
+
+    it('stays in its place when the order comes late', async () => {
+      const late = Promise.withResolvers<OrderDocument | undefined>();
+      await open('/?order=A-1', { getOrder: () => late.promise });
+      const body = drawer().locator('#drawer-body');
+      await body.getByText('…', { exact: true }).waitFor();
+      const before = await body.boundingBox();
+      late.resolve(orders.get('A-1'));
+      await drawer().getByText('version 2').waitFor();
+      assert.equal((await body.boundingBox())?.y, before?.y);
     });
 
     it('shows how it was at a time that is typed, and again as it is', async () => {
