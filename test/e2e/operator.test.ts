@@ -4,13 +4,13 @@ import type { OutgoingEvent } from '../../src/broker/port.ts';
 import { eventually } from '../support/eventually.ts';
 import { eventOf, orderEvents, tellForEachBackend, type Shop } from '../support/page-stage.ts';
 
-const ORDERS = 2_000;
+const ORDERS = 3_000;
 /** On a machine that has much else to do. */
 const PATIENCE = { timeout: 90_000 };
 /** The embedded default has sample orders of its own. */
 const OURS = '?sellerId=page-seller';
 /** The rebuild holds amid its copying for so long, or it would be over before anybody could have looked at it. */
-const HELD_ONCE = { ORDER_SEARCH_FAULT_POINT: 'rebuild page#4:stall=8000' };
+const HELD_ONCE = { ORDER_SEARCH_FAULT_POINT: 'rebuild page#5:stall=8000' };
 /** An order of many things is too large for it. */
 const NARROW = { MAX_MESSAGE_BYTES: '4096' };
 const WIDE = { MAX_MESSAGE_BYTES: '65536' };
