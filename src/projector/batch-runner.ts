@@ -139,7 +139,7 @@ export class BatchRunner {
     await traceBatch(this.#deps.tracing, works, () =>
       projectBatch(works, {
         ...this.#batchDeps,
-        outage: (reason, probe) => this.#noteOutage(works, reason, probe),
+        outage: (reason, spoiltEvents, probe) => this.#noteOutage(works, reason, spoiltEvents, probe),
       }),
     );
   }
@@ -174,12 +174,21 @@ export class BatchRunner {
 
   /** Whether the outage is over: everything that it spoilt gets through, and the broker answers. What does is not tried again. */
   async isOutageOver(): Promise<boolean> {
-    if (!(await this.#isBrokerThere())) return false;
+    const spoiltEvents = await this.#probeAll();
+    this.#countSpoilt(spoiltEvents);
+    return spoiltEvents === 0;
+  }
+
+  /** How many events the first probe that fails still finds spoilt; 0 where none fails. */
+  async #probeAll(): Promise<number> {
+    const withoutBroker = await this.#probeBroker();
+    if (withoutBroker > 0) return withoutBroker;
     for (const [batch, probe] of this.#probes) {
-      if (!(await probe())) return false;
+      const spoiltEvents = await probe();
+      if (spoiltEvents > 0) return spoiltEvents;
       this.#probes.delete(batch);
     }
-    return true;
+    return 0;
   }
 
   /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */
@@ -187,7 +196,7 @@ export class BatchRunner {
     for (let attempt = 0; ; attempt++) {
       const reason = await this.#publishingFailure(letter);
       // What is published stays published, so the probe can but ask whether the broker is there.
-      if (reason !== undefined || attempt > 0) this.#noteOutage(letter, reason, () => this.#isBrokerThere());
+      if (reason !== undefined || attempt > 0) this.#noteOutage(letter, reason, 1, () => this.#probeBroker());
       if (reason === undefined) break;
       await backOff(attempt, BACK_OFF.outage, this.#interruption.signal);
     }
@@ -208,21 +217,29 @@ export class BatchRunner {
     }
   }
 
-  async #isBrokerThere(): Promise<boolean> {
+  async #probeBroker(): Promise<number> {
     try {
       await this.#deps.broker.queueDepth();
-      return true;
+      return 0;
     } catch (error) {
-      if (error instanceof BrokerUnavailableError) return false;
+      if (error instanceof BrokerUnavailableError) return 1;
       throw error;
     }
   }
 
   /** It lasts until nothing is spoilt any more: what gets through beside it does not end it. */
-  #noteOutage(batch: object, reason: string | undefined, probe: Probe): void {
+  #noteOutage(batch: object, reason: string | undefined, spoiltEvents: number, probe: Probe): void {
     if (reason === undefined) this.#probes.delete(batch);
-    else this.#probes.set(batch, probe);
+    else {
+      this.#probes.set(batch, probe);
+      this.#countSpoilt(spoiltEvents);
+    }
     if (reason !== undefined || this.#probes.size === 0) this.#deps.outage(reason);
+  }
+
+  /** Events, like `updates`, which they are compared with; each as often as it is tried in vain. */
+  #countSpoilt(events: number): void {
+    this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: 'unavailable' }, events);
   }
 
   async #trySuspects(): Promise<void> {

@@ -12,8 +12,8 @@ export interface BatchDependencies extends RoundDependencies {
   readonly lines: OrderLines;
   /** Keeps early events unsettled, and offers them again later. */
   readonly hold: (jobs: readonly Job[]) => void;
-  /** Told of every round that the world spoilt, with a probe of just that; with undefined once one has gone through. */
-  readonly outage: (reason: string | undefined, probe: Probe) => void;
+  /** Told of every round that the world spoilt, and of how many events, with a probe of just that; with undefined once one has gone through. */
+  readonly outage: (reason: string | undefined, spoiltEvents: number, probe: Probe) => void;
   /**
    * Waits before the next round: longer with every outage in a row, briefly where rounds start over too often (a swap holds writers
    * back for some milliseconds). Rejects once the process will wait no longer: what is unsettled then goes back to the broker.
@@ -22,10 +22,10 @@ export interface BatchDependencies extends RoundDependencies {
 }
 
 /**
- * Tells whether what an outage has spoilt gets through now, by doing it once more; it settles nothing. Nothing less would tell: the
- * index may answer, and yet refuse the very step that failed.
+ * Tells how many events of what an outage has spoilt still do not get through, by doing it once more; it settles nothing. Nothing less
+ * would tell: the index may answer, and yet refuse the very step that failed.
  */
-export type Probe = () => Promise<boolean>;
+export type Probe = () => Promise<number>;
 
 export type SettledOutcome = 'applied' | 'duplicate' | 'parked' | 'skipped' | 'dead_lettered';
 
@@ -66,7 +66,7 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
     open = [...result.again, ...open.filter((work) => !ready.includes(work))];
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
-    deps.outage(outage, probeOf(result.spoilt, deps));
+    deps.outage(outage, eventsIn(result.spoilt), probeOf(result.spoilt, deps));
     // What got through says that it is no time yet for long pauses.
     const gotThrough = result.again.length < ready.length;
     outages = outage === undefined ? 0 : gotThrough ? 1 : outages + 1;
@@ -80,8 +80,14 @@ function probeOf(spoilt: readonly OrderWork[], deps: BatchDependencies): Probe {
   let left = spoilt;
   return async () => {
     left = await stillSpoilt(left, deps);
-    return left.length === 0;
+    return eventsIn(left);
   };
+}
+
+/** Work that nobody has delivered counts too: it was tried. */
+function eventsIn(works: readonly OrderWork[]): number {
+  const delivered = works.reduce((sum, { jobs }) => sum + jobs.length, 0);
+  return works.length === 0 ? 0 : Math.max(1, delivered);
 }
 
 /** Of what the world has spoilt, what it still keeps from getting through: the same round once more, whatever has become of its deliveries. */
@@ -230,7 +236,7 @@ async function unparkSurely({ orderId, event: { sequence } }: Unparked, deps: Ba
   };
   for (let attempt = 1; ; attempt++) {
     const reason = await failure();
-    deps.outage(reason, async () => (await failure()) === undefined);
+    deps.outage(reason, 1, async () => Number((await failure()) !== undefined));
     if (reason === undefined) return;
     await deps.pause(attempt, 'outage');
   }

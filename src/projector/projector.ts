@@ -257,7 +257,6 @@ export class Projector {
       if (!this.#withdrawal) this.#outage = undefined;
       return;
     }
-    this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: 'unavailable' });
     if (!this.#outage) this.#deps.log.warn({ reason }, 'projection held up');
     this.#outage = { reason, since: this.#outage?.since ?? Date.now() };
   }

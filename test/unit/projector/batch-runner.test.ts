@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { DeadLetter, EventDelivery } from '../../../src/broker/port.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
-import { createMetrics } from '../../../src/observability/metrics.ts';
+import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from '../../../src/order/fold.ts';
 import { IndexUnavailableError, type OrderIndex, type WriteOutcome } from '../../../src/order-index/port.ts';
 import { BatchRunner } from '../../../src/projector/batch-runner.ts';
-import { unparked } from '../../../src/projector/work.ts';
+import { sweepOf, unparked } from '../../../src/projector/work.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryBroker } from '../../support/memory-broker.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
@@ -21,16 +21,18 @@ describe('BatchRunner', () => {
   let outages: (string | undefined)[];
   let failures: unknown[];
   let runner: BatchRunner;
+  let metrics: Metrics;
   beforeEach(() => {
     index = new MemoryIndex();
     broker = new MemoryBroker();
+    metrics = createMetrics();
     [settled, outages, failures] = [[], [], []];
     runner = new BatchRunner(
       { batchSize: 100, concurrency: 3, storageLimits: DEFAULT_STORAGE_LIMITS, earlyHoldMs: 0, prefetch: 100 },
       {
         broker,
         index: index as unknown as OrderIndex,
-        metrics: createMetrics(),
+        metrics,
         log: createLogger('silent'),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
@@ -46,6 +48,12 @@ describe('BatchRunner', () => {
 
   const placed = (orderId: string) => jobOf(orderId, eventAt(1));
   const versionOf = (orderId: string) => index.generations.get(LIVE)?.get(orderId)?.version;
+
+  const unavailable = async () => {
+    const { values } = await metrics.updateErrors.get();
+    return values.find(({ labels }) => labels.reason === 'unavailable')?.value ?? 0;
+  };
+  const jobs = (from: string, count: number) => Array.from({ length: count }, (_, at) => placed(`${from} ${at}`));
 
   describe('when a delivery is suspected of killing the process', () => {
     it('handles it with nothing beside it, whatever came before and after', async () => {
@@ -145,6 +153,59 @@ describe('BatchRunner', () => {
       isAway = false;
       assert.equal(await runner.isOutageOver(), true);
       assert.deepEqual([index.parked.size, broker.letters.length], [0, 1]);
+    });
+  });
+
+  describe('when an outage refuses a part of a round', () => {
+    it('counts the events that it refuses as errors, not the others, and not the round', async () => {
+      const tried = new Set<string>();
+      index.obstacle = (_, { orderId }) => {
+        const isFirst = orderId.startsWith('refused') && !tried.has(orderId);
+        tried.add(orderId);
+        return isFirst ? { kind: 'unavailable', reason: 'HTTP 429' } : undefined;
+      };
+      runner.add([...jobs('refused', 30), jobOf('refused 0', eventAt(2)), ...jobs('taken', 50)]);
+      await runner.idle();
+      assert.deepEqual([settled.length, await unavailable()], [81, 31]);
+    });
+
+    it('counts all of them where the index answers nothing', async () => {
+      let failures = 1;
+      index.before = (step) => {
+        if (step === 'load' && failures-- > 0) throw new IndexUnavailableError('refused');
+        return Promise.resolve();
+      };
+      runner.add(jobs('o', 20));
+      await runner.idle();
+      assert.deepEqual([settled.length, await unavailable()], [20, 20]);
+    });
+
+    it('counts at least one where nobody has delivered what was tried', async () => {
+      await index.park([{ orderId: 'o', event: eventAt(1), parkedAt: '2026-01-01T00:00:00.000Z' }]);
+      let failures = 1;
+      index.obstacle = () => (failures-- > 0 ? { kind: 'unavailable', reason: 'no primary' } : undefined);
+      runner.run(() => runner.project([sweepOf('o', [...index.parked.values()])]));
+      await runner.idle();
+      assert.deepEqual([versionOf('o'), await unavailable()], [1, 1]);
+    });
+
+    it('counts what each failed probe still finds refused', async () => {
+      const away = new Set(['o 0', 'o 1', 'o 2']);
+      index.obstacle = (_, { orderId }) =>
+        away.has(orderId) ? { kind: 'unavailable', reason: 'no primary' } : undefined;
+      runner.add(jobs('o', 5));
+      await eventually(() => assert.ok(outages.includes('no primary')));
+      await runner.interrupt();
+      const before = await unavailable();
+      const counted = async () => [await runner.isOutageOver(), (await unavailable()) - before];
+      assert.deepEqual(await counted(), [false, 3]);
+      away.delete('o 1');
+      assert.deepEqual(await counted(), [false, 5]);
+      broker.isThere = false;
+      assert.deepEqual(await counted(), [false, 6]);
+      broker.isThere = true;
+      away.clear();
+      assert.deepEqual(await counted(), [true, 6]);
     });
   });
 
