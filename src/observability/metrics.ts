@@ -75,7 +75,7 @@ function projectionMetrics(registers: Registers) {
     }),
     eventToSearchableSeconds: new Histogram({
       name: 'projection_event_to_searchable_seconds',
-      help: 'Seconds from the publishing of an event until a search finds it',
+      help: 'Seconds from the publishing of an event until a search finds it: a sample for each second of publishing',
       buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300],
       registers,
     }),

@@ -3,6 +3,7 @@ import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SettledHeartbeats } from './freshness.ts';
+import { searchableSeconds } from './searchable-seconds.ts';
 import {
   farewell,
   hasLeft,
@@ -119,7 +120,7 @@ export class Heartbeat {
   }
 
   async #advance(): Promise<void> {
-    const { index, instance, metrics } = this.#options;
+    const { index, instance } = this.#options;
     const { record, revision } = await readFreshness(index);
     const now = Date.now();
     const newest = this.#settled.newest(trustIn(record, instance, now));
@@ -128,11 +129,18 @@ export class Heartbeat {
     const progress = this.#progress(now);
     if (newest !== undefined && newest > (this.#asOf ?? 0)) {
       await index.refresh();
+      this.#observe(newest, record.asOf);
       this.#asOf = newest;
-      metrics.eventToSearchableSeconds.observe((Date.now() - newest) / 1_000);
     }
     const isRecorded = await recordProgress(index, { ...kept, revision }, instance, progress, this.#asOf ?? 0);
     if (!isRecorded) await this.#recordPatiently(progress);
+  }
+
+  /** What another instance has made visible is not measured anew. At a process's first heartbeat nobody knows what was visible before. */
+  #observe(newest: number, asOfAnyone: number): void {
+    const before = this.#asOf === undefined ? newest : Math.max(this.#asOf, asOfAnyone);
+    const { eventToSearchableSeconds } = this.#options.metrics;
+    for (const seconds of searchableSeconds(before, newest, Date.now())) eventToSearchableSeconds.observe(seconds);
   }
 
   /**

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createLogger } from '../../../src/observability/logging.ts';
-import { createMetrics } from '../../../src/observability/metrics.ts';
+import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { Heartbeat } from '../../../src/projector/heartbeat.ts';
 import { farewell, hasLeft, type InstanceProgress } from '../../../src/projector/shared-freshness.ts';
@@ -16,6 +16,7 @@ describe('Heartbeat', () => {
   let isIndexThere: boolean;
   let heartbeat: Heartbeat;
   let others: Heartbeat[];
+  let metrics: Metrics;
   const heartbeatOf = (instance: string) =>
     new Heartbeat({
       broker: { publishHeartbeat: () => Promise.resolve() },
@@ -25,7 +26,7 @@ describe('Heartbeat', () => {
         writeControl: (...args) => control.writeControl(...args),
         refresh: () => Promise.resolve(void (refreshes += 1)),
       },
-      metrics: createMetrics(),
+      metrics,
       log: createLogger('silent'),
       intervalMs: INTERVAL_MS,
       instance,
@@ -33,6 +34,7 @@ describe('Heartbeat', () => {
     });
   beforeEach(() => {
     [control, refreshes, isIndexThere, others] = [new MemoryControl(), 0, true, []];
+    metrics = createMetrics();
     heartbeat = heartbeatOf('own');
   });
   afterEach(() => Promise.all([heartbeat, ...others].map((one) => one.stop(false))));
@@ -50,8 +52,7 @@ describe('Heartbeat', () => {
     return progress;
   };
   /** Received from the queue just now, and published long enough after the start to be trusted. */
-  const hears = (position: number) => {
-    const publishedAt = Date.now() + 60_000;
+  const hears = (position: number, publishedAt = Date.now() + 60_000) => {
     heartbeat.delivered({ kind: 'heartbeat', position, redeliveries: 0, publishedAt });
     return publishedAt;
   };
@@ -90,6 +91,43 @@ describe('Heartbeat', () => {
       heartbeat.settled({ kind: 'event', position: 1, redeliveries: 0, body: new Uint8Array() });
       await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
       assert.equal(refreshes, 1);
+    });
+
+    it('measures how long everything took that has become visible since the former: of an outage each second', async () => {
+      const samples = async () => {
+        const { values } = await metrics.eventToSearchableSeconds.get();
+        const valueOf = (suffix: string) => values.find(({ metricName }) => metricName?.endsWith(suffix))?.value;
+        return { count: valueOf('_count') ?? NaN, sum: valueOf('_sum') ?? NaN };
+      };
+      await heartbeat.announce();
+      heartbeat.start();
+      const publishedAt = hears(1);
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
+      const first = await samples();
+      assert.equal(first.count, 1, 'nobody knows what was visible before');
+      hears(2, publishedAt + 5_000);
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt + 5_000));
+      const after = await samples();
+      assert.equal(after.count - first.count, 5);
+      // Each a second more than the next: 0 + 1 + 2 + 3 + 4 more than if they all had been published last.
+      const visibleAfterSeconds = (Date.now() - publishedAt) / 1_000 - 5;
+      assert.ok(Math.abs(after.sum - first.sum - (5 * visibleAfterSeconds + 10)) < 5, `${after.sum - first.sum} s`);
+    });
+
+    it('measures of what another instance has made visible nothing anew', async () => {
+      await heartbeat.announce();
+      heartbeat.start();
+      const publishedAt = hears(1);
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
+      await eventually(async () => {
+        const { value, revision } = (await control.readControl('freshness')) ?? {};
+        const asOf = new Date(publishedAt + 8_000).toISOString();
+        assert.ok(await control.writeControl('freshness', { ...value, asOf }, revision));
+      });
+      hears(2, publishedAt + 10_000);
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt + 10_000));
+      const { values } = await metrics.eventToSearchableSeconds.get();
+      assert.equal(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value, 1 + 2);
     });
 
     it('vouches only up to its former look: of what came since then some may wait in the socket', async () => {
