@@ -8,13 +8,14 @@ import type { Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
 import { createLease } from './order-index/lease.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
+import { lastProgress, observeDuration } from './rebuild-metrics.ts';
 import { fileSource, historySource } from './rebuild/event-source.ts';
 import { keepHouse } from './rebuild/housekeeping.ts';
 import { createGenerationOperations, createRebuildOperations, runUnderWay } from './rebuild/operations.ts';
 import { createRunRecords, type RunRecords } from './rebuild/records.ts';
 import { RebuildRunner, type RunnerOptions } from './rebuild/rebuild-runner.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
-import type { RebuildRequest, RunState } from './rebuild/state.ts';
+import type { RebuildRequest } from './rebuild/state.ts';
 
 export interface RebuildingDependencies {
   readonly config: Config;
@@ -39,6 +40,8 @@ export interface Rebuilding {
   isReplaying(): Promise<boolean>;
   /** Whether one is under way and nothing moves. @throws IndexUnavailableError */
   isStalled(): Promise<boolean>;
+  /** How far the rebuild has come that was begun last, an activation aside; no total before that is known. @throws IndexUnavailableError */
+  progress(): Promise<{ readonly processed: number; readonly total: number | null }>;
   /** What is under way, or why a rebuild is needed. Never throws for the world's fault: the index says why. */
   health(): Promise<PartHealth>;
 }
@@ -71,6 +74,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     stop: () => runner.stop(),
     isReplaying: async () => ((await runUnderWay(records, now()))?.source ?? 'index') !== 'index',
     isStalled: async () => ((await runUnderWay(records, now()))?.stalled ?? null) !== null,
+    progress: () => lastProgress(records, now()),
     health: async () => {
       try {
         return healthOf(await runUnderWay(records, now()), await index.generations.drift());
@@ -133,14 +137,8 @@ function runnerOptions({
       source === 'file'
         ? await fileSource(config.rebuild.importDir, path)
         : historySource(broker, from === undefined ? undefined : new Date(from)),
-    onState: (state) => observe(state, metrics),
+    onState: (state) => observeDuration(state, metrics),
   };
-}
-
-function observe({ copy, replay, startedAt, finishedAt }: RunState, metrics: Metrics): void {
-  metrics.rebuildProcessed.set(copy.copied + replay.processed);
-  metrics.rebuildTotal.set((copy.total ?? 0) + (replay.total ?? 0));
-  if (finishedAt !== undefined) metrics.rebuildDurationSeconds.observe((finishedAt - startedAt) / 1_000);
 }
 
 function healthOf(

@@ -25,11 +25,12 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
   // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
   let asOf = 0;
   return async () => {
-    const [fresh, waiting, deadLetters, stalled] = await Promise.all([
+    const [fresh, waiting, deadLetters, stalled, rebuilt] = await Promise.all([
       knownInTime(freshness()),
       knownInTime(backends.broker.queueDepth()),
       knownInTime(backends.index.countDeadLetters()),
       knownInTime(rebuilding.isStalled()),
+      knownInTime(rebuilding.progress()),
       knownInTime(aggregating.measure()),
     ]);
     asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
@@ -38,6 +39,8 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
     setOrLeaveOut(metrics.lagMessages, waiting === undefined ? undefined : waiting + inHand);
     setOrLeaveOut(metrics.deadLetters, deadLetters);
     setOrLeaveOut(metrics.rebuildStalled, stalled === undefined ? undefined : Number(stalled));
+    setOrLeaveOut(metrics.rebuildProcessed, rebuilt?.processed);
+    setOrLeaveOut(metrics.rebuildTotal, rebuilt?.total ?? undefined);
   };
 }
 

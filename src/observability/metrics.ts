@@ -150,18 +150,18 @@ function rebuildMetrics(registers: Registers) {
   return {
     rebuildDurationSeconds: new Histogram({
       name: 'projection_rebuild_duration_seconds',
-      help: 'Seconds a finished rebuild took',
+      help: 'Seconds a rebuild took that was done; on the instance that ran it',
       buckets: [1, 5, 15, 60, 300, 900, 3_600, 4 * 3_600, 24 * 3_600],
       registers,
     }),
     rebuildProcessed: new Gauge({
       name: 'projection_rebuild_processed',
-      help: 'Items the running rebuild has processed',
+      help: 'Items that the rebuild begun last has processed',
       registers,
     }),
     rebuildTotal: new Gauge({
       name: 'projection_rebuild_total',
-      help: 'Items the running rebuild has to process',
+      help: 'Items that the rebuild begun last has to process',
       registers,
     }),
     rebuildStalled: new Gauge({

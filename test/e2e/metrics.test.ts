@@ -233,19 +233,35 @@ describe('the metrics of a service that is up', function () {
   });
 
   describe('after a rebuild', () => {
+    const toldByAll = async () => {
+      for (const service of [projector, api]) {
+        await untilScraped(service, (metrics) => {
+          assert.equal(metrics.value('projection_rebuild_processed'), DOCUMENTS);
+          assert.equal(metrics.value('projection_rebuild_total'), DOCUMENTS);
+        });
+      }
+    };
+
     it('say how many of how many orders it has processed, and how long it took', async () => {
       const operator = operatorOf(api);
       const { id } = await operator.start();
       const { processed, startedAt, finishedAt } = await operator.over(id);
       assert.equal(processed, DOCUMENTS);
       const seconds = (Date.parse(finishedAt ?? '') - Date.parse(startedAt)) / 1_000;
+      await toldByAll();
       await untilScraped(projector, (metrics) => {
-        assert.equal(metrics.value('projection_rebuild_processed'), DOCUMENTS);
-        assert.equal(metrics.value('projection_rebuild_total'), DOCUMENTS);
         assert.equal(metrics.value('projection_rebuild_duration_seconds_count'), 1);
         assert.equal(metrics.value('projection_rebuild_duration_seconds_sum'), seconds);
         assert.equal(metrics.value('projection_rebuild_stalled'), 0);
       });
+    });
+
+    it('still say so after readers were moved back: that is no rebuild', async () => {
+      const operator = operatorOf(api);
+      const standby = (await operator.generations()).find(({ state }) => state === 'standby');
+      await operator.activate(standby?.name ?? '');
+      await toldByAll();
+      assert.equal((await scrape(projector)).value('projection_rebuild_duration_seconds_count'), 1);
     });
   });
 

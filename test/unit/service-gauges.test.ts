@@ -11,6 +11,7 @@ function asked() {
     queueDepth: async () => 5,
     countDeadLetters: async () => 2,
     isStalled: async () => true,
+    progress: async (): Promise<{ processed: number; total: number | null }> => ({ processed: 40, total: 100 }),
     measure: async () => undefined,
   };
 }
@@ -44,6 +45,20 @@ describe('createGaugeReader', () => {
       assert.equal(await value('projection_dead_letters'), 2);
       assert.equal(await value('projection_rebuild_stalled'), 1);
     });
+
+    it('says how far a rebuild is, whoever runs it', async () => {
+      const value = reader(asked());
+      assert.equal(await value('projection_rebuild_processed'), 40);
+      assert.equal(await value('projection_rebuild_total'), 100);
+    });
+  });
+
+  describe('when a rebuild does not know yet how much there is to do', () => {
+    it('leaves that out', async () => {
+      const value = reader({ ...asked(), progress: async () => ({ processed: 0, total: null }) });
+      assert.equal(await value('projection_rebuild_processed'), 0);
+      assert.equal(await value('projection_rebuild_total'), undefined);
+    });
   });
 
   describe('when nothing waits', () => {
@@ -57,11 +72,14 @@ describe('createGaugeReader', () => {
       const questions = asked();
       const value = reader(questions);
       const before = (await value('projection_lag_seconds')) ?? 0;
-      Object.assign(questions, { freshness: indexIsAway, countDeadLetters: indexIsAway, isStalled: indexIsAway });
+      Object.assign(questions, { freshness: indexIsAway, countDeadLetters: indexIsAway });
+      Object.assign(questions, { isStalled: indexIsAway, progress: indexIsAway });
       const after = (await value('projection_lag_seconds')) ?? 0;
       assert.ok(before >= 3 && after >= before, `${before}, then ${after}`);
       assert.equal(await value('projection_dead_letters'), undefined);
-      assert.equal(await value('projection_rebuild_stalled'), undefined);
+      for (const name of ['stalled', 'processed', 'total']) {
+        assert.equal(await value(`projection_rebuild_${name}`), undefined, name);
+      }
     });
 
     it('says the values again once it can', async () => {
