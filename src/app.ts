@@ -220,8 +220,9 @@ function startGapMonitor(service: Service): GapMonitor {
     ...gapOptions(service),
     index: service.backends.index,
     intervalMs: GAP_INTERVAL_MS,
-    onSummary: ({ parkedEvents, gappedOrders }) => {
+    onSummary: ({ parkedEvents, gappedOrders, oldestParkedSeconds }) => {
       service.metrics.parkedEvents.set(parkedEvents);
+      service.metrics.oldestParkedSeconds.set(oldestParkedSeconds);
       service.metrics.gappedOrders.set(gappedOrders);
     },
   });

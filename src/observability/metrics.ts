@@ -26,6 +26,8 @@ export interface Metrics {
   /** 1 while a rebuild is under way and nothing moves. */
   readonly rebuildStalled: Gauge;
   readonly parkedEvents: Gauge;
+  /** How long the event has waited that was parked first; 0 where none is. */
+  readonly oldestParkedSeconds: Gauge;
   /** Orders whose parked events have waited for longer than the grace. */
   readonly gappedOrders: Gauge;
   readonly deadLetters: Gauge;
@@ -61,6 +63,7 @@ type Registers = [Registry];
 function projectionMetrics(registers: Registers) {
   return {
     ...progressMetrics(registers),
+    ...waitingMetrics(registers),
     batchSize: new Histogram({
       name: 'projection_batch_size',
       help: 'Events in a batch of the projector',
@@ -79,9 +82,19 @@ function projectionMetrics(registers: Registers) {
       buckets: [0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 30, 60, 300],
       registers,
     }),
+  };
+}
+
+function waitingMetrics(registers: Registers) {
+  return {
     parkedEvents: new Gauge({
       name: 'projection_parked_events',
       help: 'Events that wait for an earlier one of their order',
+      registers,
+    }),
+    oldestParkedSeconds: new Gauge({
+      name: 'projection_oldest_parked_seconds',
+      help: 'How long the event that was parked first has waited for an earlier one; 0 where none waits',
       registers,
     }),
     gappedOrders: new Gauge({

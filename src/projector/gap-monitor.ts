@@ -5,7 +5,9 @@ import { listGaps, type GapIndex, type GapOptions } from './gaps.ts';
 export interface GapSummary {
   readonly parkedEvents: number;
   readonly gappedOrders: number;
-  /** There may be more of them: counting has stopped. */
+  /** How long the event has waited that was parked first; 0 where none is. */
+  readonly oldestParkedSeconds: number;
+  /** There may be more gapped orders, and an event that has waited longer: counting has stopped. */
   readonly isAtLeast: boolean;
   /** One of them. */
   readonly example: string | undefined;
@@ -68,15 +70,21 @@ async function summarize({ index, ...options }: GapMonitorOptions): Promise<GapS
   const parkedEvents = await index.countParked();
   let gappedOrders = 0;
   let example: string | undefined;
+  let oldestParkedSeconds = 0;
   if (parkedEvents > 0) {
     for await (const gap of listGaps(index, options)) {
+      oldestParkedSeconds = Math.max(oldestParkedSeconds, secondsSince(gap.oldestParkedAt, options.now()));
       if (!gap.gapped) continue;
       example ??= gap.orderId;
       gappedOrders += 1;
       if (gappedOrders === MAX_COUNTED) break;
     }
   }
-  return { parkedEvents, gappedOrders, isAtLeast: gappedOrders === MAX_COUNTED, example };
+  return { parkedEvents, gappedOrders, oldestParkedSeconds, isAtLeast: gappedOrders === MAX_COUNTED, example };
+}
+
+function secondsSince(instant: string, now: Date): number {
+  return (now.getTime() - Date.parse(instant)) / 1_000;
 }
 
 /** Gapped orders degrade the projector: what they wait for does not come by itself. */

@@ -181,6 +181,7 @@ describe('the metrics of a service that is up', function () {
       await untilScraped(projector, (metrics) => {
         assert.equal(metrics.value('projection_parked_events'), 1);
         assert.equal(metrics.value('projection_gapped_orders'), 1);
+        assert.ok((metrics.value('projection_oldest_parked_seconds') ?? 0) > 0);
         assert.equal(metrics.value('projection_dead_letters'), 3);
       });
       assert.equal((await scrape(api)).value('projection_dead_letters'), 3);

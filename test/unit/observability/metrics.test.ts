@@ -24,6 +24,7 @@ const CONTRACT: readonly Described[] = [
 ];
 /** Beyond the contract: what alerts need. */
 const FURTHER: readonly Described[] = [
+  ['projection_oldest_parked_seconds', 'gauge'],
   ['projection_gapped_orders', 'gauge'],
   ['projection_rebuild_stalled', 'gauge'],
   ['projection_rollup_leader', 'gauge'],

@@ -6,22 +6,33 @@ import { eventually } from '../../support/eventually.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { protocolInstance, worksOf } from '../../support/protocol.ts';
 
-const NONE: GapSummary = { parkedEvents: 0, gappedOrders: 0, isAtLeast: false, example: undefined };
+const NONE: GapSummary = {
+  parkedEvents: 0,
+  gappedOrders: 0,
+  oldestParkedSeconds: 0,
+  isAtLeast: false,
+  example: undefined,
+};
+const PARKED_AT = new Date('2026-01-01T00:00:00.000Z');
+const TEN_MINUTES_MS = 600_000;
 
 describe('GapMonitor', () => {
   let index: MemoryIndex & { countParked: () => Promise<number> };
   let monitor: GapMonitor;
+  let now: Date;
   const summaries: GapSummary[] = [];
 
   beforeEach(() => {
     index = Object.assign(new MemoryIndex(), { countParked: () => Promise.resolve(index.parked.size) });
     summaries.length = 0;
+    now = PARKED_AT;
     const onSummary = (summary: GapSummary) => void summaries.push(summary);
-    monitor = new GapMonitor({ index, graceMs: 0, now: () => new Date(), intervalMs: 5, onSummary });
+    monitor = new GapMonitor({ index, graceMs: 0, now: () => now, intervalMs: 5, onSummary });
   });
   afterEach(() => monitor.stop());
 
-  const park = (orderId: string) => projectBatch(worksOf(orderId, [1, 3, 4]), protocolInstance(index).deps);
+  const park = (orderId: string) =>
+    projectBatch(worksOf(orderId, [1, 3, 4]), protocolInstance(index, { now: () => now }).deps);
 
   describe('when orders are gapped', () => {
     it('counts them, again and again', async () => {
@@ -49,9 +60,47 @@ describe('GapMonitor', () => {
     });
   });
 
+  describe('when events are parked', () => {
+    it('says how long the first of them has waited, whichever they are', async () => {
+      await park('b');
+      now = new Date(PARKED_AT.getTime() + TEN_MINUTES_MS);
+      await park('a');
+      await park('c');
+      monitor.start();
+      await eventually(() => assert.equal(monitor.summary()?.oldestParkedSeconds, 600));
+      now = new Date(PARKED_AT.getTime() + 2 * TEN_MINUTES_MS);
+      await eventually(() => assert.equal(monitor.summary()?.oldestParkedSeconds, 1_200));
+      await projectBatch(worksOf('b', [2]), protocolInstance(index).deps);
+      await eventually(() => assert.equal(monitor.summary()?.oldestParkedSeconds, 600));
+    });
+
+    it('says 0 again when none is any more', async () => {
+      await park('a');
+      now = new Date(PARKED_AT.getTime() + TEN_MINUTES_MS);
+      monitor.start();
+      await eventually(() => assert.equal(monitor.summary()?.oldestParkedSeconds, 600));
+      await projectBatch(worksOf('a', [2]), protocolInstance(index).deps);
+      await eventually(() => assert.deepEqual(monitor.summary(), NONE));
+    });
+
+    it('counts those that wait within the grace', async () => {
+      monitor = new GapMonitor({
+        index,
+        graceMs: TEN_MINUTES_MS,
+        now: () => now,
+        intervalMs: 5,
+        onSummary: () => undefined,
+      });
+      await park('a');
+      now = new Date(PARKED_AT.getTime() + 3_000);
+      monitor.start();
+      await eventually(() => assert.deepEqual(monitor.summary(), { ...NONE, parkedEvents: 2, oldestParkedSeconds: 3 }));
+    });
+  });
+
   describe('when so many are gapped that it does not matter how many', () => {
     it('stops counting', async () => {
-      const parkedAt = new Date(0).toISOString();
+      const parkedAt = PARKED_AT.toISOString();
       const event = { id: 'e', source: '/s', type: 'order.tagged.v1', time: parkedAt, sequence: 2, data: {} };
       await index.park(Array.from({ length: 1_200 }, (_, at) => ({ orderId: `o-${at}`, event, parkedAt })));
       monitor.start();
@@ -59,6 +108,7 @@ describe('GapMonitor', () => {
         assert.deepEqual(monitor.summary(), {
           parkedEvents: 1_200,
           gappedOrders: 1_000,
+          oldestParkedSeconds: 0,
           isAtLeast: true,
           example: 'o-0',
         }),
@@ -68,7 +118,7 @@ describe('GapMonitor', () => {
 });
 
 describe('the health of a projector with gapped orders', () => {
-  const gapped: GapSummary = { parkedEvents: 3, gappedOrders: 1, isAtLeast: false, example: 'a' };
+  const gapped: GapSummary = { ...NONE, parkedEvents: 3, gappedOrders: 1, example: 'a' };
 
   describe('when the projector is up', () => {
     it('is degraded, with what to do about it', () => {
