@@ -64,7 +64,9 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const records = createRollupRecords(index, `${instance}/${randomUUID()}`);
   const keptFrom = () =>
     retentionDays === undefined ? undefined : plusDays(dayOf(new Date().toISOString()), -retentionDays);
-  beginAtZero(aggregates, metrics);
+  beginMeasuring(aggregates, intervalMs, metrics);
+  // From before the index has been reached: an alert does not see what is not said.
+  if (config.role !== 'api') metrics.rollupLeader.set(0);
   const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
   const stateOf = rememberBriefly(async (name) => {
@@ -126,9 +128,14 @@ function createRefresher(
   });
 }
 
-/** A rate does not see a counter that begins at 1. */
-function beginAtZero(aggregates: readonly AggregateDefinition[], { updates, updateErrors }: Metrics): void {
+/** A rate does not see a counter that begins at 1, and whether a lag is long depends on the interval. */
+function beginMeasuring(
+  aggregates: readonly AggregateDefinition[],
+  intervalMs: number,
+  { updates, updateErrors, rollupIntervalSeconds }: Metrics,
+): void {
   for (const { name: projection } of aggregates) {
+    rollupIntervalSeconds.set({ projection }, intervalMs / 1_000);
     updates.inc({ projection, outcome: 'applied' }, 0);
     for (const reason of ['unavailable', 'failed']) updateErrors.inc({ projection, reason }, 0);
   }

@@ -34,6 +34,8 @@ export interface Metrics {
   /** The watermark as seconds since the epoch. */
   readonly watermarkSeconds: Gauge<'projection'>;
   readonly lateEvents: Counter;
+  /** `ROLLUP_INTERVAL_MS`: an aggregate that is no older is as fresh as it is meant to be. */
+  readonly rollupIntervalSeconds: Gauge<'projection'>;
   /** 1 on the instance that refreshes the aggregates, 0 on one that would; without a value where they are not run. */
   readonly rollupLeader: Gauge;
   /** One of {@link BREAKER_STATES}. */
@@ -149,6 +151,12 @@ function aggregateMetrics(registers: Registers) {
     lateEvents: new Counter({
       name: 'projection_late_events_total',
       help: 'Payments and refunds of days that were final when they were delivered',
+      registers,
+    }),
+    rollupIntervalSeconds: new Gauge({
+      name: 'projection_rollup_interval_seconds',
+      help: 'Seconds between two refreshes of an aggregate, as configured',
+      labelNames: ['projection'] as const,
       registers,
     }),
     rollupLeader: new Gauge({

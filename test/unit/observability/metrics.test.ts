@@ -28,6 +28,7 @@ const FURTHER: readonly Described[] = [
   ['projection_gapped_orders', 'gauge'],
   ['projection_rebuild_stalled', 'gauge'],
   ['projection_rollup_leader', 'gauge'],
+  ['projection_rollup_interval_seconds', 'gauge', 'projection'],
 ];
 
 /** As prom-client has them. @throws AssertionError where there is no such one */
