@@ -9,6 +9,7 @@ import { createHttpApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
+import { createInHandReader } from './in-hand-reader.ts';
 import { LagRecorder } from './lag-recorder.ts';
 import { createGaugeReader } from './service-gauges.ts';
 import { serviceHealth } from './service-health.ts';
@@ -83,12 +84,13 @@ export function createApp(config: Config, deps: AppDependencies): App {
     onLate: () => metrics.lateEvents.inc(),
   });
   const aggregating = createAggregating({ ...common, freshness, sawEventTime: (time) => lateEvents.saw(time) });
+  const inHand = readInHand(backends, () => service);
   const service: Service = {
-    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents },
+    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents, inHand },
     ...{ waitingFor: undefined, isIndexOpen: false },
     versionWaits: createVersionWaits(),
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
-    lag: createLagRecorder(backends, () => service.projector?.inHand() ?? 0),
+    lag: createLagRecorder(backends, inHand),
   };
   const http = httpDependencies(service, freshness);
   return {
@@ -119,6 +121,8 @@ interface Service {
   readonly rebuilding: Rebuilding;
   readonly aggregating: Aggregating;
   readonly lateEvents: LateEvents;
+  /** Events that the projectors have in hand, all of them. */
+  readonly inHand: () => Promise<number>;
   readonly lag: LagRecorder;
   server?: HttpServer;
   projector?: Projector;
@@ -140,7 +144,15 @@ async function openBackends(service: Service): Promise<void> {
   await untilAvailable(service, 'the broker', () => broker.open());
 }
 
-function createLagRecorder({ broker, index }: Backends, inHand: () => number): LagRecorder {
+function readInHand({ index }: Backends, service: () => Service): () => Promise<number> {
+  return createInHandReader(index, {
+    own: () => service().projector?.inHand() ?? 0,
+    instance: () => instanceOf(service()),
+    now: () => Date.now(),
+  });
+}
+
+function createLagRecorder({ broker, index }: Backends, inHand: () => Promise<number>): LagRecorder {
   return new LagRecorder({
     freshness: createFreshnessReader(index, () => undefined),
     queueDepth: () => broker.queueDepth(),

@@ -7,8 +7,8 @@ export interface LagRecorderOptions {
   readonly freshness: () => Promise<Freshness>;
   /** Messages that wait. */
   readonly queueDepth: () => Promise<number>;
-  /** Messages taken from the queue here, and not settled yet. */
-  readonly inHand: () => number;
+  /** Messages that the projectors have taken from the queue, and not settled yet. */
+  readonly inHand: () => Promise<number>;
   readonly intervalMs: number;
   /** A sample that is older is forgotten. */
   readonly keptMs: number;
@@ -70,14 +70,14 @@ export class LagRecorder {
 
   async #look(): Promise<Look> {
     const { freshness, queueDepth, inHand, now } = this.#options;
-    const [fresh, waiting] = await Promise.all([knownInTime(freshness()), knownInTime(queueDepth())]);
+    const [fresh, waiting, taken] = await Promise.all([knownInTime(freshness()), knownInTime(queueDepth()), inHand()]);
     this.#asOf = Math.max(this.#asOf, Date.parse(fresh?.asOf ?? '') || 0);
     const at = now();
     return {
       at,
       // Before the first heartbeat has come through nothing is known, and a lag since 1970 would dwarf everything after it.
       lagSeconds: this.#asOf === 0 ? null : secondsBetween(this.#asOf, at),
-      messages: waiting === undefined ? null : waiting + inHand(),
+      messages: waiting === undefined ? null : waiting + taken,
     };
   }
 

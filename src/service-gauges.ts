@@ -4,7 +4,6 @@ import type { Backends } from './backends.ts';
 import type { Freshness } from './http/dependencies.ts';
 import { knownInTime } from './known-in-time.ts';
 import type { Metrics } from './observability/metrics.ts';
-import type { Projector } from './projector/projector.ts';
 import type { Rebuilding } from './rebuilding.ts';
 
 /** What the gauges are read from. */
@@ -13,7 +12,8 @@ export interface GaugeSources {
   readonly metrics: Metrics;
   readonly rebuilding: Rebuilding;
   readonly aggregating: Aggregating;
-  readonly projector?: Projector;
+  /** Events that the projectors have taken and not settled, all of them. */
+  readonly inHand: () => Promise<number>;
 }
 
 /**
@@ -25,9 +25,10 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
   // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
   let asOf = 0;
   return async () => {
-    const [fresh, waiting, deadLetters, stalled, rebuilt] = await Promise.all([
+    const [fresh, waiting, inHand, deadLetters, stalled, rebuilt] = await Promise.all([
       knownInTime(freshness()),
       knownInTime(backends.broker.queueDepth()),
+      sources.inHand(),
       knownInTime(backends.index.countDeadLetters()),
       knownInTime(rebuilding.isStalled()),
       knownInTime(rebuilding.progress()),
@@ -35,7 +36,6 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
     ]);
     asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);
-    const inHand = sources.projector?.inHand() ?? 0;
     setOrLeaveOut(metrics.lagMessages, waiting === undefined ? undefined : waiting + inHand);
     setOrLeaveOut(metrics.deadLetters, deadLetters);
     setOrLeaveOut(metrics.rebuildStalled, stalled === undefined ? undefined : Number(stalled));

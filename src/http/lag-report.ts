@@ -4,7 +4,7 @@ export interface LagSample {
   readonly at: string;
   /** Null before anything was known. */
   readonly lagSeconds: number | null;
-  /** Waiting in the live queue, or in this instance's hand; null where the broker could not be asked. */
+  /** Waiting in the live queue, or in a projector's hand; null where the broker could not be asked. */
   readonly messages: number | null;
 }
 

@@ -122,7 +122,7 @@ function progressMetrics(registers: Registers) {
     }),
     lagMessages: new Gauge({
       name: 'projection_lag_messages',
-      help: 'Messages in the live queue and in hand',
+      help: 'Messages in the live queue and in the hands of all projectors, by what they last said',
       registers,
     }),
     updates: new Counter({

@@ -55,6 +55,11 @@ export class SettledHeartbeats {
     return oldest ?? now;
   }
 
+  /** Events that are not settled. */
+  inHand(): number {
+    return this.#open.size;
+  }
+
   returnedAt(): number {
     return this.#returnedAt;
   }

@@ -152,7 +152,7 @@ export class Heartbeat {
     this.#lookedBeforeAt = received;
     this.#lookedAt = now;
     const settledTo = Math.min(this.#settled.settledTo(now), received);
-    return { settledTo, at: now, returnedAt: this.#settled.returnedAt() };
+    return { settledTo, at: now, returnedAt: this.#settled.returnedAt(), inHand: this.#settled.inHand() };
   }
 
   async #recordPatiently(progress: InstanceProgress): Promise<void> {

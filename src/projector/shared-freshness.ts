@@ -11,6 +11,8 @@ export interface InstanceProgress {
   readonly at: number;
   /** Up to then deliveries of its may have gone back to the queue unsettled. */
   readonly returnedAt: number;
+  /** Events that it had taken and not settled then. One that has left has none; an older release does not say. */
+  readonly inHand?: number;
 }
 
 export interface FreshnessRecord {
@@ -31,6 +33,8 @@ export interface Trust {
  * intervals of 60 s. Until then what it had in hand is nowhere else.
  */
 const EXPIRY_MS = 130_000;
+/** Of one that says nothing for this long nobody knows what it has in hand, and if it is dead, that waits in the queue again. */
+const IN_HAND_EXPIRY_MS = 10_000;
 /** Clocks of two machines, and messages on their way. */
 export const SKEW_MS = 1_000;
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
@@ -48,6 +52,12 @@ export function farewell(now: number, returnedAt: number): InstanceProgress {
 
 export function hasLeft({ settledTo }: InstanceProgress): boolean {
   return settledTo === FOR_EVER;
+}
+
+/** Events in the hands of the others, by their last words. `now`: epoch ms. */
+export function inHandElsewhere({ instances }: FreshnessRecord, own: string, now: number): number {
+  const others = Object.entries(instances).filter(([id, { at }]) => id !== own && now - at <= IN_HAND_EXPIRY_MS);
+  return others.reduce((sum, [, { inHand = 0 }]) => sum + inHand, 0);
 }
 
 /** A queue hands out its messages in order, so what stands before a heartbeat was delivered, to whomever, before it was. */

@@ -24,7 +24,7 @@ describe('LagRecorder', () => {
     recorder = new LagRecorder({
       freshness: async () => ({ asOf: new Date(clock - 3_000).toISOString(), lagSeconds: 3 }),
       queueDepth: async () => 5,
-      inHand: () => 4,
+      inHand: async () => 4,
       now: () => (clock += MINUTE_MS),
       intervalMs: 2,
       keptMs: Infinity,

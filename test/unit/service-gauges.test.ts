@@ -23,7 +23,7 @@ function reader(questions: ReturnType<typeof asked>) {
     backends: { broker: questions, index: questions },
     rebuilding: questions,
     aggregating: questions,
-    projector: { inHand: () => 4 },
+    inHand: async () => 4,
   } as unknown as GaugeSources;
   const read = createGaugeReader(sources, () => questions.freshness());
   return async (name: string): Promise<number | undefined> => {

@@ -130,6 +130,19 @@ describe('Heartbeat', () => {
       assert.equal(values.find(({ metricName }) => metricName?.endsWith('_count'))?.value, 1 + 2);
     });
 
+    it('says how many events it has in hand: the broker does not count them', async () => {
+      const saysInHand = (events: number) => eventually(() => assert.equal(own().inHand, events));
+      await heartbeat.announce();
+      heartbeat.start();
+      for (const position of [1, 2, 3]) takes(position);
+      hears(4);
+      await saysInHand(3);
+      heartbeat.settled({ kind: 'event', position: 2, redeliveries: 0, body: new Uint8Array() });
+      await saysInHand(2);
+      heartbeat.returned('at our word');
+      await saysInHand(0);
+    });
+
     it('vouches only up to its former look: of what came since then some may wait in the socket', async () => {
       await heartbeat.announce();
       const announcedAt = own().at;

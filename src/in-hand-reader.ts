@@ -1,0 +1,27 @@
+import { knownInTime } from './known-in-time.ts';
+import type { OrderIndex } from './order-index/port.ts';
+import { inHandElsewhere, readFreshness, type FreshnessRecord } from './projector/shared-freshness.ts';
+
+export interface InHandSources {
+  /** Events that this instance's projector has taken and not settled. */
+  readonly own: () => number;
+  /** By which that projector is known to the others. */
+  readonly instance: () => string;
+  /** Epoch ms. */
+  readonly now: () => number;
+}
+
+/**
+ * Tells how many events all projectors have in hand: the broker counts only what waits. Of the others by their last words, which are about
+ * a second old. While the index cannot be asked these are soon too old to count, and what is said is this instance's.
+ */
+export function createInHandReader(
+  index: Pick<OrderIndex, 'readControl'>,
+  { own, instance, now }: InHandSources,
+): () => Promise<number> {
+  let record: FreshnessRecord = { asOf: 0, instances: {} };
+  return async () => {
+    record = (await knownInTime(readFreshness(index)))?.record ?? record;
+    return own() + inHandElsewhere(record, instance(), now());
+  };
+}
