@@ -33,8 +33,8 @@ export interface Trust {
  * intervals of 60 s. Until then what it had in hand is nowhere else.
  */
 const EXPIRY_MS = 130_000;
-/** Of one that says nothing for this long nobody knows what it has in hand, and if it is dead, that waits in the queue again. */
-const IN_HAND_EXPIRY_MS = 10_000;
+/** Five beats. Of one that says nothing for so long nobody knows what it has in hand; if it is dead, that waits in the queue again. */
+const IN_HAND_EXPIRY_MS = 5_000;
 /** Clocks of two machines, and messages on their way. */
 export const SKEW_MS = 1_000;
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */

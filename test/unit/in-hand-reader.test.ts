@@ -37,7 +37,7 @@ describe('createInHandReader', () => {
     });
 
     it('counts nothing of one that is silent: what it had is in the queue again, and counted there', async () => {
-      await said({ second: has(500, NOW - 9_000), dead: has(300, NOW - 11_000) });
+      await said({ second: has(500, NOW - 4_000), dead: has(300, NOW - 6_000) });
       assert.equal(await inHand(), 504);
     });
   });
@@ -52,7 +52,7 @@ describe('createInHandReader', () => {
       assert.equal(await inHand(), 504);
       isIndexThere = false;
       assert.equal(await inHand(), 504);
-      now += 11_000;
+      now += 6_000;
       assert.equal(await inHand(), 4);
     });
   });
