@@ -133,7 +133,7 @@ function progressMetrics(registers: Registers) {
     }),
     updateErrors: new Counter({
       name: 'projection_update_errors_total',
-      help: 'Updates that failed, by reason; those that are tried again included',
+      help: 'Updates that failed, by reason; one that is tried again counts each time that it fails',
       labelNames: ['projection', 'reason'] as const,
       registers,
     }),
