@@ -1,9 +1,12 @@
-import { connect, type ChannelModel, type ConfirmChannel, type Message } from 'amqplib';
+import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
+import { connectToAny, discard, openConfirmChannel } from '../../src/broker/rabbitmq/connect.ts';
 import { emitEvent } from '../../src/broker/rabbitmq/emit-event.ts';
 import type { OutgoingMessage } from '../../src/broker/rabbitmq/messages.ts';
+import { within } from '../../src/broker/rabbitmq/within.ts';
 import type { Tracing } from '../../src/observability/tracing.ts';
 import type { OutboxEvent } from '../../src/outbox/index.ts';
 
+const OPEN_WITHIN_MS = 5_000;
 const CONFIRM_WITHIN_MS = 10_000;
 
 interface Link {
@@ -15,7 +18,10 @@ interface Link {
   readonly returned: Set<string>;
 }
 
-/** Publishes into the exchange, confirmed by RabbitMQ. It connects when there is something to publish, anew after each failure. */
+/**
+ * Publishes into the exchange, confirmed by RabbitMQ. It connects when there is something to publish, anew after each failure. Nothing
+ * of it waits without limit for a peer that says nothing: whoever publishes holds the orders' locks meanwhile.
+ */
 export class AmqpPublisher {
   readonly #url: string;
   readonly #exchange: string;
@@ -34,7 +40,7 @@ export class AmqpPublisher {
       this.#link ??= await this.#connect();
       const { channel, lost, returned } = this.#link;
       const confirmed = Promise.all(events.map((event) => this.#send(channel, event)));
-      await Promise.race([confirmed, lost, rejectLate(AbortSignal.timeout(CONFIRM_WITHIN_MS))]);
+      await within(Promise.race([confirmed, lost]), CONFIRM_WITHIN_MS, 'confirming');
       const [unroutable] = returned;
       if (unroutable !== undefined) throw new Error(`no queue takes event ${unroutable}`);
     } catch (error) {
@@ -46,20 +52,26 @@ export class AmqpPublisher {
   async close(): Promise<void> {
     const link = this.#link;
     this.#link = undefined;
-    // It may be gone already, which is what is wanted.
-    await link?.connection.close().catch(() => undefined);
+    if (link) await discard(link.connection);
   }
 
   async #connect(): Promise<Link> {
-    const connection = await connect(this.#url);
+    const connection = await connectToAny({ urls: [this.#url] }, 'order-service', 0, new AbortController().signal);
+    try {
+      return await within(this.#open(connection), OPEN_WITHIN_MS, 'opening a channel');
+    } catch (error) {
+      await discard(connection);
+      throw error;
+    }
+  }
+
+  async #open(connection: ChannelModel): Promise<Link> {
     const { promise: lost, reject } = Promise.withResolvers<never>();
     // Nobody may be waiting for it.
     lost.catch(() => undefined);
     connection.on('error', reject);
     connection.on('close', () => reject(new Error('the connection to RabbitMQ was closed')));
-    const channel = await connection.createConfirmChannel();
-    channel.on('error', reject);
-    channel.on('close', () => reject(new Error('the channel was closed')));
+    const channel = await openConfirmChannel(connection, (reason) => reject(new Error(reason)));
     const returned = new Set<string>();
     // It comes before the confirm of the same message.
     channel.on('return', ({ properties }: Message) => returned.add(String(properties.messageId)));
@@ -85,10 +97,4 @@ async function publishConfirmed(channel: ConfirmChannel, message: OutgoingMessag
     else resolve();
   });
   await promise;
-}
-
-async function rejectLate(signal: AbortSignal): Promise<never> {
-  return await new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(new Error('RabbitMQ does not confirm')));
-  });
 }
