@@ -3,13 +3,22 @@ import { IndexUnavailableError } from '../port.ts';
 
 export type BreakerState = 'closed' | 'open' | 'halfOpen';
 
+/** How a request goes through a {@link Breaker}. */
+export type Way = 'run' | 'look';
+
 export interface BreakerOptions {
   readonly name: string;
   /** What counts against Elasticsearch; everything else (a refusal, a conflict) shows that it works. */
   readonly isOutage: (error: unknown) => boolean;
   readonly onState: (name: string, state: BreakerState) => void;
-  /** How long it stays open before one request is let through. */
+  /** How long it stays open before one request is let through, and then how long it waits for somebody to make one. */
   readonly resetTimeoutMs: number;
+  /**
+   * Asks for the like of what has failed, the same way, where nobody else does: an instance that only serves never writes, and one that is
+   * not ready is not asked, so its breaker would never close again. `failed`: `look` where no run has failed since one got through.
+   * @throws IndexUnavailableError
+   */
+  readonly probe?: (failed: Way) => Promise<unknown>;
 }
 
 /**
@@ -22,7 +31,10 @@ export interface Breaker {
   lastOutage(): string;
   /** Runs a request that counts both ways. @throws IndexUnavailableError at once while open */
   run<T>(request: () => Promise<T>): Promise<T>;
-  /** Runs a request whose outage counts and whose success says nothing: a read beside the writes. @throws IndexUnavailableError at once while open */
+  /**
+   * Runs a request whose outage counts, and whose success says nothing of a run: a read beside the writes, which disks that are full do not
+   * keep from being answered. It closes the breaker where only looks have opened it. @throws IndexUnavailableError at once while open
+   */
   look<T>(request: () => Promise<T>): Promise<T>;
   close(): void;
 }
@@ -31,41 +43,102 @@ const OUTAGES_IN_A_ROW = 3;
 
 export function createBreaker(options: BreakerOptions): Breaker {
   const circuit = createCircuit(options);
-  const { name, onState } = options;
-  let inARow = 0;
-  let lastOutage = '';
+  const row = countOutages(circuit);
+  const { name, isOutage, probe, resetTimeoutMs } = options;
+  tellStates(circuit, options);
+  const endProbing = probe ? probeUnasked(circuit, resetTimeoutMs, () => probe(row.failed)) : () => undefined;
+
+  const notTried = () =>
+    new IndexUnavailableError(`not tried: the circuit breaker ${name} is open after ${row.lastOutage}`);
+  const run = <T>(request: () => Promise<T>): Promise<T> =>
+    fire(circuit, notTried, async () => {
+      try {
+        return await request();
+      } catch (error) {
+        if (isOutage(error)) row.failed = 'run';
+        throw error;
+      }
+    });
+  const look = async <T>(request: () => Promise<T>): Promise<T> => {
+    if (circuit.opened) throw notTried();
+    let answer: T;
+    try {
+      answer = await request();
+    } catch (error) {
+      return await fire(circuit, notTried, () => Promise.reject(error as Error));
+    }
+    if (circuit.halfOpen && row.failed === 'look') {
+      row.length = 0;
+      circuit.close();
+    }
+    return answer;
+  };
+  const close = () => {
+    endProbing();
+    circuit.shutdown();
+  };
+  return { state: () => stateOf(circuit), lastOutage: () => row.lastOutage, run, look, close };
+}
+
+/** @throws what the request does, or that it was not tried */
+async function fire<T>(circuit: Circuit, notTried: () => Error, request: () => Promise<T>): Promise<T> {
+  try {
+    return (await circuit.fire(request)) as T;
+  } catch (error) {
+    throw isRejection(error) ? notTried() : error;
+  }
+}
+
+/** The outages in a row, and whether there is a run among them. */
+interface Row {
+  length: number;
+  failed: Way;
+  lastOutage: string;
+}
+
+function countOutages(circuit: Circuit): Row {
+  const row: Row = { length: 0, failed: 'look', lastOutage: '' };
   // opossum takes what is no outage for a success: a request that its asker gave up is neither.
   circuit.on('success', (result: unknown) => {
-    if (!isAbandoned(result)) inARow = 0;
+    if (isAbandoned(result)) return;
+    row.length = 0;
+    row.failed = 'look';
   });
   circuit.on('failure', (error: Error) => {
-    lastOutage = error.message;
-    if (++inARow >= OUTAGES_IN_A_ROW) circuit.open();
+    row.lastOutage = error.message;
+    if (++row.length >= OUTAGES_IN_A_ROW) circuit.open();
   });
+  return row;
+}
+
+function tellStates(circuit: Circuit, { name, onState }: BreakerOptions): void {
   circuit.on('open', () => onState(name, 'open'));
   circuit.on('halfOpen', () => onState(name, 'halfOpen'));
   circuit.on('close', () => onState(name, 'closed'));
   onState(name, 'closed');
+}
 
-  const notTried = () =>
-    new IndexUnavailableError(`not tried: the circuit breaker ${name} is open after ${lastOutage}`);
-  const run = async <T>(request: () => Promise<T>): Promise<T> => {
+function stateOf(circuit: Circuit): BreakerState {
+  if (circuit.opened) return 'open';
+  return circuit.halfOpen ? 'halfOpen' : 'closed';
+}
+
+/** Once it is half-open whoever wants something has the first turn, since that says most; after a while the probe has it. Returns what ends this. */
+function probeUnasked(circuit: Circuit, afterMs: number, probe: () => Promise<unknown>): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const attempt = async () => {
     try {
-      return (await circuit.fire(request)) as T;
+      await probe();
     } catch (error) {
-      throw isRejection(error) ? notTried() : error;
+      if (!(error instanceof IndexUnavailableError)) throw error;
+      // The breaker has heard of it; or somebody else's request is under way, of which it will.
     }
   };
-  const look = async <T>(request: () => Promise<T>): Promise<T> => {
-    if (circuit.opened) throw notTried();
-    try {
-      return await request();
-    } catch (error) {
-      return await run(() => Promise.reject(error as Error));
-    }
-  };
-  const state = (): BreakerState => (circuit.opened ? 'open' : circuit.halfOpen ? 'halfOpen' : 'closed');
-  return { state, lastOutage: () => lastOutage, run, look, close: () => circuit.shutdown() };
+  const end = () => clearTimeout(timer);
+  circuit.on('halfOpen', () => (timer = setTimeout(() => void attempt(), afterMs).unref()));
+  circuit.on('open', end);
+  circuit.on('close', end);
+  return end;
 }
 
 type Circuit = CircuitBreaker<[request: () => Promise<unknown>]>;

@@ -3,7 +3,7 @@ import type { Tracing } from '../../observability/tracing.ts';
 import type { OrderIndex } from '../port.ts';
 import { createAggregates } from './aggregates.ts';
 import { createBreaker } from './breaker.ts';
-import type { Breaker, BreakerState } from './breaker.ts';
+import type { Breaker, BreakerOptions, BreakerState } from './breaker.ts';
 import { createBulkWriter } from './bulk-writer.ts';
 import { createClient } from './client.ts';
 import type { ConnectionOptions } from './client.ts';
@@ -19,6 +19,7 @@ import { indexHealth } from './health.ts';
 import { readDefinition } from './mapping.ts';
 import { indexNames } from './names.ts';
 import { createParking } from './parking.ts';
+import { probeSearches, probeWrites } from './probes.ts';
 import { isReadable } from './search-query.ts';
 import { searchOrders } from './search.ts';
 import { suggestFor } from './suggest.ts';
@@ -34,7 +35,7 @@ export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizin
   readonly log: Logger;
   /** `elasticsearch-writes` and `elasticsearch-searches`; called at the start and on each change. */
   readonly onBreakerState?: (name: string, state: BreakerState) => void;
-  /** How long an open breaker waits before it lets one request through; 5 s unless told. */
+  /** How long an open breaker waits before it lets one request through, and then for one to come before it makes its own; 5 s unless told. */
   readonly breakerResetMs?: number;
   /** A bulk request of several documents is split above this; 8 MiB unless told. */
   readonly maxBulkBytes?: number;
@@ -90,21 +91,27 @@ function partsOf(options: ElasticsearchIndexOptions) {
   const client = createClient(options);
   const names = indexNames(prefix);
   const sizing = { shards, replicas, refreshInterval };
-  const writes = breakerOf('elasticsearch-writes', options);
+  const writes: Breaker = breakerOf('elasticsearch-writes', options, (failed) =>
+    probeWrites({ client, writer, writes, control: names.control }, failed),
+  );
+  const searches: Breaker = breakerOf('elasticsearch-searches', options, () =>
+    probeSearches({ client, searches, alias: names.alias, requestTimeoutMs }),
+  );
+  const writer = createBulkWriter({
+    client,
+    breaker: writes,
+    concurrency: options.bulkConcurrency,
+    requestTimeoutMs,
+    maxRequestBytes: options.maxBulkBytes ?? MAX_BULK_BYTES,
+    tracing: options.tracing,
+  });
   return {
     client,
     names,
     sizing,
     writes,
-    searches: breakerOf('elasticsearch-searches', options),
-    writer: createBulkWriter({
-      client,
-      breaker: writes,
-      concurrency: options.bulkConcurrency,
-      requestTimeoutMs,
-      maxRequestBytes: options.maxBulkBytes ?? MAX_BULK_BYTES,
-      tracing: options.tracing,
-    }),
+    searches,
+    writer,
     generations: createGenerations({
       client,
       names,
@@ -121,9 +128,11 @@ function partsOf(options: ElasticsearchIndexOptions) {
 function breakerOf(
   name: string,
   { log, breakerResetMs = BREAKER_RESET_MS, onBreakerState }: ElasticsearchIndexOptions,
+  probe: NonNullable<BreakerOptions['probe']>,
 ): Breaker {
   return createBreaker({
     name,
+    probe,
     resetTimeoutMs: breakerResetMs,
     isOutage,
     onState(breaker, state) {

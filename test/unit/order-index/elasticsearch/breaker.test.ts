@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createBreaker } from '../../../../src/order-index/elasticsearch/breaker.ts';
-import type { Breaker } from '../../../../src/order-index/elasticsearch/breaker.ts';
+import type { Breaker, Way } from '../../../../src/order-index/elasticsearch/breaker.ts';
 import { IndexUnavailableError } from '../../../../src/order-index/port.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 const RESET_MS = 30;
 
@@ -105,11 +106,105 @@ describe('the circuit breaker', () => {
       );
     });
 
+    it('is closed by a look where only looks have failed', async () => {
+      for (let n = 0; n < 3; n++) await assert.rejects(breaker.look(outage));
+      await halfOpen();
+      assert.equal(await breaker.look(() => Promise.resolve(7)), 7);
+      assert.equal(breaker.state(), 'closed');
+      await fail(2);
+      assert.equal(breaker.state(), 'closed', 'it counts anew');
+    });
+
+    it('is not closed by a look where a run has failed', async () => {
+      await assert.rejects(breaker.look(outage));
+      await fail(2);
+      await halfOpen();
+      await breaker.look(() => Promise.resolve());
+      assert.equal(breaker.state(), 'halfOpen');
+      await breaker.run(() => Promise.resolve());
+      assert.equal(breaker.state(), 'closed');
+    });
+
     it('opens again when that fails, by a look too', async () => {
       await fail(3);
       await halfOpen();
       await assert.rejects(breaker.look(outage));
       assert.equal(breaker.state(), 'open');
+    });
+  });
+
+  describe('when nobody asks for anything once it is half-open', () => {
+    let probed: Way[];
+    let probe: () => Promise<unknown>;
+    let own: Breaker;
+    const probing = () =>
+      createBreaker({
+        name: 'test',
+        isOutage: (error) => error instanceof IndexUnavailableError,
+        onState: (_, state) => states.push(state),
+        resetTimeoutMs: RESET_MS,
+        probe: (failed) => {
+          probed.push(failed);
+          return probe();
+        },
+      });
+    beforeEach(() => {
+      probed = [];
+      states = [];
+      own = probing();
+      probe = () => own.run(() => Promise.resolve());
+    });
+    afterEach(() => own.close());
+
+    const failing = async (...ways: Way[]) => {
+      for (const way of ways) await assert.rejects(own[way](outage));
+    };
+    const untilClosed = () => eventually(() => assert.equal(own.state(), 'closed'));
+
+    it('is probed until that gets through, and closed by it', async () => {
+      let outages = 2;
+      probe = () => own.look(() => (outages-- > 0 ? outage() : Promise.resolve()));
+      await failing('look', 'look', 'look');
+      await untilClosed();
+      assert.deepEqual(probed, ['look', 'look', 'look']);
+      assert.deepEqual(states, ['closed', ...Array.from({ length: 3 }, () => ['open', 'halfOpen']).flat(), 'closed']);
+      assert.equal(own.lastOutage(), 'no connection');
+    });
+
+    for (const [failed, before, ways] of [
+      ['look', [], ['look', 'look', 'look']],
+      ['run', [], ['look', 'run', 'look']],
+      ['look', ['run'], ['look', 'look', 'look']],
+    ] as const) {
+      const since = before.length > 0 ? `, after one of ${before.join()} and a success` : '';
+      it(`is told that a ${failed} has failed: outages of ${ways.join()}${since}`, async () => {
+        await failing(...before);
+        await own.run(() => Promise.resolve());
+        await failing(...ways);
+        await untilClosed();
+        assert.deepEqual(probed, [failed]);
+      });
+    }
+
+    it('leaves the first turn to whoever asks', async () => {
+      await failing('run', 'run', 'run');
+      await eventually(async () => await own.run(() => Promise.resolve()));
+      assert.deepEqual([own.state(), probed], ['closed', []]);
+      await failing('run', 'run', 'run');
+      await untilClosed();
+      assert.deepEqual(probed, ['run'], 'the turn that was not needed is not taken later');
+    });
+
+    it('is left alone once it is shut down', async () => {
+      await failing('look', 'look', 'look');
+      await eventually(() => assert.equal(own.state(), 'halfOpen'));
+      own.close();
+      const other = probing();
+      for (let n = 0; n < 3; n++) await assert.rejects(other.look(outage));
+      probe = () => other.run(() => Promise.resolve());
+      await eventually(() => assert.equal(other.state(), 'closed'));
+      assert.equal(probed.length, 1, 'the other one');
+      other.close();
     });
   });
 });
