@@ -50,21 +50,17 @@ export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
   return { state, ...(reason !== '' && { reason }), details };
 }
 
+/** Half-open, what is asked is tried: whether it gets through is said by the rest of the findings. */
 function breakerFindings({ writes, searches }: HealthSources): Finding[] {
-  const findings: Finding[] = [];
-  if (writes.state() !== 'closed') {
-    findings.push({
-      state: 'down',
-      reason: `writes are held back by their circuit breaker after: ${writes.lastOutage()}`,
-    });
-  }
-  if (searches.state() !== 'closed') {
-    findings.push({
-      state: 'degraded',
-      reason: `searches are held back by their circuit breaker after: ${searches.lastOutage()}`,
-    });
-  }
-  return findings;
+  const told = (what: string, breaker: Breaker, openState: State): Finding[] => {
+    const state = breaker.state();
+    if (state === 'closed') return [];
+    const after = `circuit breaker after: ${breaker.lastOutage()}`;
+    return state === 'open'
+      ? [{ state: openState, reason: `${what} are held back by their ${after}` }]
+      : [{ state: 'degraded', reason: `${what} are being tried again by their ${after}` }];
+  };
+  return [...told('writes', writes, 'down'), ...told('searches', searches, 'degraded')];
 }
 
 /** Of our own indices. A missing one makes the answer red and is not listed in it. */
