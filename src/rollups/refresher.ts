@@ -17,7 +17,7 @@ export interface RefresherOptions extends TurnDependencies {
    * bring the orders up to date. @throws IndexUnavailableError
    */
   readonly isBehind?: () => Promise<boolean>;
-  /** Told whether this instance leads, after each attempt. */
+  /** Told whether this instance leads whenever it has tried to; where nobody can tell, it does not. */
   readonly onLead?: (leads: boolean) => void;
   /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
   readonly clock?: () => number;
@@ -85,11 +85,8 @@ export class Refresher {
   }
 
   async #attempt(): Promise<'more' | 'rested' | 'failed'> {
-    const { onLead = () => undefined } = this.#options;
     try {
-      const leads = await this.#leads();
-      onLead(leads);
-      const outcome = leads ? await this.#refreshAll() : 'rested';
+      const outcome = (await this.#leads()) ? await this.#refreshAll() : 'rested';
       this.#failures = 0;
       return outcome;
     } catch (error) {
@@ -112,13 +109,25 @@ export class Refresher {
   }
 
   async #leads(): Promise<boolean> {
-    const { lease, aggregates, onFailure } = this.#options;
+    const { aggregates, onFailure } = this.#options;
     try {
-      return await lease.hold();
+      return await this.#hold();
     } catch (error) {
       for (const { name } of aggregates) onFailure?.(name, error);
       throw error;
     }
+  }
+
+  /** Takes or renews the lease. */
+  async #hold(): Promise<boolean> {
+    const { lease, onLead } = this.#options;
+    let leads = false;
+    try {
+      leads = await lease.hold();
+    } finally {
+      onLead?.(leads);
+    }
+    return leads;
   }
 
   async #refreshAll(): Promise<'more' | 'rested'> {
@@ -139,7 +148,7 @@ export class Refresher {
     const deps = { ...this.#options, signal: this.#stopping.signal };
     let outcome = await takeTurn(aggregate, deps, { refresh: true });
     while (outcome === 'more' && performance.now() < until && !this.#isStopping()) {
-      if (!(await this.#options.lease.hold())) return false;
+      if (!(await this.#hold())) return false;
       outcome = await takeTurn(aggregate, deps, { refresh: false });
     }
     if (outcome === 'rested') await this.#tidy(aggregate);

@@ -37,8 +37,10 @@ describe('an Elasticsearch that takes connections and never answers', function (
   it('does not keep /metrics from answering before a scrape is given up', async () => {
     const askedAt = performance.now();
     const response = await fetch(`${service.url}/metrics`);
-    assert.match(await response.text(), /^circuit_breaker_state\{name="[a-z-]+"\} [01]/m);
+    const text = await response.text();
+    assert.match(text, /^circuit_breaker_state\{name="[a-z-]+"\} [01]/m);
     assert.ok(performance.now() - askedAt < 5_000);
+    assert.match(text, /^projection_rollup_leader 0$/m);
   });
 
   it('does not keep the service from stopping within its limit', async () => {

@@ -179,6 +179,25 @@ describe('a refresher of aggregates', () => {
     });
   });
 
+  describe('when nobody can tell who has the lease', () => {
+    for (const [when, orders, held] of [
+      ['between two turns', 1, 1],
+      ['between two pages', 450, 2],
+    ] as const) {
+      it(`says that it does not lead, until it does again: ${when}`, async () => {
+        for (let order = 0; order < orders; order++) stage.put(`O-${order}`, plusDays(DAY, order));
+        const told: boolean[] = [];
+        let holds = 0;
+        const hold = () =>
+          (holds += 1) === held + 1 ? Promise.reject(new IndexUnavailableError('away')) : Promise.resolve(true);
+        const lease = { ...leaseOf(() => true), hold };
+        stage.refresher({ lease, onLead: (leads) => told.push(leads) }).start();
+        await eventually(() => assert.ok(told.length > held + 1));
+        assert.deepEqual(told.slice(0, held + 2), [...Array.from({ length: held }, () => true), false, true]);
+      });
+    }
+  });
+
   describe('when it is stopped in the middle of a turn', () => {
     it('writes what it has added up, leaves the rest to the next one, and gives the lease back', async () => {
       let isReleased = false;
