@@ -64,9 +64,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const records = createRollupRecords(index, `${instance}/${randomUUID()}`);
   const keptFrom = () =>
     retentionDays === undefined ? undefined : plusDays(dayOf(new Date().toISOString()), -retentionDays);
-  beginMeasuring(aggregates, intervalMs, metrics);
-  // From before the index has been reached: an alert does not see what is not said.
-  if (config.role !== 'api') metrics.rollupLeader.set(0);
+  beginMeasuring(aggregates, config, metrics);
   const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
   const stateOf = rememberBriefly(async (name) => {
@@ -131,9 +129,11 @@ function createRefresher(
 /** A rate does not see a counter that begins at 1, and whether a lag is long depends on the interval. */
 function beginMeasuring(
   aggregates: readonly AggregateDefinition[],
-  intervalMs: number,
-  { updates, updateErrors, rollupIntervalSeconds }: Metrics,
+  { role, rollups: { intervalMs } }: Config,
+  { updates, updateErrors, rollupIntervalSeconds, rollupLeader }: Metrics,
 ): void {
+  // From before the index has been reached: an alert does not see what is not said.
+  if (role !== 'api') rollupLeader.set(0);
   for (const { name: projection } of aggregates) {
     rollupIntervalSeconds.set({ projection }, intervalMs / 1_000);
     updates.inc({ projection, outcome: 'applied' }, 0);
