@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Pool } from 'pg';
 import { startTracing } from '../../src/observability/start-tracing.ts';
-import { Relay, type RelayStep } from '../../src/outbox/index.ts';
+import { pruneOutbox, Relay, type RelayStep } from '../../src/outbox/index.ts';
 import { orderServiceApp } from './http.ts';
 import { DDL } from './order-store.ts';
 import { AmqpPublisher } from './publisher.ts';
@@ -13,9 +13,12 @@ const {
   EXCHANGE = 'orders',
   HOST = '127.0.0.1',
   PORT = '3100',
+  /** For how long what was published stays in the outbox, to be looked at: a week. */
+  OUTBOX_RETENTION_SECONDS = '604800',
   OTEL_EXPORTER_OTLP_ENDPOINT,
   RELAY_FAULT_POINT,
 } = process.env;
+const PRUNE_INTERVAL_MS = 3_600_000;
 
 /** For the fault tests: `STEP#N:kill` ends the process as a crash would when the relay reaches that step the Nth time. */
 function faultPoint(text: string | undefined): (step: RelayStep) => Promise<void> {
@@ -41,6 +44,13 @@ const publish = publisher.publish.bind(publisher);
 const relay = new Relay({ pool, publish, onTrouble, reached: faultPoint(RELAY_FAULT_POINT) });
 relay.start();
 
+const retentionMs = Number(OUTBOX_RETENTION_SECONDS) * 1_000;
+const prune = (): void => {
+  pruneOutbox(pool, new Date(Date.now() - retentionMs)).catch(onTrouble);
+};
+prune();
+const pruning = setInterval(prune, Math.min(PRUNE_INTERVAL_MS, retentionMs));
+
 const server = orderServiceApp(pool, tracing).listen(Number(PORT), HOST);
 await once(server, 'listening');
 console.log(`the order service is at http://${HOST}:${(server.address() as AddressInfo).port}`);
@@ -49,6 +59,7 @@ async function stop(): Promise<void> {
   server.close();
   server.closeIdleConnections();
   await once(server, 'close');
+  clearInterval(pruning);
   await relay.stop();
   await publisher.close();
   await pool.end();

@@ -38,7 +38,6 @@ export async function execute(
       const { type, data, order } = decision;
       await client.query('UPDATE orders SET state = $2 WHERE order_id = $1', [orderId, order && JSON.stringify(order)]);
       const { sequence } = await appendEvent(client, { orderId, type, source: SOURCE, data, time: at, ...place });
-      if (order === null) await forgetPublished(client, orderId);
       return { kind: 'done', version: sequence };
     }),
   );
@@ -59,11 +58,6 @@ async function decideLocked(
   }
   const order = await stateOf(client, orderId, 'FOR UPDATE');
   return order ? decide(order, command, at) : { kind: 'not_found' };
-}
-
-/** The outbox must not remember of whom the order was. What is not published yet goes first. */
-async function forgetPublished(client: PoolClient, orderId: string): Promise<void> {
-  await client.query('DELETE FROM order_outbox WHERE order_id = $1 AND published_at IS NOT NULL', [orderId]);
 }
 
 export async function findOrder(pool: Pool, orderId: string): Promise<Order | undefined> {

@@ -76,7 +76,7 @@ export function storedEvent(body: unknown): OutboxEvent {
   return { id, type, orderId: subject, sequence, time, body: new TextEncoder().encode(body) };
 }
 
-/** Forgets what was published before that; returns how many events. */
+/** Forgets what was published before that; returns how many events. Nobody else does: call it now and then, or the outbox grows for ever. */
 export async function pruneOutbox(connection: SqlConnection, publishedBefore: Date): Promise<number> {
   const text = `
 WITH pruned AS (DELETE FROM order_outbox WHERE published_at < $1 RETURNING 1)

@@ -46,9 +46,16 @@ ORDER BY position LIMIT $1`;
 
 const MARK = 'UPDATE order_outbox SET published_at = now() WHERE position = ANY($1::bigint[])';
 
+const ERASED = 'order.erased.v1';
+/** Whatever stands before an event of its order that is published is published too. */
+const FORGET = `
+DELETE FROM order_outbox AS earlier USING order_outbox AS erasure
+WHERE erasure.position = ANY($1::bigint[]) AND earlier.order_id = erasure.order_id AND earlier.sequence < erasure.sequence`;
+
 /**
  * Publishes what stands in the outbox: every committed event at least once, those of an order in their sequence, none of a transaction
- * that was rolled back. It may be ended at any time; what it had not marked is published again. `start` once, then `stop` once.
+ * that was rolled back. It may be ended at any time; what it had not marked is published again. Once an order's erasure is published
+ * its events before that are deleted. `start` once, then `stop` once.
  */
 export class Relay {
   readonly #options: RelayOptions;
@@ -111,9 +118,12 @@ export class Relay {
     const { rows } = await connection.query(CLAIM, [batchSize]);
     await reached('claimed');
     if (rows.length > 0) {
-      await publish(rows.map(({ body }) => storedEvent(body)));
+      const events = rows.map(({ body }) => storedEvent(body));
+      await publish(events);
       await reached('published');
       await connection.query(MARK, [rows.map(({ position }) => position)]);
+      const erasures = rows.filter((_, index) => events[index]?.type === ERASED);
+      if (erasures.length > 0) await connection.query(FORGET, [erasures.map(({ position }) => position)]);
       await reached('marked');
     }
     await connection.query('COMMIT');

@@ -33,8 +33,8 @@ describe('Relay', function () {
     relays.push(relay);
   }
 
-  const append = (orderId: string) =>
-    appendEvent(database.pool, { orderId, type: 'order.delivered.v1', source: '/test', data: {} });
+  const append = (orderId: string, type = 'order.delivered.v1') =>
+    appendEvent(database.pool, { orderId, type, source: '/test', data: {} });
 
   async function appendRoundRobin(orders: number, events: number): Promise<void> {
     for (let sequence = 1; sequence <= events; sequence++) {
@@ -47,6 +47,11 @@ describe('Relay', function () {
   async function unpublished(): Promise<number> {
     const { rows } = await database.pool.query('SELECT 1 FROM order_outbox WHERE published_at IS NULL');
     return rows.length;
+  }
+
+  async function kept(): Promise<string[]> {
+    const text = "SELECT order_id || '/' || sequence AS place FROM order_outbox ORDER BY position";
+    return (await database.pool.query<{ place: string }>(text)).rows.map(({ place }) => place);
   }
 
   async function listeners(): Promise<number> {
@@ -101,6 +106,26 @@ describe('Relay', function () {
     client.release();
     await append('A');
     await eventually(() => assert.deepEqual(places(), ['B/1', 'A/1']));
+  });
+
+  it('deletes what stands before the erasure of an order once that is published, and of no other order', async () => {
+    await append('A');
+    await append('B');
+    for (const type of ['order.delivered.v1', 'order.erased.v1', 'order.tagged.v1']) await append('A', type);
+    let mayPublish = false;
+    startRelay({
+      batchSize: 2,
+      publish: async (events) => {
+        if (!mayPublish && events.some(({ type }) => type === 'order.erased.v1')) throw new Error('not yet');
+        published.push(...events);
+      },
+    });
+    await eventually(() => assert.ok(troubles.length > 0));
+    assert.deepEqual(await kept(), ['A/1', 'B/1', 'A/2', 'A/3', 'A/4']);
+    mayPublish = true;
+    await eventually(async () => assert.equal(await unpublished(), 0));
+    assert.deepEqual(await kept(), ['B/1', 'A/3', 'A/4']);
+    assertInSequence();
   });
 
   describe('when the broker takes nothing for a while', () => {
