@@ -5,6 +5,12 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
+import {
+  certificateAuthority,
+  startTlsProxy,
+  type CertificateAuthority,
+  type TlsProxy,
+} from '../../support/tls-proxy.ts';
 
 const SCRIPT = 'deploy/elasticsearch/create-user.sh';
 /** Whoever writes JSON by hand gets these wrong. */
@@ -42,14 +48,17 @@ describe(SCRIPT, function () {
     server.closeAllConnections();
   });
 
-  async function run(): Promise<{ code: number; output: string }> {
+  const port = () => (server.address() as AddressInfo).port;
+
+  async function run(changes: NodeJS.ProcessEnv = {}): Promise<{ code: number; output: string }> {
     const { promise, resolve } = Promise.withResolvers<{ code: number; output: string }>();
     const env = {
       PATH: process.env['PATH'],
-      ELASTICSEARCH_URL: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      ELASTICSEARCH_URL: `http://127.0.0.1:${port()}`,
       ELASTIC_PASSWORD: 'of-the-superuser',
       ELASTICSEARCH_USERNAME: 'order-search',
       ELASTICSEARCH_PASSWORD: PASSWORD,
+      ...changes,
     };
     execFile('bash', [SCRIPT], { env }, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), output: stdout + stderr }),
@@ -94,5 +103,34 @@ describe(SCRIPT, function () {
     assert.notEqual(code, 0);
     assert.match(output, /401/);
     assert.equal(asked.length, 1);
+  });
+
+  describe("when Elasticsearch's certificate is signed by an authority of one's own", () => {
+    let authority: CertificateAuthority;
+    let proxy: TlsProxy;
+
+    beforeEach(async () => {
+      authority = await certificateAuthority();
+      proxy = await startTlsProxy({ host: '127.0.0.1', port: port() }, await authority.sign('localhost'));
+    });
+    afterEach(async () => {
+      await proxy.close();
+      authority.remove();
+    });
+
+    const url = () => ({ ELASTICSEARCH_URL: `https://localhost:${proxy.port}` });
+
+    it('makes the user where that is named', async () => {
+      const { code, output } = await run({ ...url(), ELASTICSEARCH_CA: authority.file });
+      assert.equal(code, 0, output);
+      assert.equal(asked.length, 2);
+    });
+
+    it('tells the password to nobody where it is not', async () => {
+      const { code, output } = await run(url());
+      assert.notEqual(code, 0);
+      assert.match(output, /certificate/);
+      assert.equal(proxy.bytesForwarded(), 0);
+    });
   });
 });
