@@ -57,6 +57,8 @@ describe('elasticsearch-certificates of docker-compose.yml', () => {
     const env = {
       PATH: [join(folder, 'bin'), process.env['PATH']].join(delimiter),
       ES_HOME: join(folder, 'home'),
+      // Node's pipes are sockets: with one at its standard input the outermost bash reads the machine's bashrc.
+      SHLVL: '1',
     };
     const inFolder = args.map((text) => text.replaceAll('/certs', certificates).replaceAll('$$', '$'));
     execFile(shell, inFolder, { env, cwd: join(folder, 'home') }, (error, stdout, stderr) =>
