@@ -59,6 +59,8 @@ describe('the metrics of a service that is up', function () {
   let proxy: TcpProxy;
   let projector: RunningService;
   let api: RunningService;
+  /** An api that reaches Elasticsearch as the projector does. */
+  let idle: RunningService;
 
   before(async () => {
     backend = await testBackend();
@@ -76,10 +78,12 @@ describe('the metrics of a service that is up', function () {
     });
     await untilReady(projector, START_WITHIN_MS);
     api = await startService({ ...environment, ROLE: 'api' });
-    await untilReady(api, START_WITHIN_MS);
+    const behindProxy = { ...environment, ELASTICSEARCH_URL: `http://127.0.0.1:${proxy.port}` };
+    idle = await startService({ ...behindProxy, ROLE: 'api' });
+    for (const service of [api, idle]) await untilReady(service, START_WITHIN_MS);
   });
   after(async () => {
-    await Promise.all([projector.kill(), api.stop()]);
+    await Promise.all([projector.kill(), api.stop(), idle.stop()]);
     await proxy.close();
     await backend.remove();
   });
@@ -131,6 +135,15 @@ describe('the metrics of a service that is up', function () {
       await untilScraped(api, (metrics) => assert.ok(lag(metrics) > 2.5, `${lag(metrics)} s`));
     });
 
+    it('say that nobody refreshes the aggregates', async () => {
+      await untilScraped(projector, (metrics) => assert.equal(metrics.value('projection_rollup_leader'), 0));
+    });
+
+    it('say that the breaker of an instance that only serves is open, too', async () => {
+      await untilScraped(idle, (metrics) => assert.equal(breaker(metrics), 1));
+      assert.equal((await idle.get('/health/ready')).status, 503);
+    });
+
     it('measure how long it took to be found once it is', async () => {
       assert.equal(await isFound('first'), false);
       assert.equal(slowerThan(2, await scrape(projector)), slowerThan(2, earlier));
@@ -145,6 +158,11 @@ describe('the metrics of a service that is up', function () {
         assert.equal(metrics.value('projection_batch_size_sum'), 3);
         assert.ok((metrics.value('projection_write_seconds_sum') ?? 0) > 2);
       });
+    });
+
+    it('say afterwards that it is closed, though nobody has searched there or written', async () => {
+      await untilScraped(idle, (metrics) => assert.equal(breaker(metrics), 0));
+      assert.equal((await idle.get('/health/ready')).status, 200);
     });
   });
 
