@@ -1,17 +1,15 @@
+import { decimalsOf } from './order/currency.ts';
+
 /**
- * Minor units in the currency's own way of writing.
+ * Minor units in the currency's own way of writing, with the decimals that the service counts them by: Intl's are CLDR's, which leave
+ * out those that are not in use, such as the forint's.
  * @param {number} cents
  * @param {string} currency
  */
 export function money(cents, currency) {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  return format.format(cents / 10 ** decimalsOf(currency));
-}
-
-/** How many decimals its amounts have. @param {string} currency */
-export function decimalsOf(currency) {
-  const format = new Intl.NumberFormat(undefined, { style: 'currency', currency });
-  return format.resolvedOptions().maximumFractionDigits ?? 2;
+  const decimals = decimalsOf(currency);
+  const digits = { minimumFractionDigits: decimals, maximumFractionDigits: decimals };
+  return new Intl.NumberFormat(undefined, { style: 'currency', currency, ...digits }).format(cents / 10 ** decimals);
 }
 
 /** @param {string} iso */

@@ -1,4 +1,4 @@
-import { decimalsOf } from './format.js';
+import { decimalsOf } from './order/currency.ts';
 
 /**
  * As an address has them: days, and amounts in minor units; empty where there is no bound.

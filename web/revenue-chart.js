@@ -1,5 +1,6 @@
 import uPlot from './vendor/uplot.js';
-import { decimalsOf, money, percent } from './format.js';
+import { money, percent } from './format.js';
+import { decimalsOf } from './order/currency.ts';
 
 /** @import { DailyRevenue } from './client/index.ts' */
 

@@ -13,12 +13,15 @@ BYR CUC EEK HRK LTL LVL MRO SLL STD VEF ZMK ZWL`;
 
 const CURRENCIES: ReadonlySet<string> = new Set(CODES.trim().split(/\s+/));
 
-/** Currencies whose minor unit is not a hundredth (ISO 4217), or that have none. */
-const NOT_TWO_DECIMALS: ReadonlySet<string> = new Set(
+/** How many decimals amounts have by ISO 4217 where it is not two; none too for what has no minor unit. */
+const DECIMALS: ReadonlyMap<string, number> = new Map(
   (
-    'BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF ' +
-    'BHD IQD JOD KWD LYD OMR TND CLF UYW XAG XAU XDR XPD XPT XSU XUA'
-  ).split(' '),
+    [
+      [0, 'BIF BYR CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF XAG XAU XDR XPD XPT XSU XUA'],
+      [3, 'BHD IQD JOD KWD LYD OMR TND'],
+      [4, 'CLF UYW'],
+    ] as const
+  ).flatMap(([decimals, codes]) => codes.split(' ').map((code) => [code, decimals])),
 );
 
 export function isCurrency(code: string): boolean {
@@ -26,5 +29,10 @@ export function isCurrency(code: string): boolean {
 }
 
 export function hasTwoDecimals(currency: string): boolean {
-  return !NOT_TWO_DECIMALS.has(currency);
+  return decimalsOf(currency) === 2;
+}
+
+/** How many decimals its amounts have: `totalCents` and its like are in the minor unit. The pages write amounts by it too. */
+export function decimalsOf(currency: string): number {
+  return DECIMALS.get(currency) ?? 2;
 }

@@ -625,6 +625,22 @@ describe('the search page', function () {
     });
   });
 
+  describe('when a currency has other decimals than a browser shows', () => {
+    it('shows amounts by the ISO 4217 decimals that they are counted in', async () => {
+      const totals = { HUF: 1_250_000, IQD: 1_250_000, JPY: 1_250 };
+      for (const [currency, totalCents] of Object.entries(totals)) {
+        orders.add(orderDocument(currency, { currency, totalCents }));
+      }
+      await open();
+      await countIs('3 orders');
+      const amounts = await page.locator('.total').allTextContents();
+      assert.deepEqual(
+        amounts.map((amount) => amount.replaceAll(/[^\d.,]/g, '')),
+        ['1,250', '1,250.000', '12,500.00'],
+      );
+    });
+  });
+
   describe('when texts look like HTML', () => {
     it('shows them as they are', async () => {
       const name = '<img src=x onerror="alert(1)"> & <b>Lantern</b>';

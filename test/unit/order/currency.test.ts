@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { hasTwoDecimals, isCurrency } from '../../../src/order/currency.ts';
+import { decimalsOf, hasTwoDecimals, isCurrency } from '../../../src/order/currency.ts';
 
 describe('isCurrency', () => {
   it('knows the codes that ICU prints prices in today, and some that old logs carry', () => {
@@ -35,5 +35,12 @@ describe('hasTwoDecimals', () => {
     for (const code of ['JPY', 'KRW', 'VND', 'ISK', 'CLP', 'XAF', 'BHD', 'KWD', 'TND', 'CLF', 'UYW', 'XAU']) {
       assert(!hasTwoDecimals(code), code);
     }
+  });
+});
+
+describe('decimalsOf', () => {
+  it('tells those of ISO 4217, not those in use', () => {
+    const decimals = ['EUR', 'HUF', 'IDR', 'JPY', 'IQD', 'CLF', 'XAU'].map(decimalsOf);
+    assert.deepEqual(decimals, [2, 2, 2, 0, 3, 4, 0]);
   });
 });
