@@ -83,13 +83,16 @@ async function look() {
 
 /** One look after the other, while somebody looks. */
 async function keepLooking() {
-  if (document.visibilityState === 'visible' && !session.isAsking()) await look();
-  setTimeout(() => void keepLooking(), LOOK_MS);
+  try {
+    if (document.visibilityState === 'visible' && !session.isAsking()) await look();
+  } finally {
+    setTimeout(() => void keepLooking(), LOOK_MS);
+  }
 }
 
 find('#problem button', HTMLButtonElement).addEventListener('click', () => void look());
 const slow = setTimeout(() => say(LOOKING, false), SLOW_MS);
-void keepLooking().then(() => {
+void keepLooking().finally(() => {
   clearTimeout(slow);
   if (done.textContent === LOOKING) say('', false);
 });

@@ -1,6 +1,7 @@
 import { element, find, spoken } from './dom.js';
 import { ageText } from './format.js';
 import { createKeptList } from './kept-list.js';
+import { ANSWER_MS } from './search-client.js';
 
 /**
  * @typedef {{ state: 'up' | 'degraded' | 'down' | 'off', reason?: string, details?: Record<string, unknown> }} Part
@@ -26,14 +27,20 @@ export function createHealth() {
     },
   });
   return {
-    /** 503 is an answer too: it says what is down. */
     async update() {
-      const response = await fetch('health').catch(() => undefined);
-      if (!response) return list.show([{ name: 'service', state: 'down', reason: 'it does not answer' }]);
-      const { parts = {} } = /** @type {Partial<Health>} */ (await response.json());
-      list.show(Object.entries(parts).map(([name, part]) => ({ name, ...part })));
+      list.show(await partsOfService());
     },
   };
+}
+
+/** 503 is an answer too: it says what is down. What stands before the service may answer with something else. @returns {Promise<NamedPart[]>} */
+async function partsOfService() {
+  const down = (/** @type {string} */ reason) => [{ name: 'service', state: /** @type {const} */ ('down'), reason }];
+  const response = await fetch('health', { signal: AbortSignal.timeout(ANSWER_MS) }).catch(() => undefined);
+  if (!response) return down('it does not answer');
+  const health = /** @type {Partial<Health> | null | undefined} */ (await response.json().catch(() => undefined));
+  if (!health?.parts) return down(`what answers (${response.status}) is not the service`);
+  return Object.entries(health.parts).map(([name, part]) => ({ name, ...part }));
 }
 
 /** @param {NamedPart} part */

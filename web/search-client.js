@@ -2,7 +2,10 @@ import { authorization } from './access-token.js';
 import { createClient } from './client/index.ts';
 import { problemOf } from './client/problem.ts';
 
-/** There was no answer at all. */
+/** What a read has not answered by then, it is not waited for. */
+export const ANSWER_MS = 10_000;
+
+/** There was no answer at all, or none that can be read. */
 export class NoAnswer extends Error {}
 
 /**
@@ -15,19 +18,34 @@ async function ask(address, init = {}) {
   const who = authorization();
   if (who !== undefined) headers.set('authorization', who);
   try {
-    return await fetch(address, { ...init, headers });
+    const response = await fetch(address, { ...init, headers });
+    const read = response.json.bind(response);
+    return Object.assign(response, { json: () => read().catch((error) => giveUp(error, init.signal)) });
   } catch (error) {
-    init.signal?.throwIfAborted();
-    const offline = navigator.onLine ? '' : 'This computer is offline. ';
-    throw new NoAnswer(`${offline}The service does not answer (${error instanceof Error ? error.message : error}).`);
+    return giveUp(error, init.signal);
   }
+}
+
+/** @param {string | URL | Request} address @param {RequestInit} [init] */
+function askInTime(address, init = {}) {
+  const late = AbortSignal.timeout(ANSWER_MS);
+  return ask(address, { ...init, signal: init.signal ? AbortSignal.any([init.signal, late]) : late });
+}
+
+/** @param {unknown} error @param {AbortSignal | null | undefined} signal @returns {never} */
+function giveUp(error, signal) {
+  // Whoever has asked for something else meanwhile is told so; being late is no answer.
+  if (signal?.reason?.name !== 'TimeoutError') signal?.throwIfAborted();
+  if (error instanceof SyntaxError) throw new NoAnswer('The answer is not one of the service: it is no JSON.');
+  const offline = navigator.onLine ? '' : 'This computer is offline. ';
+  throw new NoAnswer(`${offline}The service does not answer (${error instanceof Error ? error.message : error}).`);
 }
 
 /**
  * The service's reads. What it does not answer rejects with NoAnswer; nothing is sent twice by itself, since the page says what is wrong
  * and asks again.
  */
-export const service = createClient({ url: new URL('.', location.href).href, attempts: 1, fetch: ask });
+export const service = createClient({ url: new URL('.', location.href).href, attempts: 1, fetch: askInTime });
 
 /**
  * What only operators ask for.
@@ -39,7 +57,8 @@ export const service = createClient({ url: new URL('.', location.href).href, att
  * @throws {import('./client/index.ts').OrderSearchProblem | NoAnswer}
  */
 export async function operate(method, path, { body, signal } = {}) {
-  const response = await ask(path, {
+  const send = method === 'GET' ? askInTime : ask;
+  const response = await send(path, {
     method,
     ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     ...(signal && { signal }),

@@ -31,9 +31,11 @@ describe('the console', function () {
     await server.close(0);
   });
 
-  async function open(replaced: Partial<HttpDependencies> = {}): Promise<void> {
+  /** `script`: runs before those of the page. */
+  async function open(replaced: Partial<HttpDependencies> = {}, script = ''): Promise<void> {
     server = await listen(createHttpApp(shownDependencies(replaced)), { host: '127.0.0.1', port: 0 });
     page = await browser.context.newPage();
+    await page.addInitScript(script);
     await page.goto(`http://127.0.0.1:${server.port}/admin`);
   }
 
@@ -346,6 +348,27 @@ describe('the console', function () {
     isAway = false;
     await page.getByRole('alert').waitFor({ state: 'hidden' });
     await page.getByText('orders-000003', { exact: true }).waitFor();
+  });
+
+  it('says so when what answers is not the service, or nothing answers in time, and goes on by itself', async () => {
+    await open(
+      {},
+      'const timeout = AbortSignal.timeout; AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / 20);',
+    );
+    const health = page.locator('#health');
+    await health.getByText('! degraded').waitFor();
+    const alert = page.getByRole('alert');
+    await page.route(/\/(health|generations)$/, (route) => route.fulfill({ body: '<p>Please sign in' }));
+    await health.getByText('what answers (200) is not the service').waitFor();
+    await alert.filter({ hasText: 'it is no JSON. Trying again by itself.' }).waitFor();
+    await page.unrouteAll();
+    await alert.waitFor({ state: 'hidden' });
+    await page.route(/\/(health|generations)$/, () => undefined);
+    await alert.filter({ hasText: 'The service does not answer' }).waitFor();
+    await health.getByText('it does not answer').waitFor();
+    await page.unrouteAll();
+    await alert.waitFor({ state: 'hidden' });
+    await health.getByText('! degraded').waitFor();
   });
 
   it('asks an operator to sign in, and tells others that it is not for them', async () => {
