@@ -215,6 +215,7 @@ describe('the metrics of a service that is up', function () {
           const watermark = Date.parse(NEWEST) / 1_000 - LATE_GRACE_SECONDS;
           assert.equal(metrics.value('projection_watermark_seconds', { projection }), watermark);
           assert.ok(lag(metrics, projection) < 10, `${lag(metrics, projection)} s`);
+          assert.equal(metrics.value('projection_rollup_interval_seconds', { projection }), 0.2);
           // Two days, if no more than once.
           assert.ok((updates(metrics, 'applied', projection) ?? 0) >= 2);
           assert.equal(metrics.value('projection_rollup_leader'), 1);
