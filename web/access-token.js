@@ -7,9 +7,14 @@ const ACTING = 'order-search-acting';
  * @typedef {{ role: Role, sub: string, expiresAt?: number }} Caller
  */
 
-/** Keeps the caller's token for this tab. @param {string} token */
+/** What a bearer token may consist of (RFC 6750). Other characters no header can carry, or only some of them. */
+const BEARER = /^[\w.~+/-]+=*$/;
+
+/** Keeps the caller's token for this tab. @param {string} token @returns {boolean} false: it is none, and is not kept */
 export function signIn(token) {
+  if (!BEARER.test(token)) return false;
   sessionStorage.setItem(TOKEN, token);
+  return true;
 }
 
 export function signOut() {

@@ -174,9 +174,8 @@ async function start() {
   const token = find('#token', HTMLInputElement);
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    signIn(token.value.trim());
+    token.placeholder = signIn(token.value.trim()) ? 'In use for this tab' : 'That was no access token';
     token.value = '';
-    token.placeholder = 'In use for this tab';
   });
   const response = await fetch('openapi.json');
   if (response.ok) return show(await response.json());

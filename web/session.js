@@ -27,8 +27,13 @@ export function createSession(changed) {
   };
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    signIn(token.value.trim());
+    const isKept = signIn(token.value.trim());
     token.value = '';
+    if (!isKept) {
+      reason.textContent = 'That is no access token: one has only letters, digits and . _ ~ + / - =.';
+      token.focus();
+      return;
+    }
     form.hidden = true;
     watchExpiry();
     tell();

@@ -736,6 +736,10 @@ describe('the search page', function () {
               : { kind: 'refused', reason: 'A bearer token is needed.' },
           ),
       });
+      // No header can carry it: the browser would refuse each request from then on.
+      await page.getByLabel('Access token').fill('gööd–token');
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByText('That is no access token').waitFor();
       await page.getByLabel('Access token').fill('good-token');
       await page.getByRole('button', { name: 'Sign in' }).click();
       await countIs('1 order');
