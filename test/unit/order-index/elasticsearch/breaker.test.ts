@@ -159,6 +159,14 @@ describe('the circuit breaker', () => {
     const failing = async (...ways: Way[]) => {
       for (const way of ways) await assert.rejects(own[way](outage));
     };
+    /** For as long as it takes from the first outage to the probe. */
+    const untilAnotherIsProbed = async () => {
+      const other = probing();
+      for (let n = 0; n < 3; n++) await assert.rejects(other.look(outage));
+      probe = () => other.look(() => Promise.resolve());
+      await eventually(() => assert.equal(other.state(), 'closed'));
+      other.close();
+    };
     const untilClosed = () => eventually(() => assert.equal(own.state(), 'closed'));
 
     it('is probed until that gets through, and closed by it', async () => {
@@ -190,21 +198,29 @@ describe('the circuit breaker', () => {
       await failing('run', 'run', 'run');
       await eventually(async () => await own.run(() => Promise.resolve()));
       assert.deepEqual([own.state(), probed], ['closed', []]);
+      await untilAnotherIsProbed();
+      assert.equal(probed.length, 1, 'the other one');
+    });
+
+    it('is left alone while it is open again', async () => {
+      const seen: string[] = [];
+      probe = () => {
+        seen.push(own.state());
+        return own.run(() => Promise.resolve());
+      };
       await failing('run', 'run', 'run');
+      await eventually(() => assert.equal(own.state(), 'halfOpen'));
+      await failing('run');
       await untilClosed();
-      assert.deepEqual(probed, ['run'], 'the turn that was not needed is not taken later');
+      assert.deepEqual(seen, ['halfOpen']);
     });
 
     it('is left alone once it is shut down', async () => {
       await failing('look', 'look', 'look');
       await eventually(() => assert.equal(own.state(), 'halfOpen'));
       own.close();
-      const other = probing();
-      for (let n = 0; n < 3; n++) await assert.rejects(other.look(outage));
-      probe = () => other.run(() => Promise.resolve());
-      await eventually(() => assert.equal(other.state(), 'closed'));
+      await untilAnotherIsProbed();
       assert.equal(probed.length, 1, 'the other one');
-      other.close();
     });
   });
 });
