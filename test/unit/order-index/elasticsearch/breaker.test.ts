@@ -137,11 +137,16 @@ describe('the circuit breaker', () => {
     let probed: Way[];
     let probe: () => Promise<unknown>;
     let own: Breaker;
+    /** It is half-open: whoever waits for this is before the probe. */
+    let turn: PromiseWithResolvers<void>;
     const probing = () =>
       createBreaker({
         name: 'test',
         isOutage: (error) => error instanceof IndexUnavailableError,
-        onState: (_, state) => states.push(state),
+        onState: (_, state) => {
+          states.push(state);
+          if (state === 'halfOpen') turn.resolve();
+        },
         resetTimeoutMs: RESET_MS,
         probe: (failed) => {
           probed.push(failed);
@@ -151,6 +156,7 @@ describe('the circuit breaker', () => {
     beforeEach(() => {
       probed = [];
       states = [];
+      turn = Promise.withResolvers();
       own = probing();
       probe = () => own.run(() => Promise.resolve());
     });
@@ -196,7 +202,8 @@ describe('the circuit breaker', () => {
 
     it('leaves the first turn to whoever asks', async () => {
       await failing('run', 'run', 'run');
-      await eventually(async () => await own.run(() => Promise.resolve()));
+      await turn.promise;
+      await own.run(() => Promise.resolve());
       assert.deepEqual([own.state(), probed], ['closed', []]);
       await untilAnotherIsProbed();
       assert.equal(probed.length, 1, 'the other one');
@@ -209,7 +216,7 @@ describe('the circuit breaker', () => {
         return own.run(() => Promise.resolve());
       };
       await failing('run', 'run', 'run');
-      await eventually(() => assert.equal(own.state(), 'halfOpen'));
+      await turn.promise;
       await failing('run');
       await untilClosed();
       assert.deepEqual(seen, ['halfOpen']);
@@ -217,7 +224,7 @@ describe('the circuit breaker', () => {
 
     it('is left alone once it is shut down', async () => {
       await failing('look', 'look', 'look');
-      await eventually(() => assert.equal(own.state(), 'halfOpen'));
+      await turn.promise;
       own.close();
       await untilAnotherIsProbed();
       assert.equal(probed.length, 1, 'the other one');
