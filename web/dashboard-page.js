@@ -10,6 +10,7 @@ import { createSession } from './session.js';
 
 /** @import { RevenueDailyAnswer, SellerDashboardAnswer } from './client/index.ts' */
 /** @typedef {RevenueDailyAnswer & Partial<SellerDashboardAnswer>} Answer */
+/** Whose numbers, empty for those of all sellers, and of which days. @typedef {{ seller: string, from: string, to: string }} Question */
 
 const REFRESH_MS = 3_000;
 const DAY_MS = 86_400_000;
@@ -28,15 +29,16 @@ const page = {
   shown: find('#shown', HTMLElement),
   empty: find('#empty', HTMLElement),
   products: find('#products', HTMLElement),
+  csv: find('#csv', HTMLButtonElement),
 };
 const chart = createRevenueChart(find('#chart', HTMLElement), find('#readout', HTMLElement));
 const freshness = createFreshness(find('#freshness', HTMLElement), LAGGING_SECONDS);
 const sellerField = createSellerField(() => rangeChanged());
 
-/** What is shown, and the one request whose answer counts. */
+/** What is shown, with what was asked for it, and the one request whose answer counts. */
 const view = {
-  /** @type {Answer | undefined} */
-  answer: undefined,
+  /** @type {{ asked: Question, answer: Answer } | undefined} */
+  shown: undefined,
   /** @type {AbortController | undefined} */
   asking: undefined,
 };
@@ -49,15 +51,16 @@ async function ask(purpose) {
   view.asking?.abort();
   const asking = new AbortController();
   view.asking = asking;
+  const asked = question();
   if (purpose === 'new') page.shown.ariaBusy = 'true';
   const slow = setTimeout(() => purpose === 'new' && view.asking === asking && sayScope('Adding up …'), SLOW_MS);
   try {
-    const answer = await answerFor(asking.signal);
+    const answer = await answerFor(asked, asking.signal);
     if (view.asking !== asking) return;
-    if (answer) show(answer);
+    if (answer) show(asked, answer);
     else refuse(readCaller().role === 'customer' ? 'Dashboards are for sellers, support and admins.' : NOT_YOURS);
   } catch (error) {
-    if (view.asking === asking) fail(error);
+    if (view.asking === asking) fail(error, purpose === 'new' ? asked : view.shown?.asked);
   } finally {
     clearTimeout(slow);
     if (view.asking === asking) {
@@ -69,21 +72,25 @@ async function ask(purpose) {
 
 const NOT_YOURS = 'There is no such seller that you may see.';
 
-/** @param {AbortSignal} signal @returns {Promise<Answer | undefined>} */
-async function answerFor(signal) {
+/** @returns {Question} */
+function question() {
   const { role, sub } = readCaller();
-  const range = { from: page.from.value, to: page.to.value };
-  if (role === 'customer') return undefined;
-  const seller = role === 'seller' ? sub : sellerField.seller();
+  return { seller: role === 'seller' ? sub : sellerField.seller(), from: page.from.value, to: page.to.value };
+}
+
+/** @param {Question} asked @param {AbortSignal} signal @returns {Promise<Answer | undefined>} */
+async function answerFor({ seller, ...range }, signal) {
+  if (readCaller().role === 'customer') return undefined;
   if (seller !== '') return service.sellerDashboard(seller, range, { signal });
   return service.revenueDaily(range, { signal });
 }
 
-/** @param {Answer} answer */
-function show(answer) {
+/** @param {Question} asked @param {Answer} answer */
+function show(asked, answer) {
   showProblem('');
   session.settled();
-  view.answer = answer;
+  view.shown = { asked, answer };
+  page.csv.disabled = false;
   freshness.answered(answer.lagSeconds);
   offerCurrencies(answer);
   showCurrency();
@@ -100,12 +107,12 @@ function offerCurrencies({ days }) {
 }
 
 function showCurrency() {
-  if (!view.answer) return;
-  const { days, totals = totalsOf(days), topProducts } = view.answer;
+  if (!view.shown) return;
+  const { days, totals = totalsOf(days), topProducts } = view.shown.answer;
   const shown = days.filter(({ currency }) => currency === page.currency.value);
   page.empty.hidden = days.length > 0;
   page.shown.hidden = days.length === 0;
-  sayScope(scopeText(view.answer));
+  sayScope(scopeText(view.shown));
   find('#totals', HTMLElement).replaceChildren(...totalCards(totals));
   chart.show(shown);
   keepScroll(find('#days', HTMLElement), dayTable(shown));
@@ -113,10 +120,8 @@ function showCurrency() {
   keepScroll(find('#products .rows', HTMLElement), productTable(topProducts ?? []));
 }
 
-/** @param {Answer} answer */
-function scopeText({ keptFrom }) {
-  const { role, sub } = readCaller();
-  const seller = role === 'seller' ? sub : sellerField.seller();
+/** @param {{ asked: Question, answer: Answer }} shown */
+function scopeText({ asked: { seller }, answer: { keptFrom } }) {
   const kept = keptFrom === undefined ? '' : ` · days before ${keptFrom} are not kept`;
   return `${seller === '' ? 'All sellers' : `Seller ${seller}`}${kept}`;
 }
@@ -137,10 +142,11 @@ function keepScroll(frame, next) {
   if (focused) next.focus();
 }
 
-/** @param {unknown} error */
-function fail(error) {
+/** What was shown stays where it still answers what is asked. @param {unknown} error @param {Question | undefined} asked */
+function fail(error, asked) {
   const { status, text } = explain(error);
-  sayScope(view.answer ? scopeText(view.answer) : '');
+  if (JSON.stringify(asked) !== JSON.stringify(view.shown?.asked)) forget();
+  sayScope(view.shown ? scopeText(view.shown) : '');
   if (status === 401) session.ask(text);
   else showProblem(text);
 }
@@ -148,8 +154,16 @@ function fail(error) {
 /** @param {string} why */
 function refuse(why) {
   showProblem(why);
-  page.shown.hidden = page.empty.hidden = true;
+  forget();
+  page.shown.hidden = true;
   sayScope('');
+}
+
+/** Numbers of another question would be taken for those of this one. */
+function forget() {
+  view.shown = undefined;
+  page.shown.classList.add('waiting');
+  page.empty.hidden = page.csv.disabled = true;
 }
 
 function readAddress() {
@@ -190,17 +204,17 @@ async function fitCaller() {
 }
 
 function download() {
-  if (!view.answer) return;
-  const address = URL.createObjectURL(new Blob([toCsv(view.answer.days)], { type: 'text/csv' }));
+  if (!view.shown) return;
+  const { asked, answer } = view.shown;
+  const address = URL.createObjectURL(new Blob([toCsv(answer.days)], { type: 'text/csv' }));
   const link = Object.assign(document.createElement('a'), { href: address });
-  link.download = `revenue-${sellerField.seller() || 'all'}-${page.from.value}-${page.to.value}.csv`;
+  link.download = `revenue-${asked.seller || 'all'}-${asked.from}-${asked.to}.csv`;
   link.click();
   URL.revokeObjectURL(address);
 }
 
 const session = createSession(() => {
-  view.answer = undefined;
-  page.shown.classList.add('waiting');
+  forget();
   void fitCaller();
   void ask('new');
 });
@@ -222,7 +236,7 @@ function start() {
       void ask('new');
     });
   }
-  find('#csv', HTMLButtonElement).addEventListener('click', download);
+  page.csv.addEventListener('click', download);
   find('#problem button', HTMLButtonElement).addEventListener('click', () => void ask('new'));
   addEventListener('popstate', () => {
     readAddress();

@@ -195,6 +195,31 @@ describe('the dashboard', function () {
     assert.deepEqual(await page.evaluate("window.recorded.filter((text) => text.includes('nothing was paid'))"), []);
   });
 
+  it('shows no numbers of another seller where those that are asked for cannot be had', async () => {
+    const { aggregates } = shownDependencies();
+    let isAway = true;
+    const sellerDashboard: typeof aggregates.sellerDashboard = (query, signal) =>
+      query.sellerId === 'away' && isAway
+        ? Promise.reject(new IndexUnavailableError('gone'))
+        : aggregates.sellerDashboard(query, signal);
+    await open('/dashboard?seller=here&from=2026-02-01&to=2026-02-03', {
+      aggregates: { ...aggregates, sellerDashboard },
+    });
+    await page.locator('#scope', { hasText: 'Seller here' }).waitFor();
+    await page.getByLabel('Seller', { exact: true }).fill('away');
+    await page.keyboard.press('Tab');
+    await page.getByRole('alert').filter({ hasText: 'Trying again by itself.' }).waitFor();
+    const csv = page.getByRole('button', { name: 'Download CSV' });
+    assert.deepEqual(
+      [await days().first().isVisible(), await csv.isEnabled(), (await page.locator('#scope').textContent())?.trim()],
+      [false, false, ''],
+    );
+    isAway = false;
+    await page.locator('#scope', { hasText: 'Seller away' }).waitFor();
+    const [download] = await Promise.all([page.waitForEvent('download'), csv.click()]);
+    assert.equal(download.suggestedFilename(), 'revenue-away-2026-02-01-2026-02-03.csv');
+  });
+
   it('says how old the numbers are, in words and not by colour alone', async () => {
     const { aggregates } = shownDependencies();
     const asOf = () => new Date(Date.now() - 42_000).toISOString();

@@ -34,6 +34,7 @@ describe('a seller', function () {
       page.waitForEvent('download'),
       page.getByRole('button', { name: 'Download CSV' }).click(),
     ]);
+    assert.match(download.suggestedFilename(), /^revenue-page-seller-\d{4}-\d\d-\d\d-\d{4}-\d\d-\d\d\.csv$/);
     const csv = await readFile(await download.path(), 'utf8');
     assert.match(csv, /^day,currency,orders,revenueCents,refundedCents,refundCount,netCents,final,refundRate\r\n/);
     assert.match(csv, /,EUR,2,5000,1000,1,4000,false,0\.2\r\n/);
