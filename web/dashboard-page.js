@@ -41,6 +41,10 @@ const view = {
   shown: undefined,
   /** @type {AbortController | undefined} */
   asking: undefined,
+  /** The days that were chosen; where one was not, the days end today, whichever day that is, and are as many as usual. */
+  chosen: { from: '', to: '' },
+  /** Those that are asked for. */
+  fitted: { from: '', to: '' },
 };
 
 /** @param {number} ms */
@@ -51,6 +55,7 @@ async function ask(purpose) {
   view.asking?.abort();
   const asking = new AbortController();
   view.asking = asking;
+  fitDays();
   const asked = question();
   if (purpose === 'new') page.shown.ariaBusy = 'true';
   const slow = setTimeout(() => purpose === 'new' && view.asking === asking && sayScope('Adding up …'), SLOW_MS);
@@ -72,10 +77,20 @@ async function ask(purpose) {
 
 const NOT_YOURS = 'There is no such seller that you may see.';
 
+/** Fields are written only where it is another day: somebody may be typing in them. */
+function fitDays() {
+  const to = view.chosen.to || dayAt(Date.now());
+  const from = view.chosen.from || dayAt(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
+  if (to === view.fitted.to && from === view.fitted.from) return;
+  view.fitted = { from, to };
+  page.to.value = to;
+  page.from.value = from;
+}
+
 /** @returns {Question} */
 function question() {
   const { role, sub } = readCaller();
-  return { seller: role === 'seller' ? sub : sellerField.seller(), from: page.from.value, to: page.to.value };
+  return { seller: role === 'seller' ? sub : sellerField.seller(), ...view.fitted };
 }
 
 /** @param {Question} asked @param {AbortSignal} signal @returns {Promise<Answer | undefined>} */
@@ -168,19 +183,28 @@ function forget() {
 
 function readAddress() {
   const address = new URLSearchParams(location.search);
-  const to = address.get('to') || dayAt(Date.now());
-  page.to.value = to;
-  page.from.value = address.get('from') || dayAt(Date.parse(to) - (USUAL_DAYS - 1) * DAY_MS);
+  // What is no day is none in a field either.
+  for (const field of [page.from, page.to]) field.value = address.get(field.name) ?? '';
+  choose({ from: page.from.value, to: page.to.value });
   sellerField.show(address.get('seller') ?? '');
   const currency = address.get('currency') ?? '';
+  // Where none is chosen it is the first one.
+  page.currency.selectedIndex = 0;
   if (currency !== '') page.currency.replaceChildren(new Option(currency, currency));
+}
+
+/** @param {{ from: string, to: string }} days */
+function choose(days) {
+  view.chosen = days;
+  view.fitted = { from: '', to: '' };
+  fitDays();
 }
 
 function writeAddress() {
   const parameters = new URLSearchParams();
   if (sellerField.seller() !== '') parameters.set('seller', sellerField.seller());
-  for (const field of [page.from, page.to, page.currency]) {
-    if (field.value !== '') parameters.set(field.name, field.value);
+  for (const [name, value] of Object.entries({ ...view.chosen, currency: page.currency.value })) {
+    if (value !== '') parameters.set(name, value);
   }
   if (`?${parameters}` !== location.search) history.pushState(null, '', `?${parameters}`);
 }
@@ -189,6 +213,15 @@ function rangeChanged() {
   if (!page.form.checkValidity()) return;
   writeAddress();
   void ask('new');
+}
+
+/** @param {boolean} isTo whether it is the last day that was changed */
+function daysChanged(isTo) {
+  if (!page.form.checkValidity()) return;
+  view.fitted = { from: page.from.value, to: page.to.value };
+  // Where only the first day is chosen the last one goes on being today.
+  view.chosen = { ...view.fitted, to: isTo || view.chosen.to !== '' ? page.to.value : '' };
+  rangeChanged();
 }
 
 /** Sellers see their own; staff may choose one. */
@@ -223,15 +256,15 @@ function start() {
   readAddress();
   page.form.addEventListener('submit', (event) => event.preventDefault());
   page.form.addEventListener('change', ({ target }) => {
-    if (target instanceof HTMLInputElement && target.type === 'date') rangeChanged();
+    if (target === page.from || target === page.to) daysChanged(target === page.to);
     if (target !== page.currency) return;
     writeAddress();
     showCurrency();
   });
   for (const preset of page.form.querySelectorAll('button[data-days]')) {
     preset.addEventListener('click', () => {
-      page.to.value = dayAt(Date.now());
-      page.from.value = dayAt(Date.now() - (Number(/** @type {HTMLElement} */ (preset).dataset['days']) - 1) * DAY_MS);
+      const days = Number(/** @type {HTMLElement} */ (preset).dataset['days']);
+      choose({ from: dayAt(Date.now() - (days - 1) * DAY_MS), to: dayAt(Date.now()) });
       writeAddress();
       void ask('new');
     });

@@ -34,9 +34,11 @@ describe('the dashboard', function () {
     await server.close(0);
   });
 
-  async function open(path: string, replaced: Partial<HttpDependencies> = {}): Promise<void> {
+  /** `time`: what its clock shows at first. */
+  async function open(path: string, replaced: Partial<HttpDependencies> = {}, time?: string): Promise<void> {
     server = await listen(createHttpApp(shownDependencies(replaced)), { host: '127.0.0.1', port: 0 });
     page = await browser.context.newPage();
+    if (time !== undefined) await page.clock.install({ time });
     await page.goto(`http://127.0.0.1:${server.port}${path}`);
   }
   const days = () => page.locator('#days tbody tr');
@@ -67,6 +69,29 @@ describe('the dashboard', function () {
     assert.equal(new URL(page.url()).search, '?seller=S-1&from=2026-02-01&to=2026-02-02&currency=JPY');
     await page.goBack();
     await page.getByText('Brass Lantern').waitFor({ state: 'hidden' });
+  });
+
+  it('goes back to the currency that there was at first', async () => {
+    await open('/dashboard?from=2026-02-01&to=2026-02-02');
+    const currency = page.getByRole('combobox', { name: 'Currency' });
+    await days().first().waitFor();
+    await currency.selectOption('JPY');
+    await days().first().getByText('¥', { exact: false }).first().waitFor();
+    await page.goBack();
+    await days().first().getByText('€', { exact: false }).first().waitFor();
+    assert.equal(await currency.inputValue(), 'EUR');
+  });
+
+  it('goes on to the new day where it is left open over midnight, unless a last day is chosen', async () => {
+    await open('/dashboard', {}, '2026-03-01T23:59:50Z');
+    const newest = (day: string) => days().first().getByRole('rowheader', { name: day }).waitFor();
+    await newest('2026-03-01');
+    await page.clock.fastForward('00:20');
+    await newest('2026-03-02');
+    assert.deepEqual([await days().count(), await page.getByLabel('From').inputValue()], [30, '2026-02-01']);
+    await page.getByLabel('To', { exact: true }).fill('2026-03-01');
+    await newest('2026-03-01');
+    assert.equal(new URL(page.url()).search, '?from=2026-02-01&to=2026-03-01&currency=EUR');
   });
 
   describe('when a seller is to be chosen', () => {
