@@ -181,9 +181,12 @@ function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOption
   return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
 }
 
-/** What waits for browsers and starting services most of the time is run in two lanes. */
+/** These wait for browsers, for services that start and for outages most of the time. */
+const IN_LANES: readonly Suite[] = ['e2e', 'faults'];
+
+/** What waits most of the time is run in two lanes. */
 async function runInLanes(suite: Suite, specs: readonly string[], mochaOptions: readonly string[]): Promise<Counts[]> {
-  if (suite !== 'e2e' || specs.length === 1) return [await runSuite(suite, specs, mochaOptions)];
+  if (!IN_LANES.includes(suite) || specs.length === 1) return [await runSuite(suite, specs, mochaOptions)];
   const lane = (remainder: number) => specs.filter((_, index) => index % 2 === remainder);
   return await Promise.all([runSuite(suite, lane(0), mochaOptions), runSuite(suite, lane(1), mochaOptions, true)]);
 }
