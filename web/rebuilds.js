@@ -19,7 +19,7 @@ import { follow, operate } from './search-client.js';
  */
 export function createRebuilds(act, ended) {
   const form = find('#start', HTMLFormElement);
-  /** The one that is followed. @type {{ id: string, abort: AbortController } | undefined} */
+  /** The one that is followed; `hasTold`: since the last look. @type {{ id: string, abort: AbortController, hasTold: boolean } | undefined} */
   let following;
   const earlier = createRebuildTable();
   startForm(form, act, () => panel.update());
@@ -34,13 +34,14 @@ export function createRebuilds(act, ended) {
   async function watch(id) {
     if (following?.id === id) return;
     following?.abort.abort();
-    const mine = { id, abort: new AbortController() };
+    const mine = { id, abort: new AbortController(), hasTold: false };
     following = mine;
     /** @type {Rebuild | undefined} */
     let last;
     try {
       for await (const { data } of follow(`admin/rebuilds/${encodeURIComponent(id)}/progress`, mine.abort.signal)) {
         last = data;
+        mine.hasTold = true;
         show(data);
       }
     } finally {
@@ -57,6 +58,9 @@ export function createRebuilds(act, ended) {
       const running = items.find(({ finishedAt }) => finishedAt === null);
       const [newest] = items;
       if (running) {
+        // The stream is quicker; where it brings nothing, as behind what holds it up, the looks do.
+        if (!following?.hasTold) show(running);
+        if (following) following.hasTold = false;
         // A stream that breaks is taken up again with the next look.
         watch(running.id).catch(() => undefined);
       } else if (newest) show(newest);
@@ -89,8 +93,9 @@ function showRebuild(frame, rebuild, act) {
   ]);
   const bar = element('progress', { ariaLabel: 'Progress' });
   const { processed, total } = rebuild;
-  if (finishedAt !== null) bar.value = 1;
+  if (state === 'DONE') bar.value = 1;
   else if (total) bar.value = Math.min(1, processed / total);
+  else if (finishedAt !== null) bar.value = 0;
   // What is kept keeps the focus of who operates it.
   const body = element('div', { className: 'running' }, [
     head,
