@@ -1,11 +1,11 @@
 import { OrderSearchProblem } from './client/index.ts';
-import { NothingChosen, createDeadLetters } from './dead-letters.js';
+import { NotDone, createDeadLetters } from './dead-letters.js';
 import { find } from './dom.js';
 import { createGenerations } from './generations.js';
 import { createHealth } from './health.js';
 import { createLag } from './lag.js';
 import { createParked } from './parked.js';
-import { explain, showProblem } from './problem.js';
+import { explain, reasonOf, showProblem } from './problem.js';
 import { createRebuilds } from './rebuilds.js';
 import { createSession } from './session.js';
 
@@ -28,7 +28,7 @@ async function act(ended, action) {
     say(typeof ended === 'string' ? ended : ended(answer), false);
   } catch (error) {
     if (error instanceof OrderSearchProblem && error.status === 401) session.ask(error.message);
-    else say(error instanceof NothingChosen ? error.message : explain(error).text, true);
+    else say(error instanceof NotDone ? error.message : reasonOf(error), true);
   }
   // Not waited for: what was pressed may be pressed again as soon as it has ended.
   void look();

@@ -3,6 +3,7 @@ import { button, element, find, spoken } from './dom.js';
 import { instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
 import { countText, createPagedList } from './paging.js';
+import { explain, reasonOf } from './problem.js';
 import { operate } from './search-client.js';
 
 /**
@@ -77,8 +78,12 @@ function bodyOf({ id, body, bodyEncoding, bodyBytes }, name) {
     text.textContent = `${whole(bodyBytes)} bytes …`;
     details.addEventListener('toggle', async () => {
       if (!details.open) return;
-      const whole = /** @type {DeadLetter} */ (await operate('GET', `admin/dead-letters/${encodeURIComponent(id)}`));
-      show(whole.body ?? '', whole.bodyEncoding);
+      try {
+        const letter = /** @type {DeadLetter} */ (await operate('GET', `admin/dead-letters/${encodeURIComponent(id)}`));
+        show(letter.body ?? '', letter.bodyEncoding);
+      } catch (error) {
+        text.textContent = `${reasonOf(error)} Close it and open it again to try once more.`;
+      }
     });
   }
   return details;
@@ -104,11 +109,13 @@ const discarded = ({ missing }) => `It is discarded.${missing ? ` ${missing.hint
 /** @param {HTMLElement} frame @param {() => HTMLInputElement[]} boxes @param {Act} act */
 function showActions(frame, boxes, act) {
   const chosen = () => boxes().flatMap(({ checked, value }) => (checked ? [value] : []));
-  const each = async (/** @type {(id: string) => Promise<unknown>} */ one) => {
+  const each = async (/** @type {string} */ done, /** @type {(id: string) => Promise<unknown>} */ one) => {
     const ids = chosen();
-    if (ids.length === 0) throw new NothingChosen('Tick those that you mean first.');
-    for (const id of ids) await one(id);
-    return ids.length;
+    if (ids.length === 0) throw new NotDone('Tick those that you mean first.');
+    const reasons = await eachOf(ids, one);
+    const text = `${whole(ids.length - reasons.length)} ${done}`;
+    if (reasons.length === 0) return `${text}.`;
+    throw new NotDone(`${text}, ${whole(reasons.length)} failed: ${[...new Set(reasons)].join(' ')}`);
   };
   frame.append(
     button(['Tick all that are shown'], () => {
@@ -130,8 +137,8 @@ function showActions(frame, boxes, act) {
     }),
     button(['Replay ticked'], () =>
       act(
-        (count) => `${whole(count)} published again.`,
-        () => each(replay),
+        (text) => text,
+        () => each('published again', replay),
       ),
     ),
     button(['Discard ticked'], async () => {
@@ -139,12 +146,32 @@ function showActions(frame, boxes, act) {
       const text = `${whole(count)} messages are thrown away for good.`;
       if (count > 0 && !(await confirmed({ title: 'Discard the ticked ones?', text, action: 'Discard' }))) return;
       await act(
-        (done) => `${whole(done)} discarded.`,
-        () => each(discard),
+        (text) => text,
+        () => each('discarded', discard),
       );
     }),
   );
 }
 
-/** The operator asked for something without saying for what. */
-export class NothingChosen extends Error {}
+/**
+ * One after the other, whatever becomes of those before; whoever has to sign in first has to for all of them.
+ * @param {string[]} ids
+ * @param {(id: string) => Promise<unknown>} one
+ * @returns {Promise<string[]>} why, of each that failed
+ */
+async function eachOf(ids, one) {
+  /** @type {string[]} */
+  const reasons = [];
+  for (const id of ids) {
+    try {
+      await one(id);
+    } catch (error) {
+      if (explain(error).status === 401) throw error;
+      reasons.push(reasonOf(error));
+    }
+  }
+  return reasons;
+}
+
+/** What the operator asked for was not done, or not all of it; the message says why. */
+export class NotDone extends Error {}

@@ -14,6 +14,12 @@ export function explain(error) {
   return { status, text: `${error.message}${again}` };
 }
 
+/** Of what is not tried again by itself. @param {unknown} error likewise */
+export function reasonOf(error) {
+  explain(error);
+  return /** @type {Error} */ (error).message;
+}
+
 /**
  * The page's alert. It is read out whenever it changes; the same trouble every few seconds is not news.
  * @param {string} text empty: there is no problem

@@ -112,6 +112,19 @@ describe('the console', function () {
     assert.equal(await panel.getByRole('button').count(), 0);
   });
 
+  it('follows a rebuild without the stream of events too, to how far it came', async () => {
+    const state = { rebuild: rebuildView() };
+    await open(moving(state));
+    await page.route('**/progress', () => undefined);
+    await page.reload();
+    const panel = page.locator('#rebuild');
+    await panel.getByText('420 of 1,000').waitFor();
+    const over = { state: 'FAILED', finishedAt: '2026-03-01T10:01:00.000Z', error: 'the disk is full' };
+    state.rebuild = rebuildView({ processed: 640, ...over });
+    await panel.getByText('the disk is full').waitFor();
+    assert.equal(await panel.getByRole('progressbar').getAttribute('value'), '0.64');
+  });
+
   describe('when a rebuild is started', () => {
     const starting = (asked: object[], running: () => RebuildView[] = () => []): Partial<HttpDependencies> => ({
       rebuilds: {
@@ -242,6 +255,28 @@ describe('the console', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
     await page.getByText('1 discarded.').waitFor();
     assert.deepEqual(discarded, ['a1b2c3d4']);
+  });
+
+  it('goes on with those that are ticked where one fails, and says why', async () => {
+    const { deadLetters } = shownDependencies();
+    const items = ['L-1', 'L-2', 'L-3'].map((id) => ({
+      ...{ id, orderId: id, sequence: 1, attempts: 1, bodyBytes: 9, firstFailedAt: AT, lastFailedAt: AT },
+      refusal: { reason: 'invalid' as const, path: 'time', message: 'must be an instant' },
+    }));
+    await open({
+      deadLetters: {
+        ...deadLetters,
+        list: () => Promise.resolve({ items, nextCursor: null }),
+        get: () => Promise.reject(new IndexUnavailableError('gone')),
+        replay: (id) =>
+          Promise.resolve(id === 'L-1' ? { kind: 'not_routable', reason: 'no queue' } : { kind: 'replayed' }),
+      },
+    });
+    await page.getByText('Body of L-2 #1').click();
+    await page.getByRole('region', { name: 'Body of L-2 #1' }).getByText('open it again to try once more').waitFor();
+    await page.getByRole('button', { name: 'Tick all that are shown' }).click();
+    await page.getByRole('button', { name: 'Replay ticked' }).click();
+    await page.locator('#done.wrong', { hasText: /^2 published again, 1 failed: .*no queue/ }).waitFor();
   });
 
   describe('when there is more than is shown at first', () => {
