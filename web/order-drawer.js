@@ -12,8 +12,10 @@ const MOST_CHANGES = 6;
 
 /**
  * One order beside the list: its items, what happened to it, and how it was at any time. Which order, and as of when, is in the address.
+ * @param {{ isAsking: () => boolean, askToken: (why: string) => void }} session while it asks for a token the form must be reached:
+ *   nothing lies over it, and nothing is asked
  */
-export function createOrderDrawer() {
+export function createOrderDrawer(session) {
   const dialog = find('#drawer', HTMLDialogElement);
   const body = find('#drawer-body', HTMLElement);
   const at = find('#drawer-at', HTMLInputElement);
@@ -23,7 +25,7 @@ export function createOrderDrawer() {
 
   async function ask() {
     const mine = open;
-    if (!mine) return;
+    if (!mine || session.isAsking()) return;
     const { orderId, at: instantAsked } = mine;
     const { signal } = mine.abort;
     try {
@@ -33,8 +35,15 @@ export function createOrderDrawer() {
       ]);
       if (mine === open) show(orderId, answer?.order, history?.events ?? []);
     } catch (error) {
-      if (mine === open) tell(explain(error).text);
+      if (mine === open) fail(error);
     }
+  }
+
+  /** @param {unknown} error */
+  function fail(error) {
+    const { status, text } = explain(error);
+    if (status === 401) session.askToken(text);
+    else tell(text);
   }
 
   /** @param {string} text */
@@ -89,9 +98,9 @@ export function createOrderDrawer() {
       const orderId = address.get('order') ?? '';
       const instantAsked = address.get('at') ?? '';
       if (open?.orderId === orderId && open.at === instantAsked) return;
+      if (orderId === '' || session.isAsking()) return drawer.putAway();
       open?.abort.abort();
-      open = orderId === '' ? undefined : { orderId, at: instantAsked, abort: new AbortController() };
-      if (!open) return dialog.close();
+      open = { orderId, at: instantAsked, abort: new AbortController() };
       find('#drawer-title', HTMLElement).textContent = orderId;
       at.value = localInstant(instantAsked);
       if (!dialog.open) {
@@ -100,6 +109,12 @@ export function createOrderDrawer() {
         dialog.showModal();
       }
       void ask();
+    },
+    /** Closes it, and leaves the address as it is: `readAddress` shows it again. */
+    putAway() {
+      open?.abort.abort();
+      open = undefined;
+      dialog.close();
     },
   };
 

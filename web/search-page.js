@@ -190,8 +190,14 @@ function fail(error) {
   page.count.textContent = view.hits.length > 0 ? countText(view.total) : '\u00a0';
   if (status === 401) {
     showProblem('');
-    session.ask(text);
+    askToken(text);
   } else showProblem(text);
+}
+
+/** @param {string} why */
+function askToken(why) {
+  drawer.putAway();
+  session.ask(why);
 }
 
 /** @param {'push' | 'replace'} way */
@@ -229,11 +235,12 @@ const nearEnd = new IntersectionObserver(
   },
   { rootMargin: '600px' },
 );
-const drawer = createOrderDrawer();
+const drawer = createOrderDrawer({ isAsking: () => session.isAsking(), askToken });
 // What the one before was shown is nothing for who comes after.
 const session = createSession(() => {
   view.hits = [];
   cards.show([]);
+  drawer.readAddress();
   void ask('search');
 });
 

@@ -53,11 +53,10 @@ export function createSession(changed) {
   const session = {
     /** Asks for a token. @param {string} why */
     ask(why) {
-      const first = form.hidden;
       signOut();
       form.hidden = false;
       reason.textContent = why;
-      if (first) token.focus();
+      if (!form.contains(document.activeElement)) token.focus();
       void showWho(who, tell);
     },
     /** Whether a token is being asked for: until there is one nothing can be had. */

@@ -746,6 +746,16 @@ describe('the search page', function () {
       assert.equal(await page.getByLabel('Access token').isVisible(), false);
     });
 
+    it('lets one sign in at the address of an order, and shows it then', async () => {
+      orders.add(orderDocument('A-1'));
+      await open('/?order=A-1', { authenticate });
+      await page.getByText('A bearer token is needed').waitFor();
+      await page.getByLabel('Access token').fill((await bearer('support', 'me')).slice('Bearer '.length));
+      await page.keyboard.press('Enter');
+      await page.getByRole('dialog', { name: 'A-1' }).getByText('version 1').waitFor();
+      assert.equal(new URL(page.url()).search, '?order=A-1');
+    });
+
     it('says who is signed in, for this tab, and asks again once the token has expired', async () => {
       orders.add(orderDocument('A-1', { sellerId: 'S-1' }), orderDocument('A-2', { sellerId: 'S-2' }));
       await open('/', { authenticate });
