@@ -19,13 +19,15 @@ export function createOrderDrawer(session) {
   const dialog = find('#drawer', HTMLDialogElement);
   const body = find('#drawer-body', HTMLElement);
   const at = find('#drawer-at', HTMLInputElement);
-  /** @type {{ orderId: string, at: string, abort: AbortController } | undefined} */
+  /** @type {{ orderId: string, at: string, abort: AbortController, isAsked: boolean } | undefined} */
   let open;
   let shown = '';
 
   async function ask() {
     const mine = open;
-    if (!mine || session.isAsking()) return;
+    // One at a time, so that an older answer never replaces a newer one.
+    if (!mine || mine.isAsked || session.isAsking()) return;
+    mine.isAsked = true;
     const { orderId, at: instantAsked } = mine;
     const { signal } = mine.abort;
     try {
@@ -36,6 +38,8 @@ export function createOrderDrawer(session) {
       if (mine === open) show(orderId, answer?.order, history?.events ?? []);
     } catch (error) {
       if (mine === open) fail(error);
+    } finally {
+      mine.isAsked = false;
     }
   }
 
@@ -100,7 +104,7 @@ export function createOrderDrawer(session) {
       if (open?.orderId === orderId && open.at === instantAsked) return;
       if (orderId === '' || session.isAsking()) return drawer.putAway();
       open?.abort.abort();
-      open = { orderId, at: instantAsked, abort: new AbortController() };
+      open = { orderId, at: instantAsked, abort: new AbortController(), isAsked: false };
       find('#drawer-title', HTMLElement).textContent = orderId;
       at.value = localInstant(instantAsked);
       if (!dialog.open) {
