@@ -19,9 +19,12 @@ export function createOrderDrawer(session) {
   const dialog = find('#drawer', HTMLDialogElement);
   const body = find('#drawer-body', HTMLElement);
   const at = find('#drawer-at', HTMLInputElement);
-  /** @type {{ orderId: string, at: string, abort: AbortController, isAsked: boolean } | undefined} */
+  /** @type {{ orderId: string, at: string, abort: AbortController, isAsked: boolean, isShown: boolean } | undefined} */
   let open;
   let shown = '';
+  const trouble = element('p', { className: 'soft', hidden: true });
+  trouble.setAttribute('role', 'alert');
+  body.before(trouble);
 
   async function ask() {
     const mine = open;
@@ -46,22 +49,32 @@ export function createOrderDrawer(session) {
   /** @param {unknown} error */
   function fail(error) {
     const { status, text } = explain(error);
-    if (status === 401) session.askToken(text);
-    else tell(text);
+    if (status === 401) return session.askToken(text);
+    // What is there is still that of the question before, which may have been another order.
+    if (!open?.isShown) empty();
+    sayTrouble(text);
   }
 
-  /** @param {string} text */
-  function tell(text) {
+  /** Read out whenever it changes: the same trouble every few seconds is not news. @param {string} text empty: there is none */
+  function sayTrouble(text) {
+    trouble.hidden = text === '';
+    if (trouble.textContent !== text) trouble.textContent = text;
+  }
+
+  /** @param {(Node | string)[]} content */
+  function empty(...content) {
     shown = '';
-    body.replaceChildren(element('p', { className: 'soft' }, [text]));
-    body.firstElementChild?.setAttribute('role', 'alert');
+    body.replaceChildren(...content);
   }
 
   /** @param {string} orderId @param {Order | undefined} order @param {HistoryEvent[]} events */
   function show(orderId, order, events) {
     const key = JSON.stringify([order, events.length, open?.at]);
+    if (open) open.isShown = true;
+    const isThere = order !== undefined || events.length > 0;
+    sayTrouble(isThere ? '' : 'There is no such order that you may see.');
+    if (!isThere) return empty();
     if (key === shown) return;
-    if (!order && events.length === 0) return tell('There is no such order that you may see.');
     const focused = document.activeElement;
     const place = focused instanceof HTMLElement && body.contains(focused) ? focused.dataset['sequence'] : undefined;
     shown = key;
@@ -104,12 +117,12 @@ export function createOrderDrawer(session) {
       if (open?.orderId === orderId && open.at === instantAsked) return;
       if (orderId === '' || session.isAsking()) return drawer.putAway();
       open?.abort.abort();
-      open = { orderId, at: instantAsked, abort: new AbortController(), isAsked: false };
+      open = { orderId, at: instantAsked, abort: new AbortController(), isAsked: false, isShown: false };
       find('#drawer-title', HTMLElement).textContent = orderId;
       at.value = localInstant(instantAsked);
       if (!dialog.open) {
-        shown = '';
-        body.replaceChildren(element('p', { className: 'soft' }, ['…']));
+        sayTrouble('');
+        empty(element('p', { className: 'soft' }, ['…']));
         dialog.showModal();
       }
       void ask();

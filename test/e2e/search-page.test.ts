@@ -597,6 +597,24 @@ describe('the search page', function () {
       assert.equal(new URL(page.url()).search, '');
     });
 
+    it('keeps what is shown while the index is lost, and says so once', async () => {
+      let lost = false;
+      await open('/?order=A-1', {
+        getOrder: (orderId) =>
+          lost ? Promise.reject(new IndexUnavailableError('gone')) : Promise.resolve(orders.get(orderId)),
+      });
+      await drawer().getByText('version 2').waitFor();
+      lost = true;
+      const alert = drawer().getByRole('alert').filter({ hasText: 'does not answer at the moment' });
+      await alert.waitFor();
+      const told = await alert.elementHandle();
+      await page.waitForResponse((response) => response.url().includes('/orders/A-1') && response.status() === 503);
+      assert.equal(await told?.isVisible(), true);
+      assert.equal(await drawer().getByText('version 2').count(), 1);
+      lost = false;
+      await alert.waitFor({ state: 'hidden' });
+    });
+
     it('says that there is none where an address names one that cannot be seen', async () => {
       await open('/?order=A-9');
       await page.getByRole('alert').filter({ hasText: 'There is no such order that you may see.' }).waitFor();
