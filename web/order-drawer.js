@@ -144,13 +144,21 @@ export function createOrderDrawer(session) {
     address.delete('at');
     history.pushState(null, '', address.size > 0 ? `?${address}` : location.pathname);
   });
-  // A click beside it.
-  dialog.addEventListener('click', ({ target }) => target === dialog && dialog.close());
+  // A click beside it: pressed and let go there, for a text may be marked to beyond its edge.
+  let isPressedBeside = false;
+  dialog.addEventListener('pointerdown', (event) => (isPressedBeside = isBeside(dialog, event)));
+  dialog.addEventListener('click', (event) => isPressedBeside && isBeside(dialog, event) && dialog.close());
   find('#drawer-close', HTMLButtonElement).addEventListener('click', () => dialog.close());
   find('#drawer-now', HTMLButtonElement).addEventListener('click', () => open && follow(open.orderId, ''));
   at.addEventListener('change', () => open && follow(open.orderId, at.value && new Date(at.value).toISOString()));
   setInterval(() => document.visibilityState === 'visible' && void ask(), REFRESH_MS);
   return drawer;
+}
+
+/** On its backdrop, not in its own padding. @param {HTMLDialogElement} dialog @param {MouseEvent} event */
+function isBeside(dialog, { target, clientX, clientY }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return target === dialog && (clientX < left || clientX > right || clientY < top || clientY > bottom);
 }
 
 /** As a datetime-local field has it: this computer's time. @param {string} iso */

@@ -587,6 +587,20 @@ describe('the search page', function () {
       assert.equal(await at.inputValue(), '');
     });
 
+    it('is closed by a click beside it, not by one in it or by marking text to beyond its edge', async () => {
+      await open('/?order=A-1');
+      await drawer().getByText('version 2').waitFor();
+      const { x, y, height } = (await drawer().boundingBox()) ?? { x: 0, y: 0, height: 0 };
+      await page.mouse.click(x + 4, y + height - 4);
+      await page.mouse.move(x + 40, y + 200);
+      await page.mouse.down();
+      await page.mouse.move(x - 40, y + 200);
+      await page.mouse.up();
+      assert.equal(await drawer().isVisible(), true);
+      await page.mouse.click(x - 40, y + 200);
+      await drawer().waitFor({ state: 'hidden' });
+    });
+
     it('is closed by Escape, and the focus is where it was', async () => {
       await open();
       await page.getByRole('link', { name: 'A-1' }).press('Enter');
