@@ -136,6 +136,10 @@ export function createOrderDrawer(session) {
   };
 
   dialog.addEventListener('close', () => {
+    // An order that has changed meanwhile has another node than the one that had the focus.
+    const focused = document.activeElement;
+    const isLost = focused === document.body || dialog.contains(focused);
+    if (isLost) linkTo(find('#drawer-title', HTMLElement).textContent ?? '')?.focus();
     if (!open) return;
     open.abort.abort();
     open = undefined;
@@ -153,6 +157,11 @@ export function createOrderDrawer(session) {
   at.addEventListener('change', () => open && follow(open.orderId, at.value && new Date(at.value).toISOString()));
   setInterval(() => document.visibilityState === 'visible' && void ask(), REFRESH_MS);
   return drawer;
+}
+
+/** In the list. @param {string} orderId @returns {HTMLElement | null} */
+function linkTo(orderId) {
+  return document.querySelector(`[data-id="${CSS.escape(orderId)}"] a.open`);
 }
 
 /** On its backdrop, not in its own padding. @param {HTMLDialogElement} dialog @param {MouseEvent} event */
