@@ -96,13 +96,19 @@ export function createOrderDrawer(session) {
     }
   }
 
-  /** Shows it, and keeps in the address what is shown. @param {string} orderId @param {string} instantAsked empty: as it is */
-  function follow(orderId, instantAsked) {
+  /**
+   * Shows it, and keeps in the address what is shown.
+   * @param {string} orderId
+   * @param {string} instantAsked empty: as it is
+   * @param {'push' | 'replace'} [way]
+   */
+  function follow(orderId, instantAsked, way = 'push') {
     const address = new URLSearchParams(location.search);
     address.set('order', orderId);
     if (instantAsked === '') address.delete('at');
     else address.set('at', instantAsked);
-    if (`?${address}` !== location.search) history.pushState(null, '', `?${address}`);
+    if (way === 'replace') history.replaceState(null, '', `?${address}`);
+    else if (`?${address}` !== location.search) history.pushState(null, '', `?${address}`);
     drawer.readAddress();
   }
 
@@ -143,10 +149,7 @@ export function createOrderDrawer(session) {
     if (!open) return;
     open.abort.abort();
     open = undefined;
-    const address = new URLSearchParams(location.search);
-    address.delete('order');
-    address.delete('at');
-    history.pushState(null, '', address.size > 0 ? `?${address}` : location.pathname);
+    leaveAddress();
   });
   // A click beside it: pressed and let go there, for a text may be marked to beyond its edge.
   let isPressedBeside = false;
@@ -154,9 +157,23 @@ export function createOrderDrawer(session) {
   dialog.addEventListener('click', (event) => isPressedBeside && isBeside(dialog, event) && dialog.close());
   find('#drawer-close', HTMLButtonElement).addEventListener('click', () => dialog.close());
   find('#drawer-now', HTMLButtonElement).addEventListener('click', () => open && follow(open.orderId, ''));
-  at.addEventListener('change', () => open && follow(open.orderId, at.value && new Date(at.value).toISOString()));
+  at.addEventListener('change', () => {
+    // What is not yet a time, as while its year is typed, is none.
+    if (!open || !at.validity.valid) return;
+    follow(open.orderId, at.value && new Date(at.value).toISOString(), 'replace');
+  });
   setInterval(() => document.visibilityState === 'visible' && void ask(), REFRESH_MS);
   return drawer;
+}
+
+/**
+ * Closing adds no entry. It does not go back either: an entry with a fragment, as the skip link makes one, would take the focus.
+ */
+function leaveAddress() {
+  const address = new URLSearchParams(location.search);
+  address.delete('order');
+  address.delete('at');
+  history.replaceState(null, '', address.size > 0 ? `?${address}` : location.pathname);
 }
 
 /** In the list. @param {string} orderId @returns {HTMLElement | null} */

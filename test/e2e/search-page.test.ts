@@ -611,7 +611,16 @@ describe('the search page', function () {
       await page.keyboard.press('Escape');
       await drawer().waitFor({ state: 'hidden' });
       await page.locator('a.open:focus', { hasText: 'A-1' }).waitFor();
-      assert.equal(new URL(page.url()).search, '');
+      await page.waitForURL((url) => url.search === '');
+      await page.getByRole('link', { name: 'A-1' }).press('Enter');
+      await drawer()
+        .getByRole('button', { name: /As of then ?: placed/ })
+        .click();
+      await page.waitForURL(/at=/);
+      const before = await page.evaluate('history.length');
+      await drawer().getByRole('button', { name: 'Close' }).click();
+      await page.waitForURL((url) => url.search === '');
+      assert.equal(await page.evaluate('history.length'), before);
     });
 
     it('keeps what is shown while the index is lost, and says so once', async () => {
