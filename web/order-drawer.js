@@ -79,7 +79,8 @@ export function createOrderDrawer(session) {
     const place = focused instanceof HTMLElement && body.contains(focused) ? focused.dataset['sequence'] : undefined;
     shown = key;
     const before = element('p', { className: 'soft' }, ['It was not placed yet.']);
-    const currency = order?.currency;
+    // Before it was placed it has none yet, and its amounts are told all the same.
+    const currency = order?.currency ?? events.map(({ changes }) => changes['currency']?.after).find(isText);
     const timeline = element(
       'ol',
       { className: 'timeline' },
@@ -175,6 +176,9 @@ function leaveAddress() {
   address.delete('at');
   history.replaceState(null, '', address.size > 0 ? `?${address}` : location.pathname);
 }
+
+/** @param {unknown} value @returns {value is string} */
+const isText = (value) => typeof value === 'string';
 
 /** In the list. @param {string} orderId @returns {HTMLElement | null} */
 function linkTo(orderId) {

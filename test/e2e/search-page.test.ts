@@ -582,6 +582,9 @@ describe('the search page', function () {
       assert.equal(await drawer().locator('.timeline .later').count(), 1);
       await at.fill('2025-02-01T00:00:00');
       await drawer().getByText('It was not placed yet.').waitFor();
+      await drawer()
+        .getByText(/paid: €0.00 → €25.00/)
+        .waitFor();
       await drawer().getByRole('button', { name: 'As it is' }).press('Enter');
       await drawer().getByText('version 2').waitFor();
       assert.equal(await at.inputValue(), '');
