@@ -276,7 +276,11 @@ describe('the console', function () {
     await page.getByRole('region', { name: 'Body of L-2 #1' }).getByText('open it again to try once more').waitFor();
     await page.getByRole('button', { name: 'Tick all that are shown' }).click();
     await page.getByRole('button', { name: 'Replay ticked' }).click();
-    await page.locator('#done.wrong', { hasText: /^2 published again, 1 failed: .*no queue/ }).waitFor();
+    const done = page.locator('#done.wrong', { hasText: /^2 published again, 1 failed: .*no queue/ });
+    await done.waitFor();
+    // In sight, though the top of the page is not.
+    assert.ok(((await page.getByRole('navigation').boundingBox())?.y ?? 0) < 0);
+    assert.ok(((await done.boundingBox())?.y ?? -1) >= 0);
   });
 
   describe('when there is more than is shown at first', () => {
