@@ -45,7 +45,11 @@ export function createCombobox({ box, list, told, choose }) {
     choose(/** @type {HTMLElement} */ (option).dataset['text'] ?? '');
   }
 
-  box.addEventListener('input', () => want(true));
+  box.addEventListener('input', () => {
+    // What is typed is meant, and no longer what an arrow had come to.
+    mark(undefined);
+    want(true);
+  });
   box.addEventListener('blur', () => want(false));
   box.form?.addEventListener('submit', () => want(false));
   box.addEventListener('keydown', (event) => {
