@@ -274,7 +274,7 @@ describe('the search page', function () {
       [360, 'dark'],
     ] as const) {
       it(`lies over the orders without moving them, and axe-core finds no fault, ${width} px wide, ${colorScheme}`, async () => {
-        orders.add(orderDocument('A-5', { itemNames: [`White ${'x'.repeat(250)}`] }));
+        orders.add(orderDocument('A-5', { itemNames: [`White ${'x'.repeat(250)}`], tags: ['white'] }));
         await open();
         await page.setViewportSize({ width, height: 740 });
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
@@ -282,6 +282,7 @@ describe('the search page', function () {
         await box().fill('white');
         await offered().nth(3).waitFor();
         await page.keyboard.press('ArrowDown');
+        await page.locator('.tags mark').waitFor();
         await page.evaluate(axe.source);
         const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
         assert.deepEqual(
