@@ -50,6 +50,8 @@ const view = {
   total: 0,
   /** Whether it is what was shown before, brought up to date. */
   isRefreshed: false,
+  /** The question that these hits answer. */
+  answered: '',
   /** @type {string | null} */
   nextCursor: null,
   /** The one request whose answer counts; all older ones are aborted. @type {Asking | undefined} */
@@ -150,6 +152,7 @@ function showHits(purpose, { hits, nextCursor }) {
   const shown = purpose === 'more' ? [...view.hits, ...hits.filter(({ order }) => !known.has(order.orderId))] : hits;
   view.hits = shown;
   view.nextCursor = nextCursor;
+  view.answered = toParameters(view.query).toString();
   view.isRefreshed = purpose === 'refresh';
   page.more.hidden = nextCursor === null;
   cards.show(shown);
@@ -183,10 +186,22 @@ function countText(total) {
   return `${whole(total)} ${total === 1 ? 'order' : 'orders'}`;
 }
 
+/** What is shown is the answer to another question, or another's: nothing of it stays. */
+function forget() {
+  view.hits = [];
+  view.nextCursor = null;
+  page.more.hidden = true;
+  page.count.textContent = '\u00a0';
+  hideEmpty();
+  showFacets(page.form, { status: [], tag: [], seller: [], currency: [] }, true);
+  cards.show([]);
+}
+
 /** @param {unknown} error */
 function fail(error) {
   const { status, text } = explain(error);
   hideEmpty();
+  if (view.answered !== toParameters(view.query).toString()) forget();
   page.count.textContent = view.hits.length > 0 ? countText(view.total) : '\u00a0';
   if (status === 401) {
     showProblem('');

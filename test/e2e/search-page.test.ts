@@ -476,6 +476,8 @@ describe('the search page', function () {
       await page.getByLabel('Total from').fill('11');
       await page.keyboard.press('Tab');
       await page.getByRole('alert').waitFor();
+      // Not the answer to the question before.
+      assert.equal(await cards().count(), 0);
     });
   });
 
