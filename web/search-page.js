@@ -253,10 +253,11 @@ const nearEnd = new IntersectionObserver(
 const drawer = createOrderDrawer({ isAsking: () => session.isAsking(), askToken });
 // What the one before was shown is nothing for who comes after.
 const session = createSession(() => {
-  view.hits = [];
-  cards.show([]);
+  forget();
+  suggestions.forget();
   drawer.readAddress();
   void ask('search');
+  suggestions.ask();
 });
 
 function start() {

@@ -26,6 +26,12 @@ export function createSuggestions({ box, completions, told, meant, choose }) {
   }
 
   return {
+    /** Offers nothing: it was another's. */
+    forget() {
+      asking?.abort();
+      combobox.offer([]);
+      meant.hidden = true;
+    },
     /** Asks for the box's text; an older question is aborted. */
     ask() {
       asking?.abort();

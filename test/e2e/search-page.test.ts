@@ -822,7 +822,11 @@ describe('the search page', function () {
       await page.getByText('Seller S-2').waitFor();
       await page.reload();
       await countIs('1 order');
+      await page.getByText('More filters').click();
+      await page.getByRole('checkbox', { name: 'gift' }).waitFor();
       await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('Access token').waitFor();
+      assert.equal(await page.getByRole('checkbox', { name: 'gift' }).count(), 0);
       await signIn(await bearer('support', 'me', '7s'));
       await countIs('2 orders');
       await page.getByText('Your token has expired').waitFor({ timeout: 15_000 });
