@@ -132,10 +132,12 @@ function show(purpose, answer) {
   showProblem('');
   session.settled();
   view.total = answer.total;
-  freshness.answered(answer.lagSeconds);
   const beforeMore = purpose === 'more' ? view.hits.length : 0;
-  // More is shown than a refresh can bring up to date: only the count and the freshness are.
-  if (purpose !== 'refresh' || view.hits.length <= MAX_SIZE) showHits(purpose, answer);
+  // More is shown than a refresh can bring up to date: only the count is.
+  const isCurrent = purpose !== 'refresh' || view.hits.length <= MAX_SIZE;
+  // How old the list is that is shown: more of it does not make what was there before any newer.
+  if (isCurrent && purpose !== 'more') freshness.answered(answer.lagSeconds);
+  if (isCurrent) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(page.form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
   showEmpty(view.total, view.query);
