@@ -19,8 +19,9 @@ async function ask(address, init = {}) {
   if (who !== undefined) headers.set('authorization', who);
   try {
     const response = await fetch(address, { ...init, headers });
-    const read = response.json.bind(response);
-    return Object.assign(response, { json: () => read().catch((error) => giveUp(error, init.signal)) });
+    const [json, text] = [response.json.bind(response), response.text.bind(response)];
+    const fail = (/** @type {unknown} */ error) => giveUp(error, init.signal);
+    return Object.assign(response, { json: () => json().catch(fail), text: () => text().catch(fail) });
   } catch (error) {
     return giveUp(error, init.signal);
   }
