@@ -1,5 +1,6 @@
 import { actAs, readCaller, readToken, signIn, signOut } from './access-token.js';
 import { button, element, find } from './dom.js';
+import { explain, showProblem } from './problem.js';
 import { service } from './search-client.js';
 
 /** @import { Caller, Role } from './access-token.js' */
@@ -113,12 +114,27 @@ function roleSwitcher(changed) {
   };
   select.addEventListener('change', async () => {
     const chosen = select.value;
-    if (chosen === 'seller' || chosen === 'customer') id.value = await someone(chosen);
+    if (chosen === 'seller' || chosen === 'customer') {
+      const before = readCaller();
+      const found = await someone(chosen).catch(sayWhy);
+      if (found === undefined) {
+        // Nobody is known to see it as: all stays as it was.
+        actAs(before.role === 'admin' ? undefined : before);
+        select.value = before.role;
+        return;
+      }
+      id.value = found;
+    }
     choose();
   });
   id.addEventListener('change', choose);
   narrow();
   return [element('span', { className: 'soft' }, ['See it as']), select, id];
+}
+
+/** @param {unknown} error */
+function sayWhy(error) {
+  showProblem(explain(error).text);
 }
 
 /** One who is there. @param {'seller' | 'customer'} role */

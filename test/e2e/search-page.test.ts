@@ -850,6 +850,11 @@ describe('the search page', function () {
       await countIs('1 order');
       await role.selectOption('Admin');
       await countIs('3 orders');
+      await browser.context.setOffline(true);
+      await role.selectOption('Customer');
+      await page.getByRole('alert').filter({ hasText: 'offline' }).waitFor();
+      assert.equal(await role.inputValue(), 'admin');
+      await browser.context.setOffline(false);
     });
   });
 
