@@ -2,9 +2,8 @@ const TOKEN = 'order-search-token';
 const ACTING = 'order-search-acting';
 
 /**
- * `expiresAt`: in milliseconds since 1970, where a token says it.
  * @typedef {'customer' | 'seller' | 'support' | 'admin'} Role
- * @typedef {{ role: Role, sub: string, expiresAt?: number }} Caller
+ * @typedef {{ role: Role, sub: string }} Caller
  */
 
 /** What a bearer token may consist of (RFC 6750). Other characters no header can carry, or only some of them. */
@@ -47,8 +46,8 @@ export function readToken() {
     const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (char) =>
       char.charCodeAt(0),
     );
-    const { role, sub, exp } = JSON.parse(new TextDecoder().decode(bytes));
-    return { role, sub: String(sub), ...(typeof exp === 'number' && { expiresAt: exp * 1_000 }) };
+    const { role, sub } = JSON.parse(new TextDecoder().decode(bytes));
+    return { role, sub: String(sub) };
   } catch {
     // No token, or none of this kind: the service will say so.
     return undefined;

@@ -5,9 +5,6 @@ import { service } from './search-client.js';
 
 /** @import { Caller, Role } from './access-token.js' */
 
-/** Longer than this a timer cannot wait. */
-const MAX_TIMER_MS = 2_147_483_647;
-
 /** @type {Readonly<Record<Role, string>>} */
 const ROLES = { admin: 'Admin', support: 'Support', seller: 'Seller', customer: 'Customer' };
 
@@ -20,8 +17,6 @@ export function createSession(changed) {
   const token = find('#token', HTMLInputElement);
   const reason = find('#sign-in-reason', HTMLElement);
   const who = find('#who', HTMLElement);
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let expiry;
   const tell = () => {
     void showWho(who, tell);
     changed(readCaller());
@@ -36,20 +31,8 @@ export function createSession(changed) {
       return;
     }
     form.hidden = true;
-    watchExpiry();
     tell();
   });
-
-  /** What is shown stays, until something is asked; but nothing is asked with a token that is over. */
-  function watchExpiry() {
-    clearTimeout(expiry);
-    const { expiresAt } = readToken() ?? {};
-    if (expiresAt === undefined) return;
-    expiry = setTimeout(
-      () => session.ask('Your token has expired: sign in with a new one.'),
-      Math.min(MAX_TIMER_MS, Math.max(0, expiresAt - Date.now())),
-    );
-  }
 
   const session = {
     /** Asks for a token. @param {string} why */
@@ -67,7 +50,6 @@ export function createSession(changed) {
       form.hidden = true;
     },
   };
-  watchExpiry();
   void showWho(who, tell);
   return session;
 }
