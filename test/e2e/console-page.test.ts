@@ -8,6 +8,7 @@ import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
+import { pageComplaints } from '../support/page-complaints.ts';
 import { shownDependencies } from '../support/shown-service.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
 import { generationView, rebuildView } from '../unit/http/rebuild-views.ts';
@@ -19,6 +20,7 @@ describe('the console', function () {
   let browser: TestBrowser;
   let server: HttpServer;
   let page: Page;
+  let complaints: readonly string[];
 
   before(async () => {
     browser = await openChromium();
@@ -29,12 +31,14 @@ describe('the console', function () {
   afterEach(async () => {
     await page.close();
     await server.close(0);
+    assert.deepEqual(complaints, []);
   });
 
   /** `script`: runs before those of the page. */
   async function open(replaced: Partial<HttpDependencies> = {}, script = ''): Promise<void> {
     server = await listen(createHttpApp(shownDependencies(replaced)), { host: '127.0.0.1', port: 0 });
     page = await browser.context.newPage();
+    complaints = pageComplaints(page);
     await page.addInitScript(script);
     await page.goto(`http://127.0.0.1:${server.port}/admin`);
   }
