@@ -12,6 +12,7 @@ import type { SearchPage, Suggestions } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from '../unit/http/fake-orders.ts';
+import { pageComplaints } from '../support/page-complaints.ts';
 
 /** Keeps every change of the list from now on, so that one which lasted for a moment is seen too. */
 const RECORD_RESULTS = `
@@ -27,6 +28,9 @@ const RECORD_SUGGESTIONS = `
   new MutationObserver(() => window.recorded.push(offered.textContent)).observe(offered, { childList: true });
 `;
 
+/** Refusals, and what the browser says where it is offline. */
+const EXPECTED = /^Failed to load resource: (the server responded|net::ERR_INTERNET_DISCONNECTED)/;
+
 describe('the search page', function () {
   this.timeout(60_000);
 
@@ -34,8 +38,8 @@ describe('the search page', function () {
   let server: HttpServer;
   let page: Page;
   let orders: FakeOrders;
-  /** What the browser complained about: broken scripts, and what the content security policy refused. */
-  let complaints: string[];
+  /** What the browser complained about, of each page that was opened. */
+  let complaints: (readonly string[])[];
 
   before(async () => {
     browser = await openChromium();
@@ -53,20 +57,14 @@ describe('the search page', function () {
   afterEach(async () => {
     await page.close();
     await server.close(0);
-    assert.deepEqual(complaints, []);
+    assert.deepEqual(complaints.flat(), []);
   });
 
   /** Serves the page over the orders and opens it. */
   async function open(address = '/', replaced: Partial<HttpDependencies> = {}): Promise<void> {
     server = await listen(createHttpApp(fakeDependencies(orders, replaced)), { host: '127.0.0.1', port: 0 });
     page = await browser.context.newPage();
-    page.on('pageerror', (error) => complaints.push(error.message));
-    page.on('console', (message) => {
-      const expected = /^Failed to load resource: (the server responded|net::ERR_INTERNET_DISCONNECTED)/.test(
-        message.text(),
-      );
-      if (message.type() === 'error' && !expected) complaints.push(message.text());
-    });
+    complaints.push(pageComplaints(page, EXPECTED));
     await page.goto(`http://127.0.0.1:${server.port}${address}`);
   }
 
