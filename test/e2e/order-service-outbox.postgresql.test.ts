@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { amqpAddress, amqpUrlVia, uniquePrefix, withChannel } from '../support/amqp-broker.ts';
+import { amqpAddress, amqpUrlVia, declareQueueOfAll, deleteQueueOfAll, uniquePrefix } from '../support/amqp-broker.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   committedEvents,
@@ -20,21 +20,14 @@ describe('the outbox of examples/order-service', function () {
 
   beforeEach(async () => {
     name = uniquePrefix();
-    await withChannel(async (channel) => {
-      await channel.assertExchange(name, 'topic', { durable: true });
-      await channel.assertQueue(name);
-      await channel.bindQueue(name, name, '#');
-    });
+    await declareQueueOfAll(name);
     [proxy, database] = await Promise.all([startTcpProxy(amqpAddress()), testDatabase()]);
   });
   afterEach(async () => {
     await shop?.stop();
     shop = undefined;
     await Promise.all([proxy.close(), database.remove()]);
-    await withChannel(async (channel) => {
-      await channel.deleteQueue(name);
-      await channel.deleteExchange(name);
-    });
+    await deleteQueueOfAll(name);
   });
 
   async function start(env: Readonly<Record<string, string>> = {}): Promise<RunningOrderService> {

@@ -73,6 +73,21 @@ export async function withChannel<T>(calls: (channel: Channel) => Promise<T>): P
   }
 }
 
+export async function declareQueueOfAll(name: string): Promise<void> {
+  await withChannel(async (channel) => {
+    await channel.assertExchange(name, 'topic', { durable: true });
+    await channel.assertQueue(name);
+    await channel.bindQueue(name, name, '#');
+  });
+}
+
+export async function deleteQueueOfAll(name: string): Promise<void> {
+  await withChannel(async (channel) => {
+    await channel.deleteQueue(name);
+    await channel.deleteExchange(name);
+  });
+}
+
 export async function deleteTopology(prefix: string, exchange = prefix): Promise<void> {
   const { live, history, deadLetters } = queueNames(prefix);
   await withChannel(async (channel) => {

@@ -3,7 +3,13 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { AmqpPublisher } from '../../../examples/order-service/publisher.ts';
 import type { OutboxEvent } from '../../../src/outbox/index.ts';
-import { amqpAddress, amqpUrlVia, uniquePrefix, withChannel } from '../../support/amqp-broker.ts';
+import {
+  amqpAddress,
+  amqpUrlVia,
+  declareQueueOfAll,
+  deleteQueueOfAll,
+  uniquePrefix,
+} from '../../support/amqp-broker.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -51,19 +57,12 @@ describe('AmqpPublisher', function () {
 
     beforeEach(async () => {
       name = uniquePrefix();
-      await withChannel(async (channel) => {
-        await channel.assertExchange(name, 'topic', { durable: true });
-        await channel.assertQueue(name);
-        await channel.bindQueue(name, name, '#');
-      });
+      await declareQueueOfAll(name);
       proxy = await startTcpProxy(amqpAddress());
     });
     afterEach(async () => {
       await proxy.close();
-      await withChannel(async (channel) => {
-        await channel.deleteQueue(name);
-        await channel.deleteExchange(name);
-      });
+      await deleteQueueOfAll(name);
     });
 
     /** Until two heartbeats are missed amqplib's timers go on, whoever has closed the connection. */
