@@ -166,6 +166,6 @@ export interface LagAnswer extends Fresh {
     messages: number | null;
   }[];
   nextCursor: null;
-  /** Waiting in the queue, or in hand of the instance that answers; null where the broker could not be asked. */
+  /** Waiting in the queue, or in a projector's hand; null where the broker could not be asked. */
   messages: number | null;
 }

@@ -179,7 +179,7 @@ const messages = z
   .int()
   .nonnegative()
   .nullable()
-  .meta({ description: "Waiting in the queue, or in this instance's hand; null where the broker could not be asked." });
+  .meta({ description: "Waiting in the queue, or in a projector's hand; null where the broker could not be asked." });
 
 export const lagAnswer = z.strictObject({
   items: z
