@@ -34,8 +34,9 @@ const MAX_BACK_OFF_MS = 60_000;
 const REST_TIMES = 4;
 /** Readers shall not wait for long because much was counted. */
 const MAX_REST_MS = 10_000;
-/** The same while the orders lag behind. */
+/** The same while the orders lag behind: so many times the work, and at least so many intervals. */
 const REST_TIMES_BEHIND = 20;
+const INTERVALS_BEHIND = 4;
 const MAX_REST_BEHIND_MS = 20_000;
 
 /** The generations of an aggregate that nobody refers to, and when each was first seen so. */
@@ -79,7 +80,9 @@ export class Refresher {
     while (!this.#isStopping()) {
       const startedAt = performance.now();
       const outcome = await this.#attempt();
-      if (outcome !== 'more') await this.#rest(performance.now() - startedAt, outcome);
+      const tookMs = performance.now() - startedAt;
+      if (outcome === 'more') await this.#restWhileBehind(tookMs);
+      else await this.#rest(tookMs, outcome);
     }
     await this.#giveBack();
   }
@@ -181,7 +184,8 @@ export class Refresher {
   }
 
   async #restWhileBehind(tookMs: number): Promise<void> {
-    const until = performance.now() + Math.min(tookMs * REST_TIMES_BEHIND, MAX_REST_BEHIND_MS);
+    const enoughMs = Math.max(tookMs * REST_TIMES_BEHIND, this.#options.intervalMs * INTERVALS_BEHIND);
+    const until = performance.now() + Math.min(enoughMs, MAX_REST_BEHIND_MS);
     while (performance.now() < until && !this.#isWoken && (await this.#isBehind()))
       await this.#pause(this.#options.intervalMs);
   }

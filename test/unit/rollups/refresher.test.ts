@@ -75,6 +75,26 @@ describe('a refresher of aggregates', () => {
       for (const gap of gaps().slice(lagging)) assert.ok(gap < 20 * TOOK_MS, `after ${gap} ms`);
     });
 
+    it('rests between the slices of a build too', async () => {
+      const { lease, times } = clockedLease();
+      let slowMs = 2_100;
+      stage.aggregates.before = async () => {
+        const ms = slowMs;
+        slowMs = 0;
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      };
+      let looks = 0;
+      let isBehind = true;
+      const behind = () => Promise.resolve((looks += 1) > 0 && isBehind);
+      stage.put('A', DAY);
+      stage.refresher({ lease, isBehind: behind }).start();
+      await eventually(() => assert.ok(looks >= 10), 10_000);
+      assert.equal(times.length, 1);
+      assert.equal(await stage.live(), undefined);
+      isBehind = false;
+      await eventually(async () => assert.ok(await stage.live()));
+    });
+
     it('is woken all the same', async () => {
       const { lease, times } = clockedLease();
       stage.aggregates.before = (step) =>
