@@ -1,52 +1,93 @@
 /**
- * Collects what arrives into batches: one is full at `maxCount` or `maxBytes`, or due `delayMs` after its first item. One that is due and
- * not full grows on for as long as it could not be begun with anyway: batches are small while there is little to do, and large when
- * behind. `emit` must not throw.
+ * Collects what arrives, by order, and emits it in batches. One is due `delayMs` after its first item, or once `maxCount` have come, and is
+ * emitted as soon as it could be begun with; it takes the orders whose first item is the oldest, with all that has come of them, up to
+ * `maxCount` and `maxBytes`. So batches are small while there is little to do; and when behind, whatever comes of an order while older
+ * ones are being written joins its batch: the events of an order within the whole window are one write. `emit` must not throw.
  */
 export class Batcher<T> {
   readonly #options: BatcherOptions<T>;
-  #items: T[] = [];
-  #bytes = 0;
+  /** In the order of their first items. */
+  readonly #byOrder = new Map<string, Waiting<T>>();
+  #count = 0;
   #timer: NodeJS.Timeout | undefined;
-  #isDue = false;
 
   constructor(options: BatcherOptions<T>) {
     this.#options = options;
   }
 
   add(item: T): void {
-    this.#items.push(item);
-    this.#bytes += this.#options.bytesOf(item);
-    if (this.#items.length >= this.#options.maxCount || this.#bytes >= this.#options.maxBytes) this.flush();
-    else this.#timer ??= setTimeout(() => this.#due(), this.#options.delayMs);
+    const orderId = this.#options.orderOf(item);
+    const waiting = this.#byOrder.get(orderId);
+    if (waiting) waiting.items.push(item);
+    else this.#byOrder.set(orderId, { items: [item], since: this.#options.now() });
+    this.#count += 1;
+    if (this.#count >= this.#options.maxCount) this.offer();
+    else this.#timer ??= setTimeout(() => this.offer(), this.#options.delayMs);
   }
 
-  /** To be called whenever a batch could be begun with: emits the one that is due. */
+  /** To be called whenever a batch could be begun with: emits what is due. */
   offer(): void {
-    if (this.#isDue && this.#options.mayBegin()) this.flush();
+    while (this.#options.mayBegin() && this.#dueInMs() <= 0) this.#options.emit(this.#takeOldest());
+    this.#wake();
   }
 
-  /** Emits what there is. */
+  /** Emits all there is. */
   flush(): void {
-    const items = this.drop();
-    if (items.length > 0) this.#options.emit(items);
+    while (this.#count > 0) this.#options.emit(this.#takeOldest());
+    this.#wake();
   }
 
-  /** Forgets what there is, and returns it. */
-  drop(): T[] {
+  /** Forgets what there is. */
+  drop(): void {
+    this.#byOrder.clear();
+    this.#count = 0;
+    this.#wake();
+  }
+
+  /** Infinity where nothing waits. */
+  #dueInMs(): number {
+    if (this.#count >= this.#options.maxCount) return 0;
+    const [oldest] = this.#byOrder.values();
+    return oldest ? oldest.since + this.#options.delayMs - this.#options.now() : Infinity;
+  }
+
+  /** While none could be begun with there is nothing to wake up for: `offer` will be called. */
+  #wake(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#isDue = false;
-    const items = this.#items;
-    this.#items = [];
-    this.#bytes = 0;
-    return items;
+    const dueInMs = this.#dueInMs();
+    const isNeeded = dueInMs !== Infinity && dueInMs > 0;
+    this.#timer = isNeeded ? setTimeout(() => this.offer(), dueInMs) : undefined;
   }
 
-  #due(): void {
-    this.#isDue = true;
-    this.offer();
+  /** At least one item. Of an order that has too many the first ones; the rest keeps its place. */
+  #takeOldest(): T[] {
+    const { maxCount, maxBytes, bytesOf } = this.#options;
+    const taken: T[] = [];
+    let bytes = 0;
+    const fits = (item: T) => taken.length === 0 || (taken.length < maxCount && bytes + bytesOf(item) <= maxBytes);
+    for (const [orderId, { items, since }] of this.#byOrder) {
+      const before = taken.length;
+      for (const item of items) {
+        if (!fits(item)) break;
+        taken.push(item);
+        bytes += bytesOf(item);
+      }
+      const rest = items.slice(taken.length - before);
+      if (rest.length === 0) this.#byOrder.delete(orderId);
+      else {
+        this.#byOrder.set(orderId, { items: rest, since });
+        break;
+      }
+    }
+    this.#count -= taken.length;
+    return taken;
   }
+}
+
+interface Waiting<T> {
+  readonly items: T[];
+  /** When its first item came, ms. */
+  readonly since: number;
 }
 
 export interface BatcherOptions<T> {
@@ -55,6 +96,9 @@ export interface BatcherOptions<T> {
   readonly delayMs: number;
   /** Whether a batch that is emitted now would be begun with at once. */
   readonly mayBegin: () => boolean;
+  readonly orderOf: (item: T) => string;
   readonly bytesOf: (item: T) => number;
+  /** A clock that never goes back, ms. */
+  readonly now: () => number;
   readonly emit: (items: T[]) => void;
 }

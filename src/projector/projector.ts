@@ -115,7 +115,9 @@ export class Projector {
       maxBytes: MAX_BATCH_BYTES,
       delayMs: options.batchDelayMs,
       mayBegin: () => this.#runner.isFree(),
+      orderOf: ({ orderId }) => orderId,
       bytesOf: ({ delivery }) => delivery.body.byteLength,
+      now: () => performance.now(),
       emit: (jobs) => this.#runner.add(jobs),
     });
   }

@@ -57,8 +57,8 @@ describe('readConfig', () => {
       assert.deepEqual(config.bindingKeys, ['order.#']);
       assert.equal(config.role, 'all');
       assert.deepEqual(config.projector, {
-        prefetch: 4_000,
-        batchSize: 2_000,
+        prefetch: 10_000,
+        batchSize: 1_000,
         batchDelayMs: 50,
         bulkConcurrency: 2,
         singleActiveConsumer: true,
