@@ -11,7 +11,7 @@ const BLOCKS = ['read_only_allow_delete', 'write'] as const;
 type Block = (typeof BLOCKS)[number];
 
 interface Health {
-  readonly parts: { readonly projector: { readonly state: string; readonly reason?: string } };
+  readonly parts: Readonly<Record<'index' | 'projector', { readonly state: string; readonly reason?: string }>>;
 }
 
 describe('a live index that is blocked for writes', function () {
@@ -51,6 +51,39 @@ describe('a live index that is blocked for writes', function () {
       });
     });
   }
+
+  describe('when every index is blocked, as on disks that are full, and the projector has given up writing', () => {
+    it('answers every search, says how old the answers are, and is in service', async () => {
+      const service = await startService(backend.environment);
+      await publish(backend, shuffledEvents({ seed: 'full disks', orders: 20 }));
+      await eventually(async () => assert.equal((await backend.documents()).size, 20));
+      const setFull = (on: true | null) =>
+        client.indices.putSettings({
+          index: `${backend.prefix}*`,
+          settings: { 'index.blocks.read_only_allow_delete': on },
+        });
+      await setFull(true);
+      await eventually(async () => {
+        const { index } = (await service.get<Health>('/health')).body.parts;
+        assert.match(
+          index.reason ?? '',
+          /writes are held back by their circuit breaker after: .*read-only-allow-delete/,
+        );
+        assert.equal(index.state, 'degraded');
+      });
+      // Beyond what the projector of this very instance is believed without a look at what is shared.
+      const lag = await eventually(async () => {
+        const { status, body } = await service.get<{ total: number; lagSeconds: number }>('/search');
+        if (status !== 200) return { status, body };
+        assert.ok(body.lagSeconds > 5);
+        return { status, body };
+      });
+      assert.equal(lag.status, 200, JSON.stringify(lag.body));
+      assert.equal((await service.get('/health/ready')).status, 200);
+      await setFull(null);
+      await drainAndStop(backend, service);
+    });
+  });
 
   describe('when it was blocked before the projector started, for longer than messages are held', () => {
     it('gives them back once, not until the delivery limit is reached', async () => {

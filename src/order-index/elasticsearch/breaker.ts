@@ -27,13 +27,16 @@ export interface BreakerOptions {
  */
 export interface Breaker {
   state(): BreakerState;
-  /** Why it opened. */
+  /** Whether it is open, and looks have failed since one got through. */
+  refusesLooks(): boolean;
+  /** Of what failed last. */
   lastOutage(): string;
   /** Runs a request that counts both ways. @throws IndexUnavailableError at once while open */
   run<T>(request: () => Promise<T>): Promise<T>;
   /**
    * Runs a request whose outage counts, and whose success says nothing of a run: a read beside the writes, which disks that are full do not
-   * keep from being answered. It closes the breaker where only looks have opened it. @throws IndexUnavailableError at once while open
+   * keep from being answered. It closes the breaker where only looks have opened it.
+   * @throws IndexUnavailableError at once while open, where looks have failed too
    */
   look<T>(request: () => Promise<T>): Promise<T>;
   close(): void;
@@ -50,6 +53,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
 
   const notTried = () =>
     new IndexUnavailableError(`not tried: the circuit breaker ${name} is open after ${row.lastOutage}`);
+  const refusesLooks = () => circuit.opened && row.hasLookFailed;
   const run = <T>(request: () => Promise<T>): Promise<T> =>
     fire(circuit, notTried, async () => {
       try {
@@ -60,24 +64,22 @@ export function createBreaker(options: BreakerOptions): Breaker {
       }
     });
   const look = async <T>(request: () => Promise<T>): Promise<T> => {
-    if (circuit.opened) throw notTried();
-    let answer: T;
+    if (refusesLooks()) throw notTried();
     try {
-      answer = await request();
+      const answer = await request();
+      looked(circuit, row);
+      return answer;
     } catch (error) {
-      return await fire(circuit, notTried, () => Promise.reject(error as Error));
+      if (isOutage(error)) return await lookFailed(circuit, row, notTried, error as Error);
+      looked(circuit, row);
+      throw error;
     }
-    if (circuit.halfOpen && row.failed === 'look') {
-      row.length = 0;
-      circuit.close();
-    }
-    return answer;
   };
   const close = () => {
     endProbing();
     circuit.shutdown();
   };
-  return { state: () => stateOf(circuit), lastOutage: () => row.lastOutage, run, look, close };
+  return { state: () => stateOf(circuit), refusesLooks, lastOutage: () => row.lastOutage, run, look, close };
 }
 
 /** @throws what the request does, or that it was not tried */
@@ -89,20 +91,39 @@ async function fire<T>(circuit: Circuit, notTried: () => Error, request: () => P
   }
 }
 
+/** Elasticsearch has answered a look, if only by a refusal. */
+function looked(circuit: Circuit, row: Row): void {
+  row.hasLookFailed = false;
+  if (!circuit.halfOpen || row.failed === 'run') return;
+  row.length = 0;
+  circuit.close();
+}
+
+async function lookFailed(circuit: Circuit, row: Row, notTried: () => Error, outage: Error): Promise<never> {
+  row.hasLookFailed = true;
+  if (!circuit.opened) return await fire(circuit, notTried, () => Promise.reject(outage));
+  // Runs have opened it, and opossum counts nothing while it is.
+  row.lastOutage = outage.message;
+  throw outage;
+}
+
 /** The outages in a row, and whether there is a run among them. */
 interface Row {
   length: number;
   failed: Way;
+  /** Whether looks have failed since anything got through. */
+  hasLookFailed: boolean;
   lastOutage: string;
 }
 
 function countOutages(circuit: Circuit): Row {
-  const row: Row = { length: 0, failed: 'look', lastOutage: '' };
+  const row: Row = { length: 0, failed: 'look', hasLookFailed: false, lastOutage: '' };
   // opossum takes what is no outage for a success: a request that its asker gave up is neither.
   circuit.on('success', (result: unknown) => {
     if (isAbandoned(result)) return;
     row.length = 0;
     row.failed = 'look';
+    row.hasLookFailed = false;
   });
   circuit.on('failure', (error: Error) => {
     row.lastOutage = error.message;

@@ -50,7 +50,10 @@ export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
   return { state, ...(reason !== '' && { reason }), details };
 }
 
-/** Half-open, what is asked is tried: whether it gets through is said by the rest of the findings. */
+/**
+ * Half-open, what is asked is tried: whether it gets through is said by the rest of the findings. While only writes are held back, readers are
+ * answered: what they are told gets older, and says so.
+ */
 function breakerFindings({ writes, searches }: HealthSources): Finding[] {
   const told = (what: string, breaker: Breaker, openState: State): Finding[] => {
     const state = breaker.state();
@@ -60,7 +63,8 @@ function breakerFindings({ writes, searches }: HealthSources): Finding[] {
       ? [{ state: openState, reason: `${what} are held back by their ${after}` }]
       : [{ state: 'degraded', reason: `${what} are being tried again by their ${after}` }];
   };
-  return [...told('writes', writes, 'down'), ...told('searches', searches, 'degraded')];
+  const held = writes.refusesLooks() ? 'down' : 'degraded';
+  return [...told('writes', writes, held), ...told('searches', searches, 'degraded')];
 }
 
 /** Of our own indices. A missing one makes the answer red and is not listed in it. */

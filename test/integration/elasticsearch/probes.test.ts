@@ -76,7 +76,30 @@ describe('the circuit breakers of an index that nobody asks for anything', () =>
     beforeEach(async () => {
       proxy.intercept(({ path }) => (path.startsWith('/_bulk') ? { status: 200, body: BLOCKED } : 'forward'));
       for (let n = 0; n < 3; n++) assert.equal(await write(), 'unavailable');
-      assert.equal((await behind.health()).state, 'down');
+    });
+
+    it('keep back no read, and no instance from serving', async () => {
+      const { state, reason } = await behind.health();
+      assert.equal(state, 'degraded');
+      assert.match(reason ?? '', /^writes are held back by their circuit breaker after: cluster_block_exception/);
+      assert.equal(await behind.readControl('freshness'), undefined);
+      assert.deepEqual((await behind.registry()).live, live);
+      assert.equal((await behind.load(live, ['O-1'])).kind, 'loaded');
+      await behind.refresh();
+      assert.equal(await write(), 'unavailable');
+      assert.equal(bulks().length, 3, 'not tried');
+    });
+
+    it('keep back reads too once one has failed, and says that nothing gets through', async () => {
+      proxy.intercept(() => 'reset');
+      await assert.rejects(behind.readControl('freshness'), /no connection/);
+      const tried = proxy.seen.length;
+      await assert.rejects(behind.registry(), /not tried: .*after reading freshness: no connection/);
+      assert.equal(proxy.seen.length, tried);
+      proxy.intercept(({ path }) => (path.startsWith('/_bulk') ? { status: 200, body: BLOCKED } : 'forward'));
+      const { state, reason } = await behind.health();
+      assert.equal(state, 'down');
+      assert.match(reason ?? '', /^writes are held back by their circuit breaker after: reading freshness: no conn/);
     });
 
     it('are not closed by reads, only by a write that gets through, which changes no order', async () => {

@@ -51,6 +51,7 @@ describe('what nobody waits for', () => {
   const breaker = (state: 'open' | 'halfOpen' | 'closed') => ({
     writes: {
       state: () => state,
+      refusesLooks: () => false,
       lastOutage: () => 'a lost connection',
       run: () => assert.fail('counts'),
       look: () => assert.fail('counts'),

@@ -22,9 +22,15 @@ describe('the circuit breaker', () => {
   afterEach(() => breaker.close());
 
   const outage = () => Promise.reject(new IndexUnavailableError('no connection'));
+  const lookOutage = () => Promise.reject(new IndexUnavailableError('no answer'));
   const fault = () => Promise.reject(new TypeError('a bug'));
   const fail = async (times: number, request = outage) => {
     for (let n = 0; n < times; n++) await assert.rejects(breaker.run(request));
+  };
+  const notTried = (error: unknown) => {
+    assert.ok(error instanceof IndexUnavailableError);
+    assert.match(error.message, /not tried: .* test is open after no connection/);
+    return true;
   };
   const halfOpen = async () => {
     while (breaker.state() === 'open') await pause(RESET_MS / 3);
@@ -46,21 +52,41 @@ describe('the circuit breaker', () => {
         tried = true;
         return Promise.resolve();
       };
-      for (const way of ['run', 'look'] as const) {
-        await assert.rejects(breaker[way](attempt), (error) => {
-          assert.ok(error instanceof IndexUnavailableError);
-          assert.match(error.message, /not tried: .* test is open after no connection/);
-          return true;
-        });
-      }
+      await assert.rejects(breaker.run(attempt), notTried);
       assert.equal(tried, false);
       assert.deepEqual(states, ['test closed', 'test open']);
       assert.equal(breaker.lastOutage(), 'no connection');
     });
 
+    it('refuses looks only where looks have failed', async () => {
+      await fail(3);
+      assert.equal(await breaker.look(() => Promise.resolve(8)), 8);
+      assert.equal(breaker.refusesLooks(), false);
+      await assert.rejects(breaker.look(fault), TypeError);
+      assert.equal(breaker.refusesLooks(), false, 'no outage');
+      await assert.rejects(breaker.look(lookOutage), /no answer/);
+      assert.equal(breaker.refusesLooks(), true);
+      let tried = false;
+      const attempt = () => Promise.resolve((tried = true));
+      await assert.rejects(breaker.look(attempt), /not tried: .* test is open after no answer/);
+      assert.equal(tried, false);
+    });
+
+    it('does not hold a failed look against later ones once one has got through', async () => {
+      await assert.rejects(breaker.look(outage));
+      await breaker.look(() => Promise.resolve());
+      await fail(3);
+      assert.equal(breaker.refusesLooks(), false);
+      assert.equal(await breaker.look(() => Promise.resolve(9)), 9);
+    });
+
     it('counts those of looks too', async () => {
       for (let n = 0; n < 3; n++) await assert.rejects(breaker.look(outage), /no connection/);
       assert.equal(breaker.state(), 'open');
+      await assert.rejects(
+        breaker.look(() => Promise.resolve()),
+        notTried,
+      );
     });
 
     it('is not kept closed by looks that succeed', async () => {
@@ -121,8 +147,19 @@ describe('the circuit breaker', () => {
       await halfOpen();
       await breaker.look(() => Promise.resolve());
       assert.equal(breaker.state(), 'halfOpen');
+      await fail(1);
+      assert.equal(breaker.state(), 'open');
+      assert.equal(await breaker.look(() => Promise.resolve(10)), 10, 'one has got through');
+      await halfOpen();
       await breaker.run(() => Promise.resolve());
       assert.equal(breaker.state(), 'closed');
+    });
+
+    it('is not closed by a look that is refused either, where a run has failed', async () => {
+      await fail(3);
+      await halfOpen();
+      await assert.rejects(breaker.look(fault), TypeError);
+      assert.equal(breaker.state(), 'halfOpen');
     });
 
     it('opens again when that fails, by a look too', async () => {
