@@ -52,6 +52,14 @@ export function splitByBytes(operations: readonly BulkOperation[], maxBytes: num
   return requests;
 }
 
+/** As bytes, since a text would be copied once more on its way to the socket. */
+export function bodyOf(operations: readonly BulkOperation[]): Buffer {
+  const body = Buffer.allocUnsafeSlow(operations.reduce((sum, { bytes }) => sum + bytes, 0));
+  let end = 0;
+  for (const { ndjson } of operations) end += body.write(ndjson, end);
+  return body;
+}
+
 function operation(...lines: object[]): BulkOperation {
   const ndjson = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
   return { ndjson, bytes: Buffer.byteLength(ndjson) };

@@ -1,11 +1,11 @@
-import type { Client } from '@elastic/elasticsearch';
+import type { Client, TransportRequestOptions } from '@elastic/elasticsearch';
 import PQueue from 'p-queue';
 import type { Tracing } from '../../observability/tracing.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { WritePriority } from '../port.ts';
 import type { Breaker } from './breaker.ts';
 import type { BulkOperation } from './bulk-request.ts';
-import { splitByBytes } from './bulk-request.ts';
+import { bodyOf, splitByBytes } from './bulk-request.ts';
 import { serverTimeout } from './client.ts';
 import { asksForLess, classify, classifyThrown } from './errors.ts';
 import type { ErrorCause, Fault } from './errors.ts';
@@ -155,19 +155,17 @@ interface BulkAnswer {
  */
 const ANSWER_PARTS = 'took,errors,items.*.status,items.*.error';
 
+/** By default the transport copies a request into its errors, and a body of bytes byte by byte. This leaves out what is secret instead. */
+const REDACTED: TransportRequestOptions = { redaction: { type: 'remove' } };
+
 async function send(
   { client, requestTimeoutMs }: Sending,
   operations: readonly BulkOperation[],
 ): Promise<BulkOutcome[] | Fault> {
-  const bulkBody = operations.map(({ ndjson }) => ndjson).join('');
   const querystring = { filter_path: ANSWER_PARTS, timeout: serverTimeout(requestTimeoutMs) };
+  const request = { method: 'POST', path: '/_bulk', bulkBody: bodyOf(operations), querystring };
   try {
-    const answer = await client.transport.request<BulkAnswer>({
-      method: 'POST',
-      path: '/_bulk',
-      bulkBody,
-      querystring,
-    });
+    const answer = await client.transport.request<BulkAnswer>(request, REDACTED);
     const results = (answer.items ?? []).flatMap((item) => Object.values(item));
     if (results.length === operations.length) return results.map(({ status, error }) => outcomeOf(status, error));
     return {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
+  bodyOf,
   create,
   indexExternal,
   remove,
@@ -35,6 +36,15 @@ describe('a bulk operation', () => {
     });
     assert.deepEqual(linesOf(replace('a', '1', {}))[0], { index: { _index: 'a', _id: '1', require_alias: true } });
     assert.deepEqual(linesOf(remove('a', '1')), [{ delete: { _index: 'a', _id: '1' } }]);
+  });
+
+  it('is sent as the bytes of its lines, one operation after another', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'grapheme' })), (texts) => {
+        const operations = texts.map((text, place) => create('a', String(place), { text }));
+        assert.equal(bodyOf(operations).toString(), operations.map(({ ndjson }) => ndjson).join(''));
+      }),
+    );
   });
 
   it('knows its bytes', () => {

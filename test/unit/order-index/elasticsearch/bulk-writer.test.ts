@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { errors, type Client } from '@elastic/elasticsearch';
 import { createBreaker } from '../../../../src/order-index/elasticsearch/breaker.ts';
 import type { Breaker } from '../../../../src/order-index/elasticsearch/breaker.ts';
 import { remove } from '../../../../src/order-index/elasticsearch/bulk-request.ts';
 import { createBulkWriter } from '../../../../src/order-index/elasticsearch/bulk-writer.ts';
 import type { BulkWriter } from '../../../../src/order-index/elasticsearch/bulk-writer.ts';
+import { createClient } from '../../../../src/order-index/elasticsearch/client.ts';
 import { IndexUnavailableError } from '../../../../src/order-index/port.ts';
 
 interface Item {
@@ -112,6 +114,29 @@ describe('the bulk writer', () => {
         outcomes.map(({ kind }) => kind),
         ['done', 'unavailable'],
       );
+    });
+  });
+
+  describe('when a request cannot be sent', () => {
+    it('makes an error of it that holds its bytes as they are, and no secret', async () => {
+      const client = createClient({
+        nodes: ['http://127.0.0.1:1'],
+        auth: { username: 'elastic', password: 'open sesame' },
+        requestTimeoutMs: 1_000,
+      });
+      const told: errors.ConnectionError[] = [];
+      client.diagnostic.on('response', (error) => told.push(error as errors.ConnectionError));
+      const real = createBulkWriter({
+        ...{ client, breaker, concurrency: 1, requestTimeoutMs: 1_000, maxRequestBytes: 1_000_000 },
+      });
+      const [outcome] = await real.write([ONE, TWO], 'live');
+      await client.close();
+      assert.equal(outcome?.kind, 'unavailable');
+      const body = told[0]?.meta?.meta.request.params.body;
+      assert.ok(Buffer.isBuffer(body));
+      assert.equal(body.toString(), ONE.ndjson + TWO.ndjson);
+      const secret = Buffer.from('elastic:open sesame').toString('base64');
+      assert.doesNotMatch(inspect(told, { depth: 20 }), new RegExp(`sesame|${secret}`));
     });
   });
 });
