@@ -124,15 +124,17 @@ describe('the bulk writer', () => {
         auth: { username: 'elastic', password: 'open sesame' },
         requestTimeoutMs: 1_000,
       });
-      const told: errors.ConnectionError[] = [];
-      client.diagnostic.on('response', (error) => told.push(error as errors.ConnectionError));
+      const told: unknown[] = [];
+      client.diagnostic.on('response', (error) => told.push(error));
       const real = createBulkWriter({
         ...{ client, breaker, concurrency: 1, requestTimeoutMs: 1_000, maxRequestBytes: 1_000_000 },
       });
       const [outcome] = await real.write([ONE, TWO], 'live');
       await client.close();
       assert.equal(outcome?.kind, 'unavailable');
-      const body = told[0]?.meta?.meta.request.params.body;
+      const [error] = told;
+      assert.ok(error instanceof errors.ConnectionError);
+      const body = error.meta?.meta.request.params.body;
       assert.ok(Buffer.isBuffer(body));
       assert.equal(body.toString(), ONE.ndjson + TWO.ndjson);
       const secret = Buffer.from('elastic:open sesame').toString('base64');
