@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PartHealth } from './observability/health.ts';
 import type { Backends } from './backends.ts';
+import { rememberBriefly } from './briefly-remembered.ts';
 import type { Config } from './config.ts';
 import type { Freshness } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';
@@ -51,8 +52,6 @@ export interface Aggregating {
 const LEASE_EXPIRY_MS = 10_000;
 /** The first fold version whose documents say what they contribute. */
 const COUNTED_FROM = 5;
-/** How long a record is believed without another look: `asOf` is then a little older than it need be, never newer. */
-const RECORD_MAX_AGE_MS = 500;
 const SILENT_MS = 30_000;
 /** An index that takes its heartbeats lags a second or two. */
 const BEHIND_SECONDS = 10;
@@ -67,7 +66,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   beginMeasuring(aggregates, config, metrics);
   const refresher = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
-  const stateOf = rememberBriefly(async (name) => {
+  const stateOf = remembering(names, async (name) => {
     const { state } = await records.read(name);
     if (state.newestEventTime !== undefined) deps.sawEventTime(state.newestEventTime);
     return state;
@@ -194,16 +193,8 @@ function detailsOf({ live, building }: RollupState) {
   };
 }
 
-function rememberBriefly<T>(read: (name: string) => Promise<T>): (name: string) => Promise<T> {
-  const known = new Map<string, { readonly readAt: number; readonly value: Promise<T> }>();
-  return async (name) => {
-    const now = performance.now();
-    const last = known.get(name);
-    if (last && now - last.readAt < RECORD_MAX_AGE_MS) return await last.value;
-    const value = read(name);
-    known.set(name, { readAt: now, value });
-    // What failed is asked again by the next one.
-    value.catch(() => known.delete(name));
-    return await value;
-  };
+/** Of each name by itself. */
+function remembering<T>(names: readonly string[], read: (name: string) => Promise<T>): (name: string) => Promise<T> {
+  const readers = new Map(names.map((name) => [name, rememberBriefly(() => read(name))]));
+  return (name) => readers.get(name)?.() ?? read(name);
 }

@@ -4,7 +4,7 @@ import { createAggregating, type Aggregating } from './aggregating.ts';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
 import { BrokerUnavailableError } from './broker/port.ts';
 import type { Config } from './config.ts';
-import { createFreshnessReader } from './freshness-reader.ts';
+import { createFreshnessReader, createFreshnessRecord, type FreshnessRecordReader } from './freshness-reader.ts';
 import { createHttpApp } from './http/app.ts';
 import { createAuthenticator } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
@@ -75,7 +75,8 @@ export function createApp(config: Config, deps: AppDependencies): App {
     onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
   });
   const stopping = new AbortController();
-  const freshness = createFreshnessReader(backends.index, () => service.projector?.asOf());
+  const record = createFreshnessRecord(backends.index);
+  const freshness = createFreshnessReader(record, () => service.projector?.asOf());
   const { reached = () => Promise.resolve(), log } = deps;
   const common = { config, backends, metrics, log, instance: rebuilderOf(config), reached };
   const lateEvents = new LateEvents({
@@ -84,13 +85,13 @@ export function createApp(config: Config, deps: AppDependencies): App {
     onLate: () => metrics.lateEvents.inc(),
   });
   const aggregating = createAggregating({ ...common, freshness, sawEventTime: (time) => lateEvents.saw(time) });
-  const inHand = readInHand(backends, () => service);
+  const inHand = readInHand(record, () => service);
   const service: Service = {
     ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents, inHand },
     ...{ waitingFor: undefined, isIndexOpen: false },
     versionWaits: createVersionWaits(),
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
-    lag: createLagRecorder(backends, inHand),
+    lag: createLagRecorder(backends, record, inHand),
   };
   const http = httpDependencies(service, freshness);
   return {
@@ -144,17 +145,21 @@ async function openBackends(service: Service): Promise<void> {
   await untilAvailable(service, 'the broker', () => broker.open());
 }
 
-function readInHand({ index }: Backends, service: () => Service): () => Promise<number> {
-  return createInHandReader(index, {
+function readInHand(record: FreshnessRecordReader, service: () => Service): () => Promise<number> {
+  return createInHandReader(record, {
     own: () => service().projector?.inHand() ?? 0,
     instance: () => instanceOf(service()),
     now: () => Date.now(),
   });
 }
 
-function createLagRecorder({ broker, index }: Backends, inHand: () => Promise<number>): LagRecorder {
+function createLagRecorder(
+  { broker }: Backends,
+  record: FreshnessRecordReader,
+  inHand: Service['inHand'],
+): LagRecorder {
   return new LagRecorder({
-    freshness: createFreshnessReader(index, () => undefined),
+    freshness: createFreshnessReader(record, () => undefined),
     queueDepth: () => broker.queueDepth(),
     inHand,
     intervalMs: LAG_INTERVAL_MS,

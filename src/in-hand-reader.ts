@@ -1,6 +1,6 @@
+import type { FreshnessRecordReader } from './freshness-reader.ts';
 import { knownInTime } from './known-in-time.ts';
-import type { OrderIndex } from './order-index/port.ts';
-import { inHandElsewhere, readFreshness, type FreshnessRecord } from './projector/shared-freshness.ts';
+import { inHandElsewhere, type FreshnessRecord } from './projector/shared-freshness.ts';
 
 export interface InHandSources {
   /** Events that this instance's projector has taken and not settled. */
@@ -16,12 +16,12 @@ export interface InHandSources {
  * a second old. While the index cannot be asked these are soon too old to count, and what is said is this instance's.
  */
 export function createInHandReader(
-  index: Pick<OrderIndex, 'readControl'>,
+  record: FreshnessRecordReader,
   { own, instance, now }: InHandSources,
 ): () => Promise<number> {
-  let record: FreshnessRecord = { asOf: 0, instances: {} };
+  let known: FreshnessRecord = { asOf: 0, instances: {} };
   return async () => {
-    record = (await knownInTime(readFreshness(index)))?.record ?? record;
-    return own() + inHandElsewhere(record, instance(), now());
+    known = (await knownInTime(record())) ?? known;
+    return own() + inHandElsewhere(known, instance(), now());
   };
 }

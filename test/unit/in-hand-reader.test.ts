@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createInHandReader } from '../../src/in-hand-reader.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import { farewell, type InstanceProgress } from '../../src/projector/shared-freshness.ts';
+import { farewell, readFreshness, type InstanceProgress } from '../../src/projector/shared-freshness.ts';
 import { MemoryControl } from '../support/memory-control.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -17,7 +17,8 @@ describe('createInHandReader', () => {
       readControl: (id: string) =>
         isIndexThere ? control.readControl(id) : Promise.reject(new IndexUnavailableError('refused')),
     };
-    inHand = createInHandReader(index, { own: () => 4, instance: () => 'own', now: () => now });
+    const record = async () => (await readFreshness(index)).record;
+    inHand = createInHandReader(record, { own: () => 4, instance: () => 'own', now: () => now });
   });
 
   const said = (instances: Record<string, InstanceProgress>) =>
