@@ -1,6 +1,6 @@
 import type { Metrics } from './observability/metrics.ts';
-import type { RunRecords } from './rebuild/records.ts';
-import type { RunState } from './rebuild/state.ts';
+import type { Kept, RunRecords } from './rebuild/records.ts';
+import { isOver, type RunState } from './rebuild/state.ts';
 import { viewOf, type RunView } from './rebuild/view.ts';
 
 const NO_WISHES = { paused: false, cancelled: false };
@@ -11,18 +11,33 @@ export function observeDuration({ kind, step, startedAt, finishedAt }: RunState,
   metrics.rebuildDurationSeconds.observe((finishedAt - startedAt) / 1_000);
 }
 
+export interface RebuildMeasures extends Pick<RunView, 'processed' | 'total'> {
+  /** Whether a run is under way, an activation too, and nothing moves. */
+  readonly isStalled: boolean;
+}
+
 /**
- * Of the rebuild that was begun last, as operators are shown it, whichever instance runs it; zeros where there is none.
+ * How far the rebuild has come that was begun last, as operators are shown it, whichever instance runs it; zeros where there is none.
  * @param now epoch ms
  * @throws IndexUnavailableError
  */
-export async function lastProgress(
-  records: Pick<RunRecords, 'ids' | 'read'>,
+export async function measureRebuilds(
+  records: Pick<RunRecords, 'ids' | 'read' | 'wishes'>,
   now: number,
-): Promise<Pick<RunView, 'processed' | 'total'>> {
-  for (const id of await records.ids()) {
+): Promise<RebuildMeasures> {
+  let isStalled = false;
+  for (const [before, id] of (await records.ids()).entries()) {
     const kept = await records.read(id);
-    if (kept?.state.kind === 'rebuild') return viewOf(kept, NO_WISHES, now);
+    // None is begun while another one is not over.
+    if (kept && before === 0) isStalled = await isHeldUp(records, kept, now);
+    if (kept?.state.kind !== 'rebuild') continue;
+    const { processed, total } = viewOf(kept, NO_WISHES, now);
+    return { isStalled, processed, total };
   }
-  return { processed: 0, total: 0 };
+  return { isStalled, processed: 0, total: 0 };
+}
+
+async function isHeldUp(records: Pick<RunRecords, 'wishes'>, kept: Kept, now: number): Promise<boolean> {
+  if (isOver(kept.state)) return false;
+  return viewOf(kept, await records.wishes(kept.state.id), now).stalled !== null;
 }

@@ -8,7 +8,7 @@ import type { Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
 import { createLease } from './order-index/lease.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
-import { lastProgress, observeDuration } from './rebuild-metrics.ts';
+import { measureRebuilds, observeDuration, type RebuildMeasures } from './rebuild-metrics.ts';
 import { fileSource, historySource } from './rebuild/event-source.ts';
 import { keepHouse } from './rebuild/housekeeping.ts';
 import { createGenerationOperations, createRebuildOperations, runUnderWay } from './rebuild/operations.ts';
@@ -38,10 +38,8 @@ export interface Rebuilding {
   stop(): Promise<void>;
   /** Whether events are being read again that the live generation may lack: its holes are none to declare missing meanwhile. @throws IndexUnavailableError */
   isReplaying(): Promise<boolean>;
-  /** Whether one is under way and nothing moves. @throws IndexUnavailableError */
-  isStalled(): Promise<boolean>;
-  /** How far the rebuild has come that was begun last, an activation aside; no total before that is known. @throws IndexUnavailableError */
-  progress(): Promise<{ readonly processed: number; readonly total: number | null }>;
+  /** What a scrape is told; no total before that is known. @throws IndexUnavailableError */
+  measure(): Promise<RebuildMeasures>;
   /** What is under way, or why a rebuild is needed. Never throws for the world's fault: the index says why. */
   health(): Promise<PartHealth>;
 }
@@ -73,8 +71,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     start: () => runner.start(),
     stop: () => runner.stop(),
     isReplaying: async () => ((await runUnderWay(records, now()))?.source ?? 'index') !== 'index',
-    isStalled: async () => ((await runUnderWay(records, now()))?.stalled ?? null) !== null,
-    progress: () => lastProgress(records, now()),
+    measure: () => measureRebuilds(records, now()),
     health: async () => {
       try {
         return healthOf(await runUnderWay(records, now()), await index.generations.drift());

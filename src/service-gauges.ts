@@ -25,22 +25,21 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
   // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
   let asOf = 0;
   return async () => {
-    const [fresh, waiting, inHand, deadLetters, stalled, rebuilt] = await Promise.all([
+    const [fresh, waiting, inHand, deadLetters, rebuilds] = await Promise.all([
       knownInTime(freshness()),
       knownInTime(backends.broker.queueDepth()),
       sources.inHand(),
       knownInTime(backends.index.countDeadLetters()),
-      knownInTime(rebuilding.isStalled()),
-      knownInTime(rebuilding.progress()),
+      knownInTime(rebuilding.measure()),
       knownInTime(aggregating.measure()),
     ]);
     asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);
     setOrLeaveOut(metrics.lagMessages, waiting === undefined ? undefined : waiting + inHand);
     setOrLeaveOut(metrics.deadLetters, deadLetters);
-    setOrLeaveOut(metrics.rebuildStalled, stalled === undefined ? undefined : Number(stalled));
-    setOrLeaveOut(metrics.rebuildProcessed, rebuilt?.processed);
-    setOrLeaveOut(metrics.rebuildTotal, rebuilt?.total ?? undefined);
+    setOrLeaveOut(metrics.rebuildStalled, rebuilds && Number(rebuilds.isStalled));
+    setOrLeaveOut(metrics.rebuildProcessed, rebuilds?.processed);
+    setOrLeaveOut(metrics.rebuildTotal, rebuilds?.total ?? undefined);
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createMetrics } from '../../src/observability/metrics.ts';
-import { lastProgress, observeDuration } from '../../src/rebuild-metrics.ts';
+import { measureRebuilds, observeDuration } from '../../src/rebuild-metrics.ts';
 import { createRunRecords, type RunRecords } from '../../src/rebuild/records.ts';
 import type { RunState } from '../../src/rebuild/state.ts';
 import { MemoryControl } from '../support/memory-control.ts';
@@ -37,7 +37,7 @@ describe('observeDuration', () => {
   }
 });
 
-describe('lastProgress', () => {
+describe('measureRebuilds', () => {
   const NOW = 100_000;
   const recordsOf = (store: MemoryControl, writer = 'a') => createRunRecords({ store, writer, now: () => NOW });
   const run = async (records: RunRecords, state: RunState) => {
@@ -49,7 +49,7 @@ describe('lastProgress', () => {
     assert.ok(kept && (await records.replace(kept, { ...kept.state, step: 'DONE', finishedAt: NOW })));
   };
   const progress = async (records: RunRecords) => {
-    const { processed, total } = await lastProgress(records, NOW);
+    const { processed, total } = await measureRebuilds(records, NOW);
     return [processed, total];
   };
   const halfway = (id: string) => {
@@ -74,6 +74,48 @@ describe('lastProgress', () => {
       const records = recordsOf(new MemoryControl());
       await run(records, aRebuild({ step: 'SNAPSHOT' }));
       assert.deepEqual(await progress(records), [0, null]);
+    });
+  });
+
+  describe('when the run that was begun last is held up', () => {
+    const isStalled = async (records: RunRecords) => (await measureRebuilds(records, NOW)).isStalled;
+    const held = { held: { reason: 'no space', since: NOW - 60_000 } };
+
+    for (const [kind, state] of [
+      ['a rebuild', aRebuild({ id: 'r-1', step: 'COPY', ...held })],
+      ['an activation', anActivation({ id: 'r-1', ...held })],
+    ] as const) {
+      it(`is stalled, until it is over: ${kind}`, async () => {
+        const records = recordsOf(new MemoryControl());
+        await run(records, state);
+        assert.equal(await isStalled(records), true);
+        await end(records, state);
+        assert.equal(await isStalled(records), false);
+      });
+    }
+
+    it('is not where an operator has paused it', async () => {
+      const records = recordsOf(new MemoryControl());
+      await run(records, aRebuild({ id: 'r-1', step: 'COPY', ...held }));
+      await records.wish('r-1', 'pause');
+      assert.equal(await isStalled(records), false);
+    });
+
+    it('is read once, with how far it is', async () => {
+      const store = new MemoryControl();
+      await run(recordsOf(store), { ...halfway('r-1'), ...held });
+      const read: string[] = [];
+      const readControl = (id: string) => {
+        read.push(id);
+        return store.readControl(id);
+      };
+      const records = createRunRecords({
+        store: { readControl, writeControl: () => assert.fail('written') },
+        writer: 'b',
+        now: () => NOW,
+      });
+      assert.deepEqual(await measureRebuilds(records, NOW), { isStalled: true, processed: 40, total: 100 });
+      assert.deepEqual(read, ['rebuilds', 'rebuild:r-1', 'rebuild-wish:r-1']);
     });
   });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { BrokerUnavailableError } from '../../src/broker/port.ts';
 import { createMetrics } from '../../src/observability/metrics.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import type { RebuildMeasures } from '../../src/rebuild-metrics.ts';
 import { createGaugeReader, type GaugeSources } from '../../src/service-gauges.ts';
 
 /** What the service would ask; each may be replaced. */
@@ -10,9 +11,8 @@ function asked() {
     freshness: async () => ({ asOf: new Date(Date.now() - 3_000).toISOString(), lagSeconds: 3 }),
     queueDepth: async () => 5,
     countDeadLetters: async () => 2,
-    isStalled: async () => true,
-    progress: async (): Promise<{ processed: number; total: number | null }> => ({ processed: 40, total: 100 }),
-    measure: async () => undefined,
+    rebuilds: async (): Promise<RebuildMeasures> => ({ isStalled: true, processed: 40, total: 100 }),
+    aggregates: async () => undefined,
   };
 }
 
@@ -21,8 +21,8 @@ function reader(questions: ReturnType<typeof asked>) {
   const sources = {
     metrics,
     backends: { broker: questions, index: questions },
-    rebuilding: questions,
-    aggregating: questions,
+    rebuilding: { measure: () => questions.rebuilds() },
+    aggregating: { measure: () => questions.aggregates() },
     inHand: async () => 4,
   } as unknown as GaugeSources;
   const read = createGaugeReader(sources, () => questions.freshness());
@@ -55,7 +55,7 @@ describe('createGaugeReader', () => {
 
   describe('when a rebuild does not know yet how much there is to do', () => {
     it('leaves that out', async () => {
-      const value = reader({ ...asked(), progress: async () => ({ processed: 0, total: null }) });
+      const value = reader({ ...asked(), rebuilds: async () => ({ isStalled: false, processed: 0, total: null }) });
       assert.equal(await value('projection_rebuild_processed'), 0);
       assert.equal(await value('projection_rebuild_total'), undefined);
     });
@@ -72,8 +72,7 @@ describe('createGaugeReader', () => {
       const questions = asked();
       const value = reader(questions);
       const before = (await value('projection_lag_seconds')) ?? 0;
-      Object.assign(questions, { freshness: indexIsAway, countDeadLetters: indexIsAway });
-      Object.assign(questions, { isStalled: indexIsAway, progress: indexIsAway });
+      Object.assign(questions, { freshness: indexIsAway, countDeadLetters: indexIsAway, rebuilds: indexIsAway });
       const after = (await value('projection_lag_seconds')) ?? 0;
       assert.ok(before >= 3 && after >= before, `${before}, then ${after}`);
       assert.equal(await value('projection_dead_letters'), undefined);
@@ -109,8 +108,8 @@ describe('createGaugeReader', () => {
 
   describe('when a question fails by a bug', () => {
     it('does not hide it', async () => {
-      const isStalled = () => Promise.reject(new TypeError('not a function'));
-      await assert.rejects(reader({ ...asked(), isStalled })('projection_rebuild_stalled'), TypeError);
+      const rebuilds = () => Promise.reject(new TypeError('not a function'));
+      await assert.rejects(reader({ ...asked(), rebuilds })('projection_rebuild_stalled'), TypeError);
     });
   });
 });
