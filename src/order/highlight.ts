@@ -10,22 +10,24 @@ const FIELDS = ['orderId', 'customerName', 'itemNames', 'skus', 'tags', 'custome
 
 /**
  * Marks what a query found on the original text of orders, by the rule by which the index found it. The highlighter remembers
- * its verdict on each word, so use one for all hits of a page. A field without a match has no entry.
+ * its verdict on each word and each text, so use one for all hits of a page. A field without a match has no entry.
  */
-export function createHighlighter(query: TextQuery): (order: OrderView) => Highlights {
-  const isMatch = rememberWords((word) => query.terms.some((term) => matchesTerm(term, word)));
-  const marksOf = (text: string): Word[] => {
+export function createHighlighter({ terms, phrases }: TextQuery): (order: OrderView) => Highlights {
+  if (terms.length + phrases.length === 0) return () => ({});
+  const isMatch = remember((word) => terms.some((term) => matchesTerm(term, word)));
+  const isMarked = ({ folded, transcribed }: Word) =>
+    isMatch(folded) || (transcribed !== undefined && isMatch(transcribed));
+  // Orders of one page have products in common.
+  const markedOf = remember((text): readonly string[] => {
     const words = wordsOf(text);
-    const inPhrase = wordsInPhrases(words, query.phrases);
-    return words.filter((word, at) => inPhrase.has(at) || isMatch(word.folded) || isMatch(word.transcribed));
-  };
+    const inPhrase = phrases.length > 0 ? wordsInPhrases(words, phrases) : NOWHERE;
+    const marks = words.filter((word, at) => inPhrase.has(at) || isMarked(word));
+    return marks.length > 0 ? [markText(text, marks)] : [];
+  });
   return (order) => {
     const highlights: Record<string, string[]> = {};
     for (const field of FIELDS) {
-      const marked = textsOf(order[field]).flatMap((text) => {
-        const marks = marksOf(text);
-        return marks.length > 0 ? [markText(text, marks)] : [];
-      });
+      const marked = textsOf(order[field]).flatMap(markedOf);
       if (marked.length > 0) highlights[field] = marked;
     }
     return highlights;
@@ -37,14 +39,15 @@ function textsOf(value: string | readonly string[] | undefined): readonly string
   return typeof value === 'string' ? [value] : value;
 }
 
-function rememberWords(judge: (word: string) => boolean): (word: string | undefined) => boolean {
-  const verdicts = new Map<string, boolean>();
-  return (word) => {
-    if (word === undefined) return false;
-    const known = verdicts.get(word);
+const NOWHERE: ReadonlySet<number> = new Set();
+
+function remember<T extends NonNullable<unknown>>(judge: (text: string) => T): (text: string) => T {
+  const verdicts = new Map<string, T>();
+  return (text) => {
+    const known = verdicts.get(text);
     if (known !== undefined) return known;
-    const verdict = judge(word);
-    verdicts.set(word, verdict);
+    const verdict = judge(text);
+    verdicts.set(text, verdict);
     return verdict;
   };
 }

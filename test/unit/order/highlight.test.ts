@@ -41,6 +41,22 @@ describe('createHighlighter', () => {
     });
   });
 
+  describe('when several orders of a page have a text in common', () => {
+    it('marks it in each, beside what they have not in common', () => {
+      const marked = createHighlighter(parseTextQuery('lantern mugg'));
+      const other: OrderView = { ...LANTERN, skus: [], itemNames: ['White Metal Lantern', 'Mugg'], tags: ['gift'] };
+      const names = [LANTERN, other, LANTERN].map((order) => marked(order)['itemNames']);
+      const lantern = 'White Metal <mark>Lantern</mark>';
+      assert.deepEqual(names, [[lantern], [lantern, '<mark>Mugg</mark>'], [lantern]]);
+    });
+  });
+
+  describe('when there is nothing to look for', () => {
+    it('marks nothing', () => {
+      for (const q of ['', ' ', '—', '""']) assert.deepEqual(highlight(q, LANTERN), {});
+    });
+  });
+
   describe('when the last word is unfinished', () => {
     it('marks the whole word that it begins', () => {
       assert.deepEqual(highlight('lant', LANTERN)['itemNames'], ['White Metal <mark>Lantern</mark>']);
