@@ -58,6 +58,22 @@ export interface Word {
 
 /** The words of a text, in order. */
 export function wordsOf(text: string): Word[] {
+  return isAscii(text) ? asciiWordsOf(text) : anyWordsOf(text);
+}
+
+/** Most texts are, and one expression finds their words; `matchAll` would take twice as long as all the rest. */
+function asciiWordsOf(text: string): Word[] {
+  const lower = text.toLowerCase();
+  const pattern = new RegExp(ASCII_WORD);
+  const words: Word[] = [];
+  for (let match = pattern.exec(lower); match !== null; match = pattern.exec(lower)) {
+    const [folded] = match;
+    words.push({ folded, transcribed: undefined, start: match.index, end: pattern.lastIndex });
+  }
+  return words;
+}
+
+function anyWordsOf(text: string): Word[] {
   const words: Word[] = [];
   for (const match of text.matchAll(WORD)) {
     let start = match.index;

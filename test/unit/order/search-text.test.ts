@@ -89,6 +89,15 @@ describe('wordsOf', () => {
     );
   });
 
+  it('finds the same words in ASCII texts, which have a way of their own, as in others', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary-ascii', maxLength: 30 }), (value) => {
+        assert.deepEqual(wordsOf(value), wordsOf(`${value} \u00e9`).slice(0, -1));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   it('makes no word with white space in it, of any character there is', () => {
     const broken: string[] = [];
     for (let code = 0; code <= 0x10ffff; code++) {
