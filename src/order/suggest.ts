@@ -48,9 +48,11 @@ export function completionsOf(
 ): readonly Completion[] {
   const orders = new Map<string, number>();
   for (const row of rows) {
-    for (const text of [...new Set(row)].sort()) if (isWanted(text)) orders.set(text, (orders.get(text) ?? 0) + 1);
+    for (const text of [...new Set(row)].sort()) orders.set(text, (orders.get(text) ?? 0) + 1);
   }
-  const ranked = [...orders].sort(([, a], [, b]) => b - a).slice(0, MAX_COMPLETIONS_OF_A_KIND);
+  // Judged once, however many orders have it.
+  const wanted = [...orders].filter(([text]) => isWanted(text));
+  const ranked = wanted.sort(([, a], [, b]) => b - a).slice(0, MAX_COMPLETIONS_OF_A_KIND);
   return ranked.map(([text]) => ({ text, kind }));
 }
 
