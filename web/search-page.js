@@ -136,7 +136,7 @@ function show(purpose, answer) {
   // More is shown than a refresh can bring up to date: only the count is.
   const isCurrent = purpose !== 'refresh' || view.hits.length <= MAX_SIZE;
   // How old the list is that is shown: more of it does not make what was there before any newer.
-  if (isCurrent && purpose !== 'more') freshness.answered(answer.lagSeconds);
+  if (purpose !== 'more') freshness.answered(answer.lagSeconds, isCurrent);
   if (isCurrent) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(page.form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);

@@ -775,6 +775,27 @@ describe('the search page', function () {
       lagSeconds = 42;
       await page.getByText(/^Lagging: as of 4\d s ago$/).waitFor();
     });
+
+    it('is not said to where only the list is old, since it is too long to be brought up to date', async () => {
+      for (let n = 1; n <= 130; n++) orders.add(orderDocument(`A-${n}`));
+      let lagSeconds = 30;
+      await open('/', { freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds }) });
+      const line = page.locator('#freshness');
+      await line.filter({ hasText: /^Lagging: as of 3\d s ago$/ }).waitFor();
+      for (const last of [19, 39, 59, 79, 99]) await cards().nth(last).scrollIntoViewIfNeeded();
+      await cards().nth(110).waitFor();
+      lagSeconds = 0.4;
+      await line
+        .filter({ hasText: /^This list is as of [34]\d s ago: it is too long to be kept up to date$/ })
+        .waitFor();
+      assert.equal(await line.getAttribute('class'), '');
+      lagSeconds = 20;
+      await line.filter({ hasText: /^Lagging; this list is as of [345]\d s ago$/ }).waitFor();
+      assert.equal(await line.getAttribute('class'), 'lagging');
+      lagSeconds = 0.4;
+      await box().fill('A-7');
+      await line.filter({ hasText: /^As of \d s ago$/ }).waitFor();
+    });
   });
 
   describe('when the service asks who is calling', () => {
