@@ -4,7 +4,7 @@ import { instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
 import { countText, createPagedList } from './paging.js';
 import { explain, reasonOf } from './problem.js';
-import { operate } from './search-client.js';
+import { ALL_DONE_MS, NotInTime, operate } from './search-client.js';
 
 /**
  * @typedef {{ id: string, reason: string, path: string, message: string, orderId?: string, sequence?: number, attempts: number,
@@ -131,7 +131,7 @@ function showActions(frame, boxes, act) {
         ({ replayed, failed }) => `${whole(replayed)} published again, ${whole(failed.length)} could not be.`,
         () =>
           /** @type {Promise<{ replayed: number, failed: unknown[] }>} */ (
-            operate('POST', 'admin/dead-letters/replay', { body: {} })
+            operate('POST', 'admin/dead-letters/replay', { body: {}, limitMs: ALL_DONE_MS })
           ),
       );
     }),
@@ -154,7 +154,8 @@ function showActions(frame, boxes, act) {
 }
 
 /**
- * One after the other, whatever becomes of those before; whoever has to sign in first has to for all of them.
+ * One after the other, whatever becomes of those before; whoever has to sign in first has to for all of them. Where one is not answered in
+ * time the others are not asked for: each would be waited for as long.
  * @param {string[]} ids
  * @param {(id: string) => Promise<unknown>} one
  * @returns {Promise<string[]>} why, of each that failed
@@ -162,11 +163,12 @@ function showActions(frame, boxes, act) {
 async function eachOf(ids, one) {
   /** @type {string[]} */
   const reasons = [];
-  for (const id of ids) {
+  for (const [at, id] of ids.entries()) {
     try {
       await one(id);
     } catch (error) {
       if (explain(error).status === 401) throw error;
+      if (error instanceof NotInTime) return [...reasons, ...ids.slice(at).map(() => reasonOf(error))];
       reasons.push(reasonOf(error));
     }
   }

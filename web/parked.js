@@ -3,7 +3,7 @@ import { button, element, find, row, spoken, table } from './dom.js';
 import { instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
 import { countText, createPagedList } from './paging.js';
-import { operate } from './search-client.js';
+import { ALL_DONE_MS, operate } from './search-client.js';
 
 /**
  * @typedef {{ orderId: string, version: number, missing: [number, number][], parked: number, oldestParkedAt: string, gapped: boolean }} Parked
@@ -72,6 +72,6 @@ async function repair(act, path, missing, what) {
   await act(
     ({ found, skipped, ordersStillMissing }) =>
       `${whole(found)} found in the history, ${whole(skipped)} skipped; ${whole(ordersStillMissing)} orders still lack something.`,
-    () => /** @type {Promise<Repaired>} */ (operate('POST', path, { body: { missing } })),
+    () => /** @type {Promise<Repaired>} */ (operate('POST', path, { body: { missing }, limitMs: ALL_DONE_MS })),
   );
 }

@@ -5,8 +5,24 @@ import { problemOf } from './client/problem.ts';
 /** What a read has not answered by then, it is not waited for. */
 export const ANSWER_MS = 10_000;
 
+/** By then what an operator wants done has ended, for well or ill, unless a great many things have to be gone through for it. */
+const DONE_MS = 60_000;
+/** The same where everything that was ever published may have to be read, or every dead letter be published. */
+export const ALL_DONE_MS = 30 * DONE_MS;
+
 /** There was no answer at all, or none that can be read. */
 export class NoAnswer extends Error {}
+
+/** To what was to be done there was no answer for so long: it may have been done, or be under way still. */
+export class NotInTime extends NoAnswer {
+  /** @param {number} limitMs */
+  constructor(limitMs) {
+    const limit = limitMs === DONE_MS ? 'a minute' : `${limitMs / DONE_MS} minutes`;
+    super(
+      `The service has not answered within ${limit}. It may still do it: see what has changed before you ask for it again.`,
+    );
+  }
+}
 
 /**
  * Asks the service that this page came from, as whoever this tab asks.
@@ -53,19 +69,23 @@ export const service = createClient({ url: new URL('.', location.href).href, att
  * @template T
  * @param {'GET' | 'POST' | 'DELETE'} method
  * @param {string} path
- * @param {{ body?: object, signal?: AbortSignal }} [options]
+ * @param {{ body?: object, signal?: AbortSignal, limitMs?: number }} [options] `limitMs`: how long it is waited for
  * @returns {Promise<T>}
  * @throws {import('./client/index.ts').OrderSearchProblem | NoAnswer}
  */
-export async function operate(method, path, { body, signal } = {}) {
-  const send = method === 'GET' ? askInTime : ask;
-  const response = await send(path, {
-    method,
-    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    ...(signal && { signal }),
-  });
-  if (!response.ok) throw await problemOf(response);
-  return response.status === 204 ? /** @type {T} */ (undefined) : await response.json();
+export async function operate(method, path, { body, signal, limitMs = method === 'GET' ? ANSWER_MS : DONE_MS } = {}) {
+  const late = AbortSignal.timeout(limitMs);
+  try {
+    const response = await ask(path, {
+      method,
+      ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      signal: signal ? AbortSignal.any([signal, late]) : late,
+    });
+    if (!response.ok) throw await problemOf(response);
+    return response.status === 204 ? /** @type {T} */ (undefined) : await response.json();
+  } catch (error) {
+    throw method !== 'GET' && late.aborted && error instanceof NoAnswer ? new NotInTime(limitMs) : error;
+  }
 }
 
 /**

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
 import { createHttpApp } from '../../src/http/app.ts';
 import { createAuthenticator } from '../../src/http/auth.ts';
-import type { HttpDependencies, RebuildView } from '../../src/http/dependencies.ts';
+import type { HttpDependencies, RebuildView, RepairOutcome } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
@@ -259,6 +259,60 @@ describe('the console', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Discard' }).click();
     await page.getByText('1 discarded.').waitFor();
     assert.deepEqual(discarded, ['a1b2c3d4']);
+  });
+
+  describe('when what was asked for is not answered in time', () => {
+    /** A minute takes 600 ms. */
+    const HASTE =
+      'const timeout = AbortSignal.timeout; AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms > 20_000 ? ms / 100 : ms);';
+    const items = ['L-1', 'L-2'].map((id) => ({
+      ...{ id, orderId: id, sequence: 1, attempts: 1, bodyBytes: 9, firstFailedAt: AT, lastFailedAt: AT },
+      refusal: { reason: 'invalid' as const, path: 'time', message: 'must be an instant' },
+    }));
+    const NOT_IN_TIME =
+      'The service has not answered within a minute. It may still do it: see what has changed before you ask for it again.';
+    let replayed: string[];
+    let answer: PromiseWithResolvers<{ readonly kind: 'replayed' }>;
+    let repaired: PromiseWithResolvers<RepairOutcome>;
+    beforeEach(async () => {
+      replayed = [];
+      answer = Promise.withResolvers();
+      repaired = Promise.withResolvers();
+      const { deadLetters } = shownDependencies();
+      const replay = (id: string) => {
+        replayed.push(id);
+        return answer.promise;
+      };
+      const list = () => Promise.resolve({ items, nextCursor: null });
+      await open({ deadLetters: { ...deadLetters, list, replay }, repair: () => repaired.promise }, HASTE);
+    });
+
+    it('says so, and lets it be asked for again', async () => {
+      const replay = page.getByRole('button', { name: 'Replay L-1 #1' });
+      await replay.click();
+      assert.equal(await replay.getAttribute('aria-disabled'), 'true');
+      await page.locator('#done.wrong', { hasText: NOT_IN_TIME }).waitFor();
+      assert.equal(await replay.getAttribute('aria-disabled'), null);
+      answer.resolve({ kind: 'replayed' });
+      await replay.click();
+      await page.getByText('It is published again.').waitFor();
+    });
+
+    it('asks for none of the others that are ticked', async () => {
+      await page.getByRole('button', { name: 'Tick all that are shown' }).click();
+      await page.getByRole('button', { name: 'Replay ticked' }).click();
+      await page.locator('#done.wrong', { hasText: `0 published again, 2 failed: ${NOT_IN_TIME}` }).waitFor();
+      assert.deepEqual(replayed, ['L-1']);
+    });
+
+    it('waits for longer where the whole history may have to be read', async () => {
+      await page.getByRole('button', { name: 'From history for A-9' }).click();
+      await page.getByRole('button', { name: 'Replay L-1 #1' }).click();
+      await page.locator('#done.wrong', { hasText: NOT_IN_TIME }).waitFor();
+      const counts = { found: 1, republished: 1, skipped: 0, ordersStillMissing: 0 };
+      repaired.resolve({ kind: 'repaired', report: { ...counts, stillMissing: [] } });
+      await page.locator('#done:not(.wrong)', { hasText: '1 found in the history' }).waitFor();
+    });
   });
 
   it('goes on with those that are ticked where one fails, and says why', async () => {
