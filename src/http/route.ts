@@ -140,11 +140,15 @@ function handlersOf(route: Route, authenticate: Authenticate, limit: RequestHand
   const answering: RequestHandler = async ({ params, query, body }: Request, response) => {
     const caller = response.locals['caller'] as Caller;
     const over = new AbortController();
-    response.once('close', () => over.abort());
+    const hangUp = () => over.abort();
+    response.once('close', hangUp);
     // The client may have hung up during the admission already.
     if (response.closed) over.abort();
     const input = { params, query, body: (body as unknown) ?? {}, caller, signal: over.signal };
-    await sendAnswer(response, await route.run(input));
+    const answer = await route.run(input);
+    // Nothing is left to be given up: an abort would only be made for nobody. A stream of events goes on.
+    if (!answer.events) response.off('close', hangUp);
+    await sendAnswer(response, answer);
   };
   return [
     identification,

@@ -181,3 +181,20 @@ describe('a client that hangs up', () => {
     });
   }
 });
+
+describe('a client that is answered', () => {
+  it('gives nothing up: what was done for it is not told that nobody waits', async () => {
+    const ended: AbortSignal[] = [];
+    const observed: RequestObservation[] = [];
+    const suggest = (_query: unknown, signal: AbortSignal) => {
+      ended.push(signal);
+      return Promise.resolve({ completions: [], didYouMean: null });
+    };
+    const observeRequest = (observation: RequestObservation) => void observed.push(observation);
+    await underPolicy({}, async (request) => {
+      await request('/suggest?q=x');
+      await eventually(() => assert.deepEqual(observed.map(({ status }) => status), [200])); // prettier-ignore
+    }, { suggest, observeRequest }); // prettier-ignore
+    assert.deepEqual(ended.map(({ aborted }) => aborted), [false]); // prettier-ignore
+  });
+});
