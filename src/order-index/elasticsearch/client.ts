@@ -20,8 +20,6 @@ export function createClient({ nodes, auth, caPem, requestTimeoutMs }: Connectio
     requestTimeout: requestTimeoutMs,
     maxRetries: 0,
     name: 'order-search',
-    // Ours are made by hand (`Tracing`), and none is registered that its own would go to.
-    openTelemetry: { enabled: false },
   });
 }
 
