@@ -21,7 +21,8 @@ export interface Comparison {
   readonly named: readonly FailedOrder[];
 }
 
-const PAGE = 5_000;
+/** Elasticsearch gives no more hits at once. */
+const PAGE = 10_000;
 /** Documents at once, which may hold a megabyte of events each. */
 const REPAIR_PAGE = 100;
 
@@ -42,7 +43,7 @@ export async function compareWithLive(generation: string, deps: CompareDependenc
     const snapshot = await index.generations.openSnapshot(generation);
     try {
       const found: Finding = { copied: 0, different: 0, named: [] };
-      for await (const suspects of inPages(lagging(liveSnapshot, snapshot, deps.signal), REPAIR_PAGE)) {
+      for await (const suspects of lagging(liveSnapshot, snapshot, deps.signal)) {
         await repair(suspects, generation, found, deps);
       }
       return found;
@@ -60,51 +61,97 @@ interface Finding {
   readonly named: FailedOrder[];
 }
 
-/** The orders of which the second snapshot has less than the first, or something else. */
-async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string> {
-  const others = versionsOf(second, signal);
-  let other = await others.next();
-  for await (const { orderId, version, eventsDigest } of versionsOf(first, signal)) {
-    while (other.done !== true && compareOrderIds(other.value.orderId, orderId) < 0) other = await others.next();
-    const there = other.done !== true && other.value.orderId === orderId ? other.value : undefined;
-    if (!there || isBehind(there, { version, eventsDigest })) yield orderId;
+/** The orders of which the second snapshot has less than the first, or something else; a few at a time. */
+async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string[]> {
+  const [pages, others] = [readAhead(first, signal), readAhead(second, signal)];
+  try {
+    const place: Place = { page: await others.next(), at: 0 };
+    for (let page = await pages.next(); page.length > 0; page = await pages.next()) {
+      const suspects = await laggingOf(page, place, others);
+      for (let at = 0; at < suspects.length; at += REPAIR_PAGE) yield suspects.slice(at, at + REPAIR_PAGE);
+    }
+  } finally {
+    await Promise.all([pages.close(), others.close()]);
   }
 }
 
+/** Where a snapshot is looked at; the empty page is its end. */
 interface Place {
+  page: Page;
+  at: number;
+}
+
+/** Leaves the place where the next page of the live orders goes on. */
+async function laggingOf(live: Page, place: Place, others: ReadAhead): Promise<string[]> {
+  const suspects: string[] = [];
+  for (const order of live) {
+    skipBefore(place, order);
+    while (place.at === place.page.length && place.page.length > 0) {
+      place.page = await others.next();
+      place.at = 0;
+      skipBefore(place, order);
+    }
+    const there = place.page[place.at];
+    if (there?.orderId !== order.orderId || isBehind(there, order)) suspects.push(order.orderId);
+  }
+  return suspects;
+}
+
+/** Mostly the ids are the same: to compare the bytes of each would take longer than all the rest. */
+function skipBefore(place: Place, { orderId }: OrderVersion): void {
+  for (; place.at < place.page.length; place.at += 1) {
+    const there = place.page[place.at]?.orderId ?? '';
+    if (there === orderId || compareOrderIds(there, orderId) > 0) return;
+  }
+}
+
+type Page = readonly OrderVersion[];
+
+interface ReadAhead {
+  /** Empty at the end. */
+  next(): Promise<Page>;
+  /** Resolves when nothing is being read any more. */
+  close(): Promise<void>;
+}
+
+/** The page after the one that is looked at is being read meanwhile, of both sides. */
+function readAhead(snapshot: Snapshot, signal: AbortSignal): ReadAhead {
+  const read = async (after: string | undefined): Promise<Page> => {
+    signal.throwIfAborted();
+    return await snapshot.versions({ after, size: PAGE });
+  };
+  const begin = (after: string | undefined): Promise<Page> => {
+    const page = read(after);
+    page.catch(() => undefined); // Whoever asks for it is told.
+    return page;
+  };
+  let reading = begin(undefined);
+  return {
+    async next() {
+      const page = await reading;
+      const last = page.at(-1);
+      if (last) reading = begin(last.orderId);
+      return page;
+    },
+    async close() {
+      await reading.catch(() => undefined); // It ends by its failure, if it was not asked for.
+    },
+  };
+}
+
+interface Content {
   readonly version: number;
   readonly eventsDigest?: string | undefined;
 }
 
-function isBehind(one: Place, live: Place): boolean {
+function isBehind(one: Content, live: Content): boolean {
   return one.version < live.version || isOther(one, live);
 }
 
 /** Two contents of one version. Where one of them does not say, they are the same as far as is known. */
-function isOther(one: Place, live: Place): boolean {
+function isOther(one: Content, live: Content): boolean {
   const isKnown = one.eventsDigest !== undefined && live.eventsDigest !== undefined;
   return one.version === live.version && isKnown && one.eventsDigest !== live.eventsDigest;
-}
-
-async function* versionsOf(snapshot: Snapshot, signal: AbortSignal): AsyncGenerator<OrderVersion> {
-  for (let after: string | undefined; ;) {
-    signal.throwIfAborted();
-    const page = await snapshot.versions({ after, size: PAGE });
-    yield* page;
-    after = page.at(-1)?.orderId;
-    if (after === undefined) return;
-  }
-}
-
-async function* inPages<T>(values: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
-  let page: T[] = [];
-  for await (const value of values) {
-    page.push(value);
-    if (page.length < size) continue;
-    yield page;
-    page = [];
-  }
-  if (page.length > 0) yield page;
 }
 
 /** Copies what lags; what is behind after that, though nothing was ever written to the live one alone, is different. */
@@ -128,7 +175,7 @@ async function repair(
   }
 }
 
-function differenceOf(there: Place | undefined, live: Place): string | undefined {
+function differenceOf(there: Content | undefined, live: Content): string | undefined {
   if (there === undefined) return 'it is missing';
   if (there.version < live.version) return `it is at version ${there.version}, live at ${live.version}`;
   return isOther(there, live) ? `its version ${live.version} is made of other events than the live one's` : undefined;

@@ -116,6 +116,20 @@ describeForEachBackend('snapshots', (backend) => {
       );
     });
 
+    it('does not know the digest of what older code wrote, page by page', async () => {
+      const writes = ['O-1', 'O-2', 'O-3'].map((orderId) => {
+        const { document, ...write } = sampleWrite({ orderId });
+        const { eventsDigest: _, ...older } = document;
+        return { ...write, document: older };
+      });
+      await index.write(first, writes, 'live');
+      snapshot = await taken();
+      assert.deepEqual(
+        await versions(1),
+        writes.map(({ orderId }) => ({ orderId, version: 1, eventsDigest: undefined })),
+      );
+    });
+
     it('has the orders that no reader is shown, too', async () => {
       await write({ orderId: 'O-1', then: [ERASED] });
       snapshot = await taken();
