@@ -19,7 +19,7 @@ const refusedSchema = z.looseObject({ reason: z.string() });
 
 const PATH = '/admin/aggregates/verification';
 
-/** `order-search verify`: for a cron job, 0 where all is right, 1 where something is not. */
+/** `order-search verify`: for a cron job, 0 where all is right, 1 where something is not, 4 where it cannot be told now. */
 export function verifyCommand(context: CliContext): Command {
   const command = new Command('verify')
     .description('add up every order anew, and name each difference to the aggregates (exit code 1)')

@@ -172,6 +172,14 @@ async function* compare(
       }
     }
   }
+  // That nothing differs among no rows at all says nothing.
+  if (end.rows > 0 && end.unsettled === end.rows) {
+    yield {
+      kind: 'refused',
+      reason: `orders of every row (${end.rows}) were being written: verify again when less is`,
+    };
+    return;
+  }
   yield { kind: 'end', ...end };
 }
 

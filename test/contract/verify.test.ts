@@ -181,6 +181,16 @@ describeForEachBackend('the verification of the aggregates', (backend) => {
     assert.deepEqual([end.differences, end.unsettled], [0, 4]);
   });
 
+  it('is refused where orders of every row are written to meanwhile', async () => {
+    const order = orderOf('I', placed('2026-03-10'), paid('2026-03-10', 100));
+    const index = writingMeanwhile(order);
+    assert.deepEqual(await verified({ index, keptFrom: () => '2026-03-10' }), [
+      { kind: 'refused', reason: 'orders of every row (2) were being written: verify again when less is' },
+    ]);
+    const settled = await verified({ keptFrom: () => '2026-03-10' });
+    assert.deepEqual(settled, [{ kind: 'end', orders: 8, rows: 2, differences: 0, unsettled: 0 }]);
+  });
+
   /** The order is written once the orders to be added up are chosen, and it is counted before the rows are read. */
   function writingMeanwhile(order: DocumentWrite): VerifyDependencies['index'] {
     const generations = Object.create(index.generations, {
