@@ -25,7 +25,7 @@ interface StartFlags extends FollowFlags {
   readonly path?: string;
   readonly from?: string;
   readonly activate: boolean;
-  readonly keep: number;
+  readonly keep?: number;
   readonly allowPartial: boolean;
 }
 
@@ -83,7 +83,7 @@ function startCommand(context: CliContext): Command {
     .option('--path <path>', "the file, in the service's IMPORT_DIR; with --source file")
     .option('--from <instant>', 'what was published before is not read; with --source history')
     .option('--no-activate', 'leave readers where they are: the new generation stands by')
-    .option('--keep <count>', 'how many standbys stay', readCount, 1)
+    .option('--keep <count>', 'how many standbys of the orders stay; 1 unless told', readCount)
     .option('--allow-partial', 'move readers even where orders lack their first events', false);
   command.action((flags: StartFlags) => {
     if ((flags.source === 'file') !== (flags.path !== undefined))
@@ -97,8 +97,12 @@ function startCommand(context: CliContext): Command {
 
 async function start(client: ServiceClient, flags: StartFlags, context: CliContext): Promise<ExitCode> {
   const { projection, source, path, from, activate, keep, allowPartial } = flags;
-  const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };
-  const body = { projection, source, activate, keep, allowPartial, ...given };
+  const given = {
+    ...(path !== undefined && { path }),
+    ...(from !== undefined && { from }),
+    ...(keep !== undefined && { keep }),
+  };
+  const body = { projection, source, activate, allowPartial, ...given };
   const rebuild = await client.request({ method: 'POST', path: PATH, body, answer: rebuildSchema });
   if (flags.follow) {
     if (!flags.json) context.stdout.write(`rebuild ${rebuild.id} started\n`);

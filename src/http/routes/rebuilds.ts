@@ -12,6 +12,7 @@ type Dependencies = Pick<HttpDependencies, 'rebuilds'>;
 
 const MAX_PATH_CHARACTERS = 1_024;
 const MAX_STANDBYS = 100;
+const DEFAULT_STANDBYS = 1;
 const ORDERS = 'orders';
 const NO_QUERY = z.strictObject({});
 const ONE = z.object({ id: text(64) });
@@ -37,16 +38,17 @@ function startBody(projections: readonly string[]) {
           'With the source `history` only: events published before are not read. From its beginning unless given.',
       }),
       activate: yesOrNo().default(true),
-      keep: standbys().default(1),
+      keep: standbys().optional().meta({ description: 'Of the orders only.', default: DEFAULT_STANDBYS }),
       allowPartial: yesOrNo().default(false),
     })
-    .superRefine(({ projection, source, activate }, context) => {
+    .superRefine(({ projection, source, activate, keep }, context) => {
       if (projection === ORDERS) return;
       const refuse = (field: string, message: string) => {
         context.addIssue({ code: 'custom', path: [field], message });
       };
       if (source !== 'index') refuse('source', `must be index: ${projection} is made from the orders in the index`);
       if (!activate) refuse('activate', `must be true: ${projection} has no standbys`);
+      if (keep !== undefined) refuse('keep', `does not go with ${projection}: it has no standbys`);
     })
     .superRefine(({ source, from }, context) => {
       if (from === undefined || source === 'history') return;
@@ -92,9 +94,9 @@ function startRoute({ rebuilds }: Dependencies): Route {
     body: startBody(rebuilds.projections),
     answers: { 202: rebuildAnswer },
     problems: [409],
-    handle: async ({ body: { path, from, ...request } }) => {
+    handle: async ({ body: { path, from, keep = DEFAULT_STANDBYS, ...request } }) => {
       const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };
-      const outcome = await rebuilds.start({ ...request, ...given });
+      const outcome = await rebuilds.start({ ...request, keep, ...given });
       switch (outcome.kind) {
         case 'started':
           return { status: 202, headers: { Location: pathOf(outcome.rebuild) }, body: outcome.rebuild };

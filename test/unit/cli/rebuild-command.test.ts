@@ -74,6 +74,13 @@ describe('order-search rebuild', function () {
       assert.deepEqual(requests, [defaults, whole, { ...defaults, source: 'history', from }, aggregate]);
     });
 
+    it('ends with 2 where standbys are to stay of what has none', async () => {
+      const { exitCode, stderr } = await run(['start', '--projection', 'revenue-daily', '--keep', '2']);
+      assert.equal(exitCode, 2);
+      assert.match(stderr, /keep: does not go with revenue-daily: it has no standbys/);
+      assert.deepEqual(requests, []);
+    });
+
     it('ends with 4 while another one runs, with 2 for what the service finds wrong', async () => {
       start = async () => ({ kind: 'busy', by: rebuildView() });
       const busy = await run(['start']);

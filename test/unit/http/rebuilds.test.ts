@@ -45,10 +45,14 @@ describe('POST /admin/rebuilds', () => {
         return Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const);
       };
       const whole = { ...DEFAULTS, source: 'file', path: 'a/b.gz', activate: false, keep: 0, allowPartial: true };
-      for (const body of [undefined, '{}', '{"source":"history"}', JSON.stringify(whole)]) {
+      const aggregate = '{"projection":"revenue-daily"}';
+      for (const body of [undefined, '{}', '{"source":"history"}', JSON.stringify(whole), aggregate]) {
         assert.equal((await ask({ start }, '', post(body))).status, 202, body);
       }
-      assert.deepEqual(asked, [DEFAULTS, DEFAULTS, { ...DEFAULTS, source: 'history' }, whole]);
+      assert.deepEqual(asked, [
+        ...[DEFAULTS, DEFAULTS, { ...DEFAULTS, source: 'history' }, whole],
+        { ...DEFAULTS, projection: 'revenue-daily' },
+      ]);
     });
   });
 
@@ -85,6 +89,8 @@ describe('POST /admin/rebuilds', () => {
         ['{"activate":"yes"}', 'activate', 'must be true or false'],
         ['{"keep":-1}', 'keep', 'must be a whole number from 0 to 100'],
         ['{"keep":1.5}', 'keep', 'must be a whole number from 0 to 100'],
+        ['{"projection":"revenue-daily","keep":1}', 'keep', 'does not go with revenue-daily: it has no standbys'],
+        ['{"projection":"revenue-daily","activate":false}', 'activate', 'must be true: revenue-daily has no standbys'],
         ['{"allowPartial":null}', 'allowPartial', 'must be true or false'],
         ['{"force":true}', 'force', 'there is no such parameter'],
       ] as const) {
