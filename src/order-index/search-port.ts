@@ -1,4 +1,4 @@
-import type { OrderDocument } from '../order/document.ts';
+import type { OrderDocument, OrderView } from '../order/document.ts';
 import type { ReadableStatus } from '../order/event.ts';
 import type { Completion } from '../order/suggest.ts';
 
@@ -75,7 +75,8 @@ export interface FacetValue {
 export type Facets = Readonly<Record<FacetName, readonly FacetValue[]>>;
 
 export interface SearchHit {
-  readonly document: OrderDocument;
+  /** What readers may see of it: its technical fields are not there, and no reader need take them out. */
+  readonly document: OrderView;
   readonly score: number | null;
 }
 
@@ -95,7 +96,7 @@ export interface CustomerOrdersQuery {
 }
 
 export interface CustomerOrdersPage {
-  readonly orders: readonly OrderDocument[];
+  readonly orders: readonly OrderView[];
   /** Of all the customer's orders, whatever the page; by currency, in that order. */
   readonly totals: readonly CurrencyTotals[];
   readonly nextCursor: string | null;

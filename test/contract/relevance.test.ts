@@ -28,8 +28,7 @@ function measured(
   hits: readonly SearchHit[],
   all: readonly DocumentWrite[],
 ): Measured {
-  const gainOf = (document: DocumentWrite['document']) =>
-    best(document) ? GAINS.best : good(document) ? GAINS.good : 0;
+  const gainOf = (document: SearchHit['document']) => (best(document) ? GAINS.best : good(document) ? GAINS.good : 0);
   const discounted = (gains: readonly number[]) =>
     gains.slice(0, FIRST).reduce((sum, gain, at) => sum + gain / Math.log2(at + 2), 0);
   const found = hits.map(({ document }) => gainOf(document));

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { OrderDocument } from '../../order/document.ts';
+import type { OrderView } from '../../order/document.ts';
 import { customerOrdersAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
@@ -44,6 +44,6 @@ function maySee({ role, sub }: Caller, customerId: string): boolean {
   }
 }
 
-function toItem({ orderId, status, totalCents, currency, placedAt, shippedAt }: OrderDocument) {
+function toItem({ orderId, status, totalCents, currency, placedAt, shippedAt }: OrderView) {
   return { orderId, status, totalCents, currency, placedAt, shippedAt };
 }

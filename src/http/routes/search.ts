@@ -6,7 +6,6 @@ import type { SearchQuery } from '../../order-index/port.ts';
 import { searchAnswer, suggestAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
-import { toOrderView } from '../../order/order-view.ts';
 import { currency, cursor, day, oneOf, pageSize, repeatable, text, wholeNumber } from '../parameters.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -72,10 +71,7 @@ function searchRoute({ search, freshness }: SearchDependencies): Route {
       const { asOf, lagSeconds } = await freshness();
       const page = await search(toSearchQuery(query, caller), signal);
       const highlight = createHighlighter(parseTextQuery(query.q ?? ''));
-      const hits = page.hits.map(({ document, score }) => {
-        const order = toOrderView(document);
-        return { order, score, highlights: highlight(order) };
-      });
+      const hits = page.hits.map(({ document: order, score }) => ({ order, score, highlights: highlight(order) }));
       const { total, facets, nextCursor, tookMs } = page;
       return { body: { total, hits, facets, nextCursor, tookMs, asOf, lagSeconds } };
     },

@@ -1,5 +1,5 @@
 import type { Client, estypes } from '@elastic/elasticsearch';
-import type { OrderDocument } from '../../order/document.ts';
+import type { OrderView } from '../../order/document.ts';
 import { encodeSearchCursor } from '../cursor.ts';
 import type { SortKey } from '../cursor.ts';
 import { IndexUnavailableError } from '../port.ts';
@@ -17,8 +17,8 @@ export interface Searching {
   readonly requestTimeoutMs: number;
 }
 
-/** An answer with the aggregations `A`. */
-type Answer<A> = estypes.SearchResponse<Omit<OrderDocument, 'events'>, A>;
+/** An answer with the aggregations `A`, and of the documents what was asked for: technical fields, the bulk of them, stay in the index. */
+type Answer<A> = estypes.SearchResponse<OrderView, A>;
 
 /** @throws InvalidCursorError, IndexUnavailableError */
 export async function searchOrders(
@@ -42,9 +42,7 @@ export function pageOf({ hits }: Answer<unknown>, query: SearchQuery): Pick<Sear
   const shown = hits.hits.slice(0, query.size);
   const after = hits.hits.length > shown.length ? shown.at(-1)?.sort : undefined;
   return {
-    hits: shown.flatMap(({ _source, _score }) =>
-      _source ? [{ document: withoutEvents(_source), score: _score ?? null }] : [],
-    ),
+    hits: shown.flatMap(({ _source, _score }) => (_source ? [{ document: _source, score: _score ?? null }] : [])),
     nextCursor: after ? encodeSearchCursor(query, after as unknown as SortKey) : null,
   };
 }
@@ -74,9 +72,4 @@ export async function send<A>(
   }
   if (answer.timed_out) throw new IndexUnavailableError('the search took too long');
   return answer;
-}
-
-/** A search leaves the events in the index: they are the bulk of a document and nobody reads them in a list. */
-function withoutEvents(source: Omit<OrderDocument, 'events'>): OrderDocument {
-  return { ...source, events: [] };
 }

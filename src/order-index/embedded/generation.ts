@@ -17,7 +17,7 @@ export interface Generation {
   /** Undefined for hidden orders. */
   get(orderId: string): OrderDocument | undefined;
   /** As search shows them: without their search words, and with an empty list for their events. */
-  shown(ids: readonly number[]): readonly OrderDocument[];
+  shown(ids: readonly number[]): readonly OrderView[];
   /** Within a transaction. Throws for the world's faults only. */
   write(write: DocumentWrite): WriteOutcome;
 }
@@ -50,9 +50,8 @@ function documentOfRow(row: Row): OrderDocument | undefined {
   return { ...view, ...(typeof search === 'string' && { search: JSON.parse(search) as SearchFields }), events };
 }
 
-function viewOfRow(row: Row): OrderDocument[] {
-  if (!row) return [];
-  return [{ ...toOrderView(JSON.parse(String(row['view'])) as OrderDocument), events: [] }];
+function viewOfRow(row: Row): OrderView[] {
+  return row ? [toOrderView(JSON.parse(String(row['view'])) as OrderDocument)] : [];
 }
 
 function blamingTheDocument(write: () => WriteOutcome): WriteOutcome {

@@ -12,6 +12,7 @@ import type {
 } from '../../../src/order-index/port.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
 import type { OrderEvent } from '../../../src/order/event.ts';
+import { toOrderView } from '../../../src/order/order-view.ts';
 import { suggest } from '../../../src/order-index/suggest.ts';
 import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
 import { combineHealth } from '../../../src/observability/health.ts';
@@ -62,7 +63,7 @@ export class FakeOrders {
     const more = found.length > after + 1 + query.size;
     return {
       total: found.length,
-      hits: page.map((document) => ({ document, score: query.sort === 'relevance' ? 1 : null })),
+      hits: page.map((document) => ({ document: toOrderView(document), score: query.sort === 'relevance' ? 1 : null })),
       facets: this.#facets(query),
       nextCursor: more ? (page.at(-1)?.orderId ?? null) : null,
       tookMs: 1,
