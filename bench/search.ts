@@ -1,10 +1,11 @@
 /**
  * `npm run bench:search`: how long searches and suggestions take through the service, beside the same Elasticsearch asked directly with
  * the same query, by kind of query and number of clients; then with a live load of writes. p50/p95/p99 in milliseconds, requests a second,
- * and the service's p50 as a multiple of Elasticsearch's own.
+ * the service's CPU time a search, and its p50 and p99 as multiples of Elasticsearch's own. Both are asked by turns.
  * ORDERS (20000,200000), CLIENTS (1,8,32), MEASURE_SECONDS (2), WRITES_PER_SECOND (500). Under a prefix of its own.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { serverTimeout } from '../src/order-index/elasticsearch/client.ts';
 import { searchRequest } from '../src/order-index/elasticsearch/search-query.ts';
 import type { DocumentWrite, OrderIndex, SearchQuery } from '../src/order-index/port.ts';
 import { generateEvents } from '../src/sample/generate-events.ts';
@@ -13,9 +14,10 @@ import type { RunningService } from '../test/support/running-service.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { testBackend } from '../test/support/test-backend.ts';
 import type { TestBackend } from '../test/support/test-backend.ts';
+import { cpuOf } from './drain/processes.ts';
 import { queryKinds } from './search/kinds.ts';
 import type { QueryKind } from './search/kinds.ts';
-import { ask, measure } from './search/load.ts';
+import { ask, createSampler, within } from './search/load.ts';
 import type { Measured } from './search/load.ts';
 import { indexOf, writeAll, writeOrders } from './support/filled-index.ts';
 
@@ -26,6 +28,9 @@ const [MEASURE_SECONDS = 2] = numbers('MEASURE_SECONDS', '2');
 const [WRITES_PER_SECOND = 500] = numbers('WRITES_PER_SECOND', '500');
 const MADE_AT_ONCE = 10_000;
 const LOADED_CLIENTS = 8;
+const TURNS = 6;
+/** Of the service's own requests (`backends.ts`). */
+const REQUEST_TIMEOUT_MS = 30_000;
 
 interface Bench {
   readonly service: RunningService;
@@ -90,32 +95,43 @@ async function atSize(backend: TestBackend, index: OrderIndex, { orders, some }:
   }
 }
 
-/** The very question that the service asks. */
+/** The very question that the service asks, and as it asks it: for the same hits, and with the same time to answer. */
 function asksIndex({ environment, prefix }: TestBackend): (query: SearchQuery) => Promise<void> {
   const address = `${environment['ELASTICSEARCH_URL'] ?? ''}/${prefix}/_search`;
   const headers = { 'content-type': 'application/json' };
   return (query) => {
     const { allow_partial_search_results: allowsPartial, ...body } = searchRequest(query);
     const url = `${address}?allow_partial_search_results=${String(allowsPartial)}`;
-    return ask(url, { method: 'POST', headers, body: JSON.stringify(body) });
+    const timeout = serverTimeout(REQUEST_TIMEOUT_MS);
+    return ask(url, { method: 'POST', headers, body: JSON.stringify({ timeout, ...body }) });
   };
 }
 
 async function table(bench: Bench, title: string, clients: number): Promise<void> {
-  console.log(`\n| ${title} | p50 | p95 | p99 | /s | Elasticsearch p50 | p95 | p99 | /s | × |`);
-  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
+  console.log(`\n| ${title} | p50 | p95 | p99 | /s | CPU µs | Elasticsearch p50 | p95 | p99 | /s | × p50 | × p99 |`);
+  console.log('| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |');
   for (const kind of bench.kinds) {
-    const { service, index } = await measured(bench, kind, clients, MEASURE_SECONDS);
-    const ratio = index ? (service.p50 / index.p50).toFixed(2) : '';
-    console.log(`| ${kind.name} | ${cells(service)} | ${index ? cells(index) : ' | | | '} | ${ratio} |`);
+    const { service, index, cpuMicros } = await measured(bench, kind, clients, MEASURE_SECONDS);
+    const times = (of: 'p50' | 'p99') => (index ? (service[of] / index[of]).toFixed(2) : '');
+    const both = [cells(service), cpuMicros.toFixed(0), index ? cells(index) : ' | | | ', times('p50'), times('p99')];
+    console.log(`| ${kind.name} | ${both.join(' | ')} |`);
   }
 }
 
+/** By turns, the first one in each the last one in the next: what drifts on the machine meets both alike. */
 async function measured({ service, askIndex }: Bench, { address, query }: QueryKind, clients: number, seconds: number) {
-  return {
-    service: await measure(clients, seconds, (nth) => ask(`${service.url}${address(nth)}`)),
-    index: query && (await measure(clients, seconds, (nth) => askIndex(query(nth)))),
-  };
+  const ours = createSampler(clients, (nth) => ask(`${service.url}${address(nth)}`));
+  const index = query && createSampler(clients, (nth) => askIndex(query(nth)));
+  let cpuSeconds = 0;
+  for (let turn = 0; turn < TURNS; turn++) {
+    for (const side of turn % 2 === 0 ? [ours, index] : [index, ours]) {
+      const cpuBefore = cpuOf(service.pid);
+      await side?.run(within(seconds / TURNS));
+      if (side === ours) cpuSeconds += cpuOf(service.pid) - cpuBefore;
+    }
+  }
+  const cpuMicros = (cpuSeconds * 1e6) / ours.answered();
+  return { service: ours.measured(), index: index?.measured(), cpuMicros };
 }
 
 function cells({ p50, p95, p99, perSecond }: Measured): string {

@@ -24,6 +24,11 @@ export function usageOfGroup(leader: number): Usage | undefined {
   };
 }
 
+/** Seconds of user and system time that one process has used so far; 0 once it is gone. */
+export function cpuOf(pid: number): number {
+  return statOf(String(pid))?.cpu ?? 0;
+}
+
 function statOf(pid: string): { readonly group: number; readonly cpu: number } | undefined {
   const text = read(`/proc/${pid}/stat`);
   if (text === undefined) return undefined;
