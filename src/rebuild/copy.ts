@@ -86,23 +86,31 @@ interface SliceCopy extends CopyDependencies {
   readonly report: (change: (before: CopyProgress) => CopyProgress) => void;
 }
 
+/** The next page is being read while one is written. */
 async function copySlice(copy: SliceCopy): Promise<void> {
   const { snapshot, slice, report, signal } = copy;
   let { after } = copy;
   let size = FIRST_PAGE;
-  for (;;) {
-    signal.throwIfAborted();
-    const orders = await snapshot.orders({ slice, after, size });
-    if (orders.length === 0) break;
-    const { writes, bytes } = fold(orders, copy.now());
-    await writeSurely(copy.index, copy.generation, writes, signal);
-    await copy.reached('rebuild page');
-    const last = orders.at(-1)?.orderId;
-    after = last;
-    report((before) =>
-      withSlice(before, slice.number, { ...(last !== undefined && { after: last }), done: false }, orders.length),
-    );
-    size = nextSize(size, orders.length, bytes);
+  const begin = (): Promise<readonly StoredOrder[]> => {
+    const page = snapshot.orders({ slice, after, size });
+    page.catch(() => undefined); // It is asked for later, or not at all where the write before it fails.
+    return page;
+  };
+  let reading = begin();
+  try {
+    for (let orders = await reading; orders.length > 0; orders = await reading) {
+      signal.throwIfAborted();
+      const { writes, bytes } = fold(orders, copy.now());
+      after = orders.at(-1)?.orderId;
+      const written = { ...(after !== undefined && { after }), done: false };
+      size = nextSize(size, orders.length, bytes);
+      reading = begin();
+      await writeSurely(copy.index, copy.generation, writes, signal);
+      await copy.reached('rebuild page');
+      report((before) => withSlice(before, slice.number, written, orders.length));
+    }
+  } finally {
+    await reading.catch(() => undefined); // Nothing of it runs on afterwards.
   }
   report((before) => withSlice(before, slice.number, { ...(after !== undefined && { after }), done: true }, 0));
 }
