@@ -53,7 +53,13 @@ describe('the circuit breakers of an index that nobody asks for anything', () =>
     it('close by themselves', async () => {
       proxy.intercept(() => 'forward');
       await eventually(async () => assert.equal((await behind.health()).state, 'up'));
-      assert.deepEqual(new Set(states.slice(-2)), new Set(['writes closed', 'searches closed']));
+      for (const name of ['writes', 'searches']) {
+        assert.ok(states.includes(`${name} open`));
+        assert.equal(
+          states.findLast((state) => state.startsWith(name)),
+          `${name} closed`,
+        );
+      }
     });
 
     it('stay open until it is over', async () => {
