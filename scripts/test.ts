@@ -1,5 +1,5 @@
 /**
- * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs each suite in a process of its own, measures the
+ * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites, two processes at a time, measures the
  * coverage of all of them together, and closes with one line for all: `N passed, N failed`. A suite that crashes or does not end,
  * coverage under the floor and (in CI) a missing service count as a failure each.
  */
@@ -181,49 +181,55 @@ function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOption
   return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
 }
 
-/** These wait for browsers, for services that start and for outages most of the time. */
-const IN_LANES: readonly Suite[] = ['e2e', 'faults'];
+/** These take longest: as halves they leave neither lane with much more to do than the other. */
+const HALVED: readonly Suite[] = ['e2e', 'faults'];
 
-/** What waits most of the time is run in two lanes. */
-async function runInLanes(suite: Suite, specs: readonly string[], mochaOptions: readonly string[]): Promise<Counts[]> {
-  if (!IN_LANES.includes(suite) || specs.length === 1) return [await runSuite(suite, specs, mochaOptions)];
-  const lane = (remainder: number) => specs.filter((_, index) => index % 2 === remainder);
-  return await Promise.all([runSuite(suite, lane(0), mochaOptions), runSuite(suite, lane(1), mochaOptions, true)]);
+interface Job {
+  readonly suite: Suite;
+  /** Which of its specs, by their place in the list of all. */
+  readonly has: (index: number) => boolean;
 }
 
-/** They mostly wait: for nobody, and for single answers. */
-const BESIDE_CONTRACT: readonly Suite[] = ['unit', 'integration'];
+function jobsOf(suites: readonly Suite[]): Job[] {
+  return suites.flatMap((suite) =>
+    HALVED.includes(suite)
+      ? [0, 1].map((half) => ({ suite, has: (index: number) => index % 2 === half }))
+      : [{ suite, has: () => true }],
+  );
+}
 
-/** The unit tests need no services, and begin while these are started. */
-async function runBeside(
-  suites: readonly Suite[],
-  services: ReturnType<typeof startServices>,
+type Services = Awaited<ReturnType<typeof startServices>>;
+
+/** Takes one job after the other until there are none left. The unit tests need no services, and begin while these are started. */
+async function runLane(
+  jobs: Job[],
+  services: Promise<Services>,
   mochaOptions: readonly string[],
+  inBackground: boolean,
 ): Promise<Counts[]> {
   const all: Counts[] = [];
-  for (const suite of BESIDE_CONTRACT.filter((name) => suites.includes(name))) {
-    const specs = specsOf(suite, suite === 'unit' ? [] : (await services).missing);
-    if (specs.length > 0 && process.exitCode !== 130) all.push(await runSuite(suite, specs, mochaOptions, true));
+  for (let job = jobs.shift(); job; job = jobs.shift()) {
+    const { suite, has } = job;
+    const missing = suite === 'unit' ? [] : (await services).missing;
+    const specs = specsOf(suite, missing).filter((_, index) => has(index));
+    if (process.exitCode === 130) break;
+    if (specs.length > 0) all.push(await runSuite(suite, specs, mochaOptions, inBackground));
   }
   return all;
 }
 
-/** One after the other, but for those that run beside already. */
+/**
+ * Two at once, in their order: one waits for services, browsers and outages most of the time, and the other has a core to itself. A third
+ * one would leave the drains of the fault tests none.
+ */
 async function runSuites(
   suites: readonly Suite[],
-  missing: readonly Service[],
+  services: Promise<Services>,
   mochaOptions: readonly string[],
-  beside: Promise<Counts[]> | undefined,
 ): Promise<Counts> {
-  const all: Counts[] = [];
-  for (const suite of suites) {
-    if (beside && BESIDE_CONTRACT.includes(suite)) continue;
-    const specs = specsOf(suite, missing);
-    if (specs.length > 0) all.push(...(await runInLanes(suite, specs, mochaOptions)));
-    if (process.exitCode === 130) break;
-    // Not beside the next one, too: e2e and faults have much to do by themselves.
-    if (suite === 'contract' && beside) all.push(...(await beside));
-  }
+  const jobs = jobsOf(suites);
+  const lanes = [false, true].map((inBackground) => runLane(jobs, services, mochaOptions, inBackground));
+  const all = (await Promise.all(lanes)).flat();
   const sum = (count: (counts: Counts) => number) => all.reduce((total, counts) => total + count(counts), 0);
   return {
     passed: sum((counts) => counts.passed),
@@ -240,9 +246,8 @@ async function main(args: readonly string[]): Promise<Counts> {
   mkdirSync(COVERAGE_DATA, { recursive: true });
   const needed = suites.some((suite) => suite !== 'unit');
   const services = needed ? startServices() : Promise.resolve({ started: [], missing: [] });
-  const beside = suites.includes('contract') ? runBeside(suites, services, mochaOptions) : undefined;
+  const counts = await runSuites(suites, services, mochaOptions);
   const { started, missing } = await services;
-  const counts = await runSuites(suites, missing, mochaOptions, beside);
   let failed = counts.failed + (inCi ? missing.length : 0);
   for (const service of started) {
     await run('scripts/services', ['down', service], { limitMs: 2 * MINUTE_MS, quiet: true });
