@@ -26,14 +26,48 @@ describe('rememberBriefly', () => {
     });
   });
 
-  describe('when it was read less than half a second ago', () => {
+  describe('when it was read less than a quarter of a second ago', () => {
     it('is not read again', async () => {
       const first = remembered();
       reads[0]?.resolve(7);
       await first;
-      now = 499;
+      now = 249;
       assert.equal(await remembered(), 7);
       assert.equal(reads.length, 1);
+    });
+  });
+
+  describe('when it was read less than half a second ago', () => {
+    beforeEach(async () => {
+      const first = remembered();
+      reads[0]?.resolve(7);
+      await first;
+      now = 250;
+    });
+
+    it('is told as it was, while it is read again, once', async () => {
+      assert.equal(await remembered(), 7);
+      now = 499;
+      assert.equal(await remembered(), 7);
+      assert.equal(reads.length, 2);
+      now = 500;
+      const second = remembered();
+      reads[1]?.resolve(8);
+      assert.equal(await second, 8, 'of what is under way, which is young enough');
+      assert.equal(await remembered(), 8, 'and the age of which counts from when it was asked for');
+      assert.equal(reads.length, 3);
+    });
+
+    it('is asked again by the next one where that fails, and fails for nobody before', async () => {
+      assert.equal(await remembered(), 7);
+      reads[1]?.reject(new RangeError('away'));
+      await Promise.allSettled(reads.map(({ promise }) => promise));
+      assert.equal(await remembered(), 7);
+      assert.equal(reads.length, 3);
+      now = 500;
+      const last = remembered();
+      reads[2]?.reject(new RangeError('still away'));
+      await assert.rejects(last, { message: 'still away' });
     });
   });
 
