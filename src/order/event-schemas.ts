@@ -6,9 +6,9 @@ import { upcastPlaced } from './upcast.ts';
 
 /** The `data` of every event type of contract §1. Unknown fields are dropped; null is absent where a field is optional. */
 
-const MAX_ID = 256;
-const MAX_NAME = 1024;
-const MAX_ITEMS = 500;
+export const MAX_ID = 256;
+export const MAX_NAME = 1024;
+export const MAX_ITEMS = 500;
 
 /** Characters are code points: an emoji counts once. */
 function atMost(max: number): (text: string) => boolean {

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { OrderEvent, Refusal, RefusalReason, TraceContext } from './event.ts';
 import { DATA_SCHEMAS, idSchema, instantSchema } from './event-schemas.ts';
+import { readPlainEvent, SOURCE } from './plain-event.ts';
 
 /** What could be read of a message that is refused, for the operator who looks for it. */
 export interface EventHints {
@@ -51,11 +52,7 @@ const orderIdSchema = z
     error: `is longer than ${MAX_ORDER_ID_BYTES} bytes of UTF-8`,
   });
 
-const sourceSchema = z
-  .string()
-  .min(1, { error: 'is empty' })
-  .max(2048)
-  .regex(/^[^\s<>"{}|\\^`]+$/, { error: 'is no URI reference' });
+const sourceSchema = z.string().min(1, { error: 'is empty' }).max(2048).regex(SOURCE, { error: 'is no URI reference' });
 
 const envelopeSchema = z.object({
   specversion: z.literal('1.0'),
@@ -91,26 +88,28 @@ export function parseEvent(body: Uint8Array, limits: ParseLimits): ParsedEvent {
   }
   const json = decodeJson(body);
   if ('problem' in json) return refuse('unparseable', '', json.problem, {});
-  const envelope = envelopeSchema.safeParse(json.value);
-  if (!envelope.success) return invalid(envelope.error, [], hintsOf(json.value));
+  const plain = readPlainEvent(json.value);
+  return plain ? taken(plain, json.value) : validated(json.value);
+}
+
+function taken({ orderId, event }: { orderId: string; event: OrderEvent }, attributes: object): ParsedEvent {
+  const trace = traceOf(attributes as Record<string, unknown>);
+  return { kind: 'event', orderId, event, ...(trace && { trace }) };
+}
+
+function validated(value: object): ParsedEvent {
+  const envelope = envelopeSchema.safeParse(value);
+  if (!envelope.success) return invalid(envelope.error, [], hintsOf(value));
   const { subject, partitionkey, id, source, time, sequence } = envelope.data;
   if (partitionkey !== undefined && partitionkey !== null && partitionkey !== subject) {
-    return refuse('invalid', 'partitionkey', 'is not the same as subject', hintsOf(json.value));
+    return refuse('invalid', 'partitionkey', 'is not the same as subject', hintsOf(value));
   }
   const type = ALIASES.get(envelope.data.type) ?? envelope.data.type;
-  const data = parseData(type, (json.value as { data?: unknown }).data ?? {});
-  if ('error' in data) return invalid(data.error, ['data'], hintsOf(json.value));
-  if ('problem' in data) return refuse('invalid', 'data', data.problem, hintsOf(json.value));
-  const event = {
-    id,
-    source,
-    type,
-    time,
-    sequence,
-    data: data.value,
-  } as OrderEvent;
-  const trace = traceOf(json.value as Record<string, unknown>);
-  return { kind: 'event', orderId: subject, event, ...(trace && { trace }) };
+  const data = parseData(type, (value as { data?: unknown }).data ?? {});
+  if ('error' in data) return invalid(data.error, ['data'], hintsOf(value));
+  if ('problem' in data) return refuse('invalid', 'data', data.problem, hintsOf(value));
+  const event = { id, source, type, time, sequence, data: data.value } as OrderEvent;
+  return taken({ orderId: subject, event }, value);
 }
 
 function parseData(type: string, data: unknown): { value: unknown } | { error: z.ZodError } | { problem: string } {
@@ -121,7 +120,7 @@ function parseData(type: string, data: unknown): { value: unknown } | { error: z
   return deeperThan(data, MAX_DEPTH) ? { problem: `is nested deeper than ${MAX_DEPTH} levels` } : { value: data };
 }
 
-function decodeJson(body: Uint8Array): { value: unknown } | { problem: string } {
+function decodeJson(body: Uint8Array): { value: object } | { problem: string } {
   if (!isUtf8(body)) return { problem: 'the message is not UTF-8' };
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     .toString()
