@@ -54,6 +54,9 @@ export interface BatchRunnerDependencies {
 
 const WORKING_SET = { maxOrders: 10_000, maxBytes: 32 * 1024 * 1024 };
 
+/** Ten thousand suspects are then some eighty groups, and the first sixteen are alone. */
+const TRIED_FOR_ONE_MORE = 8;
+
 /** Runs batches side by side until everything in them is settled, whatever the world does; `interrupt` makes them give up waiting. */
 export class BatchRunner {
   readonly #deps: BatchRunnerDependencies;
@@ -125,8 +128,9 @@ export class BatchRunner {
   }
 
   /**
-   * Handles a delivery with nothing beside it. One that has come back again and again may be what kills the process; the others that
-   * were in hand then are suspected with it, so they are tried in random order: each crash leaves about half of them.
+   * Handles a delivery with nothing beside it but, once many have got through, some other suspects. One that has come back again and again
+   * may be what kills the process; the others that were in hand then are suspected with it, so they are tried in random order: each crash
+   * leaves about half of them. A group is a small part of those that have got through, so that it makes no great difference.
    */
   addSuspect(job: Job): void {
     this.#suspects.push(job);
@@ -246,13 +250,21 @@ export class BatchRunner {
     this.#queue.pause();
     try {
       await this.#queue.onPendingZero();
-      while (this.#suspects.length > 0) {
-        const [job] = this.#suspects.splice(Math.floor(Math.random() * this.#suspects.length), 1);
-        if (job) await this.project(workOf([job]));
+      for (let tried = 0; this.#suspects.length > 0;) {
+        const group = this.#anySuspects(Math.max(1, Math.floor(tried / TRIED_FOR_ONE_MORE)));
+        await this.project(workOf(group));
+        tried += group.length;
       }
     } finally {
       this.#queue.start();
     }
+  }
+
+  #anySuspects(count: number): Job[] {
+    const taken: Job[] = [];
+    while (taken.length < count && this.#suspects.length > 0)
+      taken.push(...this.#suspects.splice(Math.floor(Math.random() * this.#suspects.length), 1));
+    return taken;
   }
 
   #settle({ delivery, orderId, event }: Job, outcome: UpdateOutcome): void {

@@ -86,6 +86,26 @@ describe('BatchRunner', () => {
       );
     });
 
+    it('handles some together once many have got through, never more than an eighth of these', async () => {
+      const groups: number[] = [];
+      const load = index.load.bind(index);
+      index.load = (from, orderIds) => {
+        groups.push(orderIds.length);
+        return load(from, orderIds);
+      };
+      for (const job of jobs('suspect', 1_000)) runner.addSuspect(job);
+      await runner.idle();
+      assert.equal(new Set(settled).size, 1_000);
+      let tried = 0;
+      for (const [place, size] of groups.entries()) {
+        assert.ok(size <= Math.max(1, tried / 8), `${size} after ${tried}`);
+        assert.ok(size === 1 || place >= 16);
+        tried += size;
+      }
+      assert.equal(tried, 1_000);
+      assert.ok(groups.length < 80, `${groups.length} groups`);
+    });
+
     it('forgets those that it has not begun with when the deliveries are void', async () => {
       const begun = Promise.withResolvers<void>();
       const goOn = Promise.withResolvers<void>();
