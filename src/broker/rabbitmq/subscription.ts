@@ -33,7 +33,7 @@ export interface SubscriptionOptions {
 }
 
 /** How long an acknowledgement waits for those before it, to go out with them in one frame. */
-const HOLD_MS = 1_000;
+const HOLD_MS = 2_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /** A live subscription over as many channels, one after the other, as the connection needs. */
