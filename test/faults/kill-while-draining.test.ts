@@ -25,14 +25,16 @@ describe(`a drain of ${EVENTS} shuffled and duplicated events`, function () {
     it('ends with exactly the right documents, nothing waiting and nothing dead-lettered', async () => {
       const backend = await testBackend();
       const all = events('kills');
-      let service = await startService({ ...backend.environment, ...SMALL_BATCHES });
+      const start = (isToBeKilled: boolean) =>
+        startService({ ...backend.environment, ...SMALL_BATCHES }, { isToBeKilled });
+      let service = await start(true);
       await publish(backend, all);
       for (let kill = 1; kill <= KILLS; kill++) {
         const left = all.length * (1 - kill / (KILLS + 2));
         await eventually(async () => assert.ok((await backend.queues()).live < left), 60_000);
         assert.ok((await backend.queues()).live > 0, `nothing is left for kill ${kill} to interrupt`);
         await service.kill();
-        service = await startService({ ...backend.environment, ...SMALL_BATCHES });
+        service = await start(kill < KILLS);
       }
       await drainAndStop(backend, service);
       await assertExactly(backend, all);
