@@ -54,7 +54,7 @@ const LEASE_EXPIRY_MS = 10_000;
 const COUNTED_FROM = 5;
 const SILENT_MS = 30_000;
 /** An index that takes its heartbeats lags a second or two. */
-const BEHIND_SECONDS = 10;
+const BEHIND_SECONDS = 4;
 
 export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const { config, backends, metrics, instance, aggregates = AGGREGATES } = deps;
