@@ -5,7 +5,7 @@
  * to the hand-written bulk consumer. The last line is `ratio to bulk-node: R`, of events a second.
  * EVENTS (120,000), ROUNDS (5), ONLY (a regular expression of names). Uses RabbitMQ and Elasticsearch under prefixes of its own.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@elastic/elasticsearch';
@@ -20,6 +20,7 @@ const ROUNDS = Number(process.env['ROUNDS'] ?? 5);
 const ONLY = new RegExp(process.env['ONLY'] ?? '.');
 const WARM_UP_EVENTS = Math.min(EVENTS, 40_000);
 const WARM_UPS = 2;
+const LINES_AT_ONCE = 10_000;
 
 const script = (path: string) => new URL(path, import.meta.url).pathname;
 const BULK_NODE: Contender = { name: 'bulk-node', script: script('drain/contenders/bulk-node.ts'), writes: 'copies' };
@@ -52,7 +53,7 @@ async function main(leftovers: Leftovers): Promise<void> {
     await warmUp(bench, folder);
     const dataset = datasetOf(EVENTS);
     const eventsFile = join(folder, 'events.ndjson');
-    writeFileSync(eventsFile, dataset.lines.join('\n'));
+    writeLines(eventsFile, dataset.lines);
     const results = new Map<string, Measured[]>(chosen.map(({ name }) => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const contender of rotated(chosen, round)) {
@@ -71,9 +72,17 @@ async function main(leftovers: Leftovers): Promise<void> {
 async function warmUp(bench: Bench, folder: string): Promise<void> {
   const dataset = datasetOf(WARM_UP_EVENTS);
   const eventsFile = join(folder, 'warm-up.ndjson');
-  writeFileSync(eventsFile, dataset.lines.join('\n'));
+  writeLines(eventsFile, dataset.lines);
   for (let time = 0; time < WARM_UPS; time++)
     for (const contender of [SERVICE, BULK_NODE]) await measure(bench, contender, dataset, eventsFile);
+}
+
+/** In pieces: a million events are too long for one text. */
+function writeLines(file: string, lines: readonly string[]): void {
+  for (let from = 0; from < lines.length; from += LINES_AT_ONCE) {
+    const some = lines.slice(from, from + LINES_AT_ONCE).join('\n');
+    appendFileSync(file, from === 0 ? some : `\n${some}`);
+  }
 }
 
 function rotated<T>(all: readonly T[], by: number): T[] {
