@@ -165,7 +165,8 @@ async function repair(
   const before = await pairs(orderIds, generation, index);
   const behind = before.filter(({ live, there }) => there === undefined || there.version < live.version);
   const stored = behind.map(({ live }): StoredOrder => live);
-  await writeSurely(index, generation, fold(stored, now()).writes, signal);
+  const { writes } = await fold(stored, now());
+  await writeSurely(index, generation, writes, signal);
   found.copied += behind.length;
   for (const { live, there } of await pairs(orderIds, generation, index)) {
     const reason = differenceOf(there, live);

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { foldStored } from '../order/fold.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import { SnapshotLostError } from '../order-index/port.ts';
@@ -100,7 +101,7 @@ async function copySlice(copy: SliceCopy): Promise<void> {
   try {
     for (let orders = await reading; orders.length > 0; orders = await reading) {
       signal.throwIfAborted();
-      const { writes, bytes } = fold(orders, copy.now());
+      const { writes, bytes } = await fold(orders, copy.now());
       after = orders.at(-1)?.orderId;
       const written = { ...(after !== undefined && { after }), done: false };
       size = nextSize(size, orders.length, bytes);
@@ -124,15 +125,23 @@ function withSlice(
   return { ...progress, copied: progress.copied + copied, slices: progress.slices.with(number, slice) };
 }
 
-/** @throws RefusedError where events that are stored do not fold by the present code */
-export function fold(
+/** How many orders are folded in one turn of the event loop: some milliseconds. */
+const FOLDED_A_TURN = 50;
+
+/**
+ * Lets live events and searches through meanwhile.
+ * @returns `bytes`: the size of the events as JSON
+ * @throws RefusedError where events that are stored do not fold by the present code
+ */
+export async function fold(
   orders: readonly StoredOrder[],
   now: Date,
-): { readonly writes: DocumentWrite[]; readonly bytes: number } {
+): Promise<{ readonly writes: DocumentWrite[]; readonly bytes: number }> {
   const writes: DocumentWrite[] = [];
   const failed: { orderId: string; reason: string }[] = [];
   let bytes = 0;
-  for (const { orderId, events, aggregateKeys } of orders) {
+  for (const [at, { orderId, events, aggregateKeys }] of orders.entries()) {
+    if (at > 0 && at % FOLDED_A_TURN === 0) await turn();
     try {
       const state = foldStored(orderId, events, aggregateKeys);
       bytes += state.eventBytes;

@@ -81,6 +81,29 @@ describe('the copy of the live generation', () => {
     assert.deepEqual([copied, reports.at(-1)?.slices], [200, [{ after: ORDERS.at(-1), done: true }]]);
   });
 
+  it('lets other work through while it folds a page', async () => {
+    let turns = 0;
+    let isOver = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    const between: number[] = [];
+    count();
+    const copying = copy(
+      async (of, page) => {
+        between.push(turns);
+        const orders = await of.orders({ ...page, size: ORDERS.length });
+        turns = 0;
+        return orders;
+      },
+      (...write) => index.write(...write),
+    );
+    await copying.finally(() => (isOver = true));
+    const [, whileFolding = 0] = between;
+    assert.ok(whileFolding >= 3, `${whileFolding} turns of the event loop`);
+  });
+
   it('leaves nothing under way where a write fails', async () => {
     let isReading = false;
     const failure = new Error('the write has failed');
