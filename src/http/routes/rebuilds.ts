@@ -38,7 +38,7 @@ function startBody(projections: readonly string[]) {
           'With the source `history` only: events published before are not read. From its beginning unless given.',
       }),
       activate: yesOrNo().default(true),
-      keep: standbys().optional().meta({ description: 'Of the orders only.', default: DEFAULT_STANDBYS }),
+      keep: standbys().default(DEFAULT_STANDBYS).meta({ description: 'Of the orders only.' }),
       allowPartial: yesOrNo().default(false),
     })
     .superRefine(({ projection, source, activate, keep }, context) => {
@@ -48,7 +48,7 @@ function startBody(projections: readonly string[]) {
       };
       if (source !== 'index') refuse('source', `must be index: ${projection} is made from the orders in the index`);
       if (!activate) refuse('activate', `must be true: ${projection} has no standbys`);
-      if (keep !== undefined) refuse('keep', `does not go with ${projection}: it has no standbys`);
+      if (keep !== DEFAULT_STANDBYS) refuse('keep', `must be left out: ${projection} has no standbys`);
     })
     .superRefine(({ source, from }, context) => {
       if (from === undefined || source === 'history') return;
@@ -94,9 +94,9 @@ function startRoute({ rebuilds }: Dependencies): Route {
     body: startBody(rebuilds.projections),
     answers: { 202: rebuildAnswer },
     problems: [409],
-    handle: async ({ body: { path, from, keep = DEFAULT_STANDBYS, ...request } }) => {
+    handle: async ({ body: { path, from, ...request } }) => {
       const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };
-      const outcome = await rebuilds.start({ ...request, keep, ...given });
+      const outcome = await rebuilds.start({ ...request, ...given });
       switch (outcome.kind) {
         case 'started':
           return { status: 202, headers: { Location: pathOf(outcome.rebuild) }, body: outcome.rebuild };

@@ -77,7 +77,7 @@ describe('order-search rebuild', function () {
     it('ends with 2 where standbys are to stay of what has none', async () => {
       const { exitCode, stderr } = await run(['start', '--projection', 'revenue-daily', '--keep', '2']);
       assert.equal(exitCode, 2);
-      assert.match(stderr, /keep: does not go with revenue-daily: it has no standbys/);
+      assert.match(stderr, /keep: must be left out: revenue-daily has no standbys/);
       assert.deepEqual(requests, []);
     });
 

@@ -45,13 +45,13 @@ describe('POST /admin/rebuilds', () => {
         return Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const);
       };
       const whole = { ...DEFAULTS, source: 'file', path: 'a/b.gz', activate: false, keep: 0, allowPartial: true };
-      const aggregate = '{"projection":"revenue-daily"}';
-      for (const body of [undefined, '{}', '{"source":"history"}', JSON.stringify(whole), aggregate]) {
+      const aggregates = ['{"projection":"revenue-daily"}', '{"projection":"revenue-daily","keep":1}'];
+      for (const body of [undefined, '{}', '{"source":"history"}', JSON.stringify(whole), ...aggregates]) {
         assert.equal((await ask({ start }, '', post(body))).status, 202, body);
       }
       assert.deepEqual(asked, [
         ...[DEFAULTS, DEFAULTS, { ...DEFAULTS, source: 'history' }, whole],
-        { ...DEFAULTS, projection: 'revenue-daily' },
+        ...aggregates.map(() => ({ ...DEFAULTS, projection: 'revenue-daily' })),
       ]);
     });
   });
@@ -89,7 +89,7 @@ describe('POST /admin/rebuilds', () => {
         ['{"activate":"yes"}', 'activate', 'must be true or false'],
         ['{"keep":-1}', 'keep', 'must be a whole number from 0 to 100'],
         ['{"keep":1.5}', 'keep', 'must be a whole number from 0 to 100'],
-        ['{"projection":"revenue-daily","keep":1}', 'keep', 'does not go with revenue-daily: it has no standbys'],
+        ['{"projection":"revenue-daily","keep":2}', 'keep', 'must be left out: revenue-daily has no standbys'],
         ['{"projection":"revenue-daily","activate":false}', 'activate', 'must be true: revenue-daily has no standbys'],
         ['{"allowPartial":null}', 'allowPartial', 'must be true or false'],
         ['{"force":true}', 'force', 'there is no such parameter'],
