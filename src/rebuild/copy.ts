@@ -90,6 +90,7 @@ interface SliceCopy extends CopyDependencies {
 /** The next page is being read while one is written. */
 async function copySlice(copy: SliceCopy): Promise<void> {
   const { snapshot, slice, report, signal } = copy;
+  signal.throwIfAborted();
   let { after } = copy;
   let size = FIRST_PAGE;
   const begin = (): Promise<readonly StoredOrder[]> => {
