@@ -143,6 +143,19 @@ describeForEachBackend('suggestions', (backend) => {
     }
   });
 
+  describe('when an order has all words as they were typed, wherever', () => {
+    it('mean nothing else, though its item has one like it', async () => {
+      await searched.put({
+        ...{ orderId: 'X-kettol', sellerId: 'S-77', tags: ['kettel'], items: [['X-KETTAL', 'Kettle']] },
+        ...{ customer: { id: 'X-kettul', name: 'Ann Kettla' }, placedAt: '2026-05-02T00:00:00.000Z' },
+      });
+      const restrictTo = { field: 'sellerId', value: 'S-77' } as const;
+      for (const word of ['kettol', 'kettul', 'kettla', 'kettel', 'kettal'])
+        assert.equal(await meant(`${word} kettle`, restrictTo), null, word);
+      assert.equal(await meant('kettil kettle', restrictTo), 'kettle kettle');
+    });
+  });
+
   describe('when many orders match', () => {
     it('tell five of a kind, from the newest orders', async () => {
       const many = Array.from({ length: 40 }, (_, n): SampleOrder => {
