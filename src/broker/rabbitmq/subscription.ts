@@ -16,6 +16,11 @@ interface Session {
   readonly tags: Map<number, number>;
   /** Settled in this turn of the event loop. */
   readonly settling: number[];
+  /**
+   * Whether something of it has come before: what was in hand with it may hold what kills the process, and if it does again, what is
+   * done by then must not be counted as returned once more.
+   */
+  isUrgent: boolean;
   consumerTag?: string;
 }
 
@@ -60,7 +65,13 @@ export class Subscription implements LiveSubscription {
     const channel = await openChannel(model, (reason) => {
       if (this.#session === session) broken(model, reason);
     });
-    const session: Session = { channel, ledger: new SettlementLedger(), tags: new Map(), settling: [] };
+    const session: Session = {
+      channel,
+      ledger: new SettlementLedger(),
+      tags: new Map(),
+      settling: [],
+      isUrgent: false,
+    };
     await channel.prefetch(prefetch);
     this.#session = session;
     const { consumerTag } = await channel.consume(queue, (message) => {
@@ -86,6 +97,7 @@ export class Subscription implements LiveSubscription {
     const session = this.#session;
     if (session === undefined) return;
     session.settling.push(...tagsOf(session, deliveries));
+    session.isUrgent ||= deliveries.some(({ redeliveries }) => redeliveries > 0);
     // A batch is settled delivery by delivery: together they go out in one frame.
     this.#settleSoon ??= setImmediate(() => {
       this.#settleNow(session);
@@ -97,6 +109,8 @@ export class Subscription implements LiveSubscription {
     clearImmediate(this.#settleSoon);
     this.#settleSoon = undefined;
     acknowledge(session, session.ledger.settle(session.settling.splice(0)));
+    if (session.isUrgent) acknowledge(session, session.ledger.flush());
+    session.isUrgent = false;
     if (session.ledger.held > 0) this.#flushSoon(session);
   }
 

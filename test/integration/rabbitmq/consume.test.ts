@@ -89,6 +89,23 @@ describe('consuming from RabbitMQ', () => {
     });
   });
 
+  describe('when what has come before is settled behind what is not', () => {
+    it('acknowledges it at once', async () => {
+      const broker = await openBroker();
+      const recorded = recordingHandlers();
+      await broker.publish(Array.from({ length: 3 }, (_, index) => outgoingEvent(index + 1)));
+      const subscription = await broker.consume({ prefetch: 2 }, recorded);
+      await eventually(() => assert.equal(recorded.deliveries.length, 2));
+      subscription.giveBack(recorded.deliveries.slice());
+      await eventually(() => assert.equal(recorded.deliveries.length, 4));
+      const behind = recorded.deliveries.at(-1);
+      assert.ok(behind && behind.redeliveries > 0);
+      subscription.settle([behind]);
+      // Sooner than what is held behind the head goes out by itself.
+      await eventually(() => assert.equal(recorded.deliveries.length, 5), 1_500);
+    });
+  });
+
   describe('when a delivery is given back', () => {
     it('comes again, with redeliveries counted', async () => {
       const broker = await openBroker();
