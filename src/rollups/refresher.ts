@@ -17,6 +17,8 @@ export interface RefresherOptions extends TurnDependencies {
    * bring the orders up to date. @throws IndexUnavailableError
    */
   readonly isBehind?: () => Promise<boolean>;
+  /** The longest rest because of that; 20 s unless told. */
+  readonly maxRestBehindMs?: number;
   /** Told whether this instance leads whenever it has tried to; where nobody can tell, it does not. */
   readonly onLead?: (leads: boolean) => void;
   /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
@@ -25,7 +27,7 @@ export interface RefresherOptions extends TurnDependencies {
   readonly onFailure?: (aggregate: string, error: unknown) => void;
 }
 
-/** While something is built, what readers see is refreshed at least this often. */
+/** While something is built, what readers see is refreshed between slices of this length. */
 const BUILD_SLICE_MS = 2_000;
 /** What nobody refers to is kept for a while: a reader may be in the middle of it. */
 const LEFTOVER_MS = 60_000;
@@ -183,11 +185,13 @@ export class Refresher {
     this.#isWoken = false;
   }
 
+  /** Where somebody has woken it who waits for what is built, it does not rest until that is whole. */
   async #restWhileBehind(tookMs: number): Promise<void> {
-    const enoughMs = Math.max(tookMs * REST_TIMES_BEHIND, this.#options.intervalMs * INTERVALS_BEHIND);
-    const until = performance.now() + Math.min(enoughMs, MAX_REST_BEHIND_MS);
+    const { intervalMs, maxRestBehindMs = MAX_REST_BEHIND_MS } = this.#options;
+    const enoughMs = Math.max(tookMs * REST_TIMES_BEHIND, intervalMs * INTERVALS_BEHIND);
+    const until = performance.now() + Math.min(enoughMs, maxRestBehindMs);
     while (performance.now() < until && !this.#isWoken && (await this.#isBehind()))
-      await this.#pause(this.#options.intervalMs);
+      await this.#pause(Math.min(intervalMs, Math.max(0, until - performance.now())));
   }
 
   async #isBehind(): Promise<boolean> {

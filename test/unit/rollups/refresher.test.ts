@@ -95,6 +95,20 @@ describe('a refresher of aggregates', () => {
       await eventually(async () => assert.ok(await stage.live()));
     });
 
+    it('rests between the slices no longer than it must, however long the interval is', async () => {
+      const { lease, times } = clockedLease();
+      let slowMs = 2_100;
+      stage.aggregates.before = async () => {
+        const ms = slowMs;
+        slowMs = 0;
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      };
+      stage.put('A', DAY);
+      const isBehind = () => Promise.resolve(true);
+      stage.refresher({ lease, intervalMs: 60 * MINUTE_MS, isBehind, maxRestBehindMs: 50 }).start();
+      await eventually(() => assert.ok(times.length > 1), 10_000);
+    });
+
     it('is woken all the same', async () => {
       const { lease, times } = clockedLease();
       stage.aggregates.before = (step) =>
