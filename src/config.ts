@@ -141,7 +141,7 @@ const VARIABLES = z.object({
   BATCH_DELAY_MS: wholeNumber(0, 10_000).default(50),
   BULK_CONCURRENCY: wholeNumber(1, 64).default(2),
   SINGLE_ACTIVE_CONSUMER: flag().default(true),
-  // A delivery that comes back the third time is handled alone: a lower limit would never let it.
+  // A delivery that comes back the third time is handled alone, or with few: a lower limit would never let it.
   DELIVERY_LIMIT: wholeNumber(3, 1_000_000).default(50),
   MAX_MESSAGE_BYTES: wholeNumber(1_024, 128 * MIB).default(4 * MIB),
   SHARDS: wholeNumber(1, 1_024).default(1),

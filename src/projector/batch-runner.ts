@@ -54,8 +54,9 @@ export interface BatchRunnerDependencies {
 
 const WORKING_SET = { maxOrders: 10_000, maxBytes: 32 * 1024 * 1024 };
 
-/** Ten thousand suspects are then some eighty groups, and the first sixteen are alone. */
+/** Ten thousand suspects are then some 150 groups, of which the first sixteen are one each. */
 const TRIED_FOR_ONE_MORE = 8;
+const MAX_GROUP = 100;
 
 /** Runs batches side by side until everything in them is settled, whatever the world does; `interrupt` makes them give up waiting. */
 export class BatchRunner {
@@ -112,12 +113,13 @@ export class BatchRunner {
 
   /** Whether a batch that is added now is begun with at once. */
   isFree(): boolean {
-    return this.#queue.size + this.#queue.pending < this.#queue.concurrency;
+    return !this.#queue.isPaused && this.#queue.size + this.#queue.pending < this.#queue.concurrency;
   }
 
   add(jobs: readonly Job[]): void {
     const works = workOf(jobs);
     this.run(async () => {
+      this.#interruption.signal.throwIfAborted();
       const startedAt = performance.now();
       await this.project(works);
       const seconds = (performance.now() - startedAt) / 1_000;
@@ -134,9 +136,7 @@ export class BatchRunner {
    */
   addSuspect(job: Job): void {
     this.#suspects.push(job);
-    this.#suspecting ??= this.#trySuspects()
-      .catch((error: unknown) => this.#unlessInterrupted(error))
-      .finally(() => (this.#suspecting = undefined));
+    this.#suspecting ??= this.#trySuspects();
   }
 
   async project(works: readonly OrderWork[]): Promise<void> {
@@ -246,17 +246,23 @@ export class BatchRunner {
     this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: 'unavailable' }, events);
   }
 
+  /** Never rejects. One that is added at any time before it ends is tried too. */
   async #trySuspects(): Promise<void> {
     this.#queue.pause();
     try {
       await this.#queue.onPendingZero();
       for (let tried = 0; this.#suspects.length > 0;) {
-        const group = this.#anySuspects(Math.max(1, Math.floor(tried / TRIED_FOR_ONE_MORE)));
+        this.#interruption.signal.throwIfAborted();
+        const group = this.#anySuspects(Math.max(1, Math.min(MAX_GROUP, Math.floor(tried / TRIED_FOR_ONE_MORE))));
         await this.project(workOf(group));
         tried += group.length;
       }
+    } catch (error) {
+      this.#unlessInterrupted(error);
     } finally {
+      this.#suspecting = undefined;
       this.#queue.start();
+      this.#deps.ended();
     }
   }
 

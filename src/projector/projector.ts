@@ -59,7 +59,7 @@ export interface ProjectorDependencies {
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_BYTES_IN_HAND = 64 * 1024 * 1024;
-/** The third time that a delivery comes, it is handled alone (design §2). */
+/** The third time that a delivery comes, it is handled alone, or with few others that are suspected like it (design §2). */
 const SUSPECT_REDELIVERIES = 2;
 const GUARD_INTERVAL_MS = 1_000;
 const QUEUE_INTERVAL_MS = 5_000;

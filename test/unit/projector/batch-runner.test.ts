@@ -20,13 +20,14 @@ describe('BatchRunner', () => {
   let settled: EventDelivery[];
   let outages: (string | undefined)[];
   let failures: unknown[];
+  let ended: number;
   let runner: BatchRunner;
   let metrics: Metrics;
   beforeEach(() => {
     index = new MemoryIndex();
     broker = new MemoryBroker();
     metrics = createMetrics();
-    [settled, outages, failures] = [[], [], []];
+    [settled, outages, failures, ended] = [[], [], [], 0];
     runner = new BatchRunner(
       { batchSize: 100, concurrency: 3, storageLimits: DEFAULT_STORAGE_LIMITS, earlyHoldMs: 0, prefetch: 100 },
       {
@@ -39,7 +40,7 @@ describe('BatchRunner', () => {
         applied: () => undefined,
         settle: (delivery) => settled.push(delivery),
         outage: (reason) => outages.push(reason),
-        ended: () => undefined,
+        ended: () => (ended += 1),
         failed: (error) => failures.push(error),
       },
     );
@@ -106,6 +107,20 @@ describe('BatchRunner', () => {
       assert.ok(groups.length < 80, `${groups.length} groups`);
     });
 
+    it('is not free meanwhile, and says so when it is again', async () => {
+      const free: boolean[] = [];
+      index.before = (step) => {
+        if (step === 'registry') free.push(runner.isFree());
+        return Promise.resolve();
+      };
+      runner.addSuspect(placed('suspect'));
+      const before = ended;
+      await runner.idle();
+      assert.equal(free.length > 0 && free.every((is) => !is), true);
+      assert.equal(runner.isFree(), true);
+      assert.ok(ended > before);
+    });
+
     it('forgets those that it has not begun with when the deliveries are void', async () => {
       const begun = Promise.withResolvers<void>();
       const goOn = Promise.withResolvers<void>();
@@ -120,6 +135,18 @@ describe('BatchRunner', () => {
       goOn.resolve();
       await runner.idle();
       assert.equal(settled.length, 1);
+    });
+  });
+
+  describe('when it is to wait no longer', () => {
+    it('begins with no batch that is still waiting', async () => {
+      index.obstacle = (_, { orderId }) =>
+        orderId.startsWith('stuck') ? { kind: 'unavailable', reason: 'no primary' } : undefined;
+      for (const name of ['stuck 1', 'stuck 2', 'stuck 3', 'waiting']) runner.add([placed(name)]);
+      await eventually(() => assert.ok(outages.includes('no primary')));
+      await runner.interrupt();
+      assert.equal(versionOf('waiting'), undefined);
+      assert.equal(settled.length, 0);
     });
   });
 
