@@ -71,7 +71,7 @@ export function createBreaker(options: BreakerOptions): Breaker {
       return answer;
     } catch (error) {
       if (isOutage(error)) return await lookFailed(circuit, row, notTried, error as Error);
-      looked(circuit, row);
+      if (!isAbandoned(error)) looked(circuit, row);
       throw error;
     }
   };
