@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { eventually } from '../support/eventually.ts';
 import { orderEvents, tellForEachBackend } from '../support/page-stage.ts';
 
 describe('a customer', function () {
@@ -12,6 +13,11 @@ describe('a customer', function () {
     ]);
     const count = (text: string) => page.locator('#count', { hasText: new RegExp(`^${text}$`) }).waitFor();
     await page.goto(`${shop.url}/`);
+    // What is not found yet is not suggested either.
+    await eventually(async () => {
+      const answer = await fetch(`${shop.url}/search?q=birdbath`);
+      assert.equal(((await answer.json()) as { total: number }).total, 4);
+    });
     const box = page.getByRole('combobox', { name: 'Search orders' });
     await box.pressSequentially('zinc b');
     await page.getByRole('option', { name: 'Zinc birdbath' }).waitFor();
