@@ -27,34 +27,36 @@ export class Batcher<T> {
 
   /** To be called whenever a batch could be begun with: emits what is due. */
   offer(): void {
-    while (this.#options.mayBegin() && this.#dueInMs() <= 0) this.#options.emit(this.#takeOldest());
-    this.#wake();
+    // One look at the clock: what is not due yet when it is looked at here is waited for below.
+    const now = this.#options.now();
+    while (this.#options.mayBegin() && this.#dueInMs(now) <= 0) this.#options.emit(this.#takeOldest());
+    this.#wake(now);
   }
 
   /** Emits all there is. */
   flush(): void {
     while (this.#count > 0) this.#options.emit(this.#takeOldest());
-    this.#wake();
+    this.#wake(this.#options.now());
   }
 
   /** Forgets what there is. */
   drop(): void {
     this.#byOrder.clear();
     this.#count = 0;
-    this.#wake();
+    this.#wake(this.#options.now());
   }
 
   /** Infinity where nothing waits. */
-  #dueInMs(): number {
+  #dueInMs(now: number): number {
     if (this.#count >= this.#options.maxCount) return 0;
     const [oldest] = this.#byOrder.values();
-    return oldest ? oldest.since + this.#options.delayMs - this.#options.now() : Infinity;
+    return oldest ? oldest.since + this.#options.delayMs - now : Infinity;
   }
 
   /** While none could be begun with there is nothing to wake up for: `offer` will be called. */
-  #wake(): void {
+  #wake(now: number): void {
     clearTimeout(this.#timer);
-    const dueInMs = this.#dueInMs();
+    const dueInMs = this.#dueInMs(now);
     const isNeeded = dueInMs !== Infinity && dueInMs > 0;
     this.#timer = isNeeded ? setTimeout(() => this.offer(), dueInMs) : undefined;
   }

@@ -49,6 +49,16 @@ describe('Batcher', () => {
       assert.deepEqual(emitted.slice(1), [[longer], ['d']]);
     });
 
+    it('forgets nothing where the clock goes on between two looks at it', () => {
+      let clock = 0;
+      batcher = new Batcher({ ...options, now: () => (clock += 0.2) });
+      add('a');
+      clock = 49.9; // The timer fires a little early: not due at the first look, due at the second.
+      mock.timers.tick(50);
+      mock.timers.tick(10);
+      assert.deepEqual(emitted, [['a']]);
+    });
+
     it('waits anew for what has come later', () => {
       add('a');
       mock.timers.tick(50);
