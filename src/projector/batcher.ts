@@ -66,20 +66,20 @@ export class Batcher<T> {
     const { maxCount, maxBytes, bytesOf } = this.#options;
     const taken: T[] = [];
     let bytes = 0;
-    const fits = (item: T) => taken.length === 0 || (taken.length < maxCount && bytes + bytesOf(item) <= maxBytes);
+    const take = (item: T): boolean => {
+      const size = bytesOf(item);
+      if (taken.length > 0 && (taken.length >= maxCount || bytes + size > maxBytes)) return false;
+      taken.push(item);
+      bytes += size;
+      return true;
+    };
     for (const [orderId, { items, since }] of this.#byOrder) {
       const before = taken.length;
-      for (const item of items) {
-        if (!fits(item)) break;
-        taken.push(item);
-        bytes += bytesOf(item);
-      }
-      const rest = items.slice(taken.length - before);
-      if (rest.length === 0) this.#byOrder.delete(orderId);
-      else {
-        this.#byOrder.set(orderId, { items: rest, since });
+      if (!items.every(take)) {
+        this.#byOrder.set(orderId, { items: items.slice(taken.length - before), since });
         break;
       }
+      this.#byOrder.delete(orderId);
     }
     this.#count -= taken.length;
     return taken;
