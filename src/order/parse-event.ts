@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import type { OrderEvent, Refusal, RefusalReason, TraceContext } from './event.ts';
 import { DATA_SCHEMAS, idSchema, instantSchema } from './event-schemas.ts';
-import { readPlainEvent, SOURCE } from './plain-event.ts';
+import { MAX_SOURCE, readPlainEvent, SOURCE } from './plain-event.ts';
 
 /** What could be read of a message that is refused, for the operator who looks for it. */
 export interface EventHints {
@@ -52,7 +52,11 @@ const orderIdSchema = z
     error: `is longer than ${MAX_ORDER_ID_BYTES} bytes of UTF-8`,
   });
 
-const sourceSchema = z.string().min(1, { error: 'is empty' }).max(2048).regex(SOURCE, { error: 'is no URI reference' });
+const sourceSchema = z
+  .string()
+  .min(1, { error: 'is empty' })
+  .max(MAX_SOURCE)
+  .regex(SOURCE, { error: 'is no URI reference' });
 
 const envelopeSchema = z.object({
   specversion: z.literal('1.0'),

@@ -11,7 +11,7 @@ import { parseInstant } from './instant.ts';
 
 /** RFC 3986 leaves none of these in a URI reference. */
 export const SOURCE = /^[^\s<>"{}|\\^`]+$/;
-const MAX_SOURCE = 2_048;
+export const MAX_SOURCE = 2_048;
 /** Of an order id that has 512 bytes at most in whatever script. */
 const MAX_PLAIN_ORDER_ID = 170;
 
