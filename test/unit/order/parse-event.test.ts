@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { fieldPath, parseEvent, type ParsedEvent } from '../../../src/order/parse-event.ts';
 import { orderHistory } from '../../support/event-arbitraries.ts';
+import { altered, pathsOf } from './altered.ts';
 import { MAX_MESSAGE_BYTES, parseJson } from './parsed-events.ts';
 import { cloudEvent, hour, PLACED, PLACED_V1, SNAPSHOT } from './sample-events.ts';
 
@@ -23,15 +24,6 @@ function whyNot(value: unknown): [string, string] {
   const { refusal } = refused(parseJson(value));
   assert.notEqual(refusal.message, '');
   return [refusal.reason, refusal.path];
-}
-
-/** `value` with the field at `path` replaced, or left out where it is undefined. */
-function altered(value: unknown, path: readonly (string | number)[], replacement: unknown): unknown {
-  const [key, ...rest] = path;
-  if (key === undefined) return replacement;
-  const copy = structuredClone(value) as Record<string | number, unknown>;
-  copy[key] = altered(copy[key], rest, replacement);
-  return copy;
 }
 
 function keysOf(path: string): (string | number)[] {
@@ -552,13 +544,6 @@ function wellFormed(result: ParsedEvent): void {
   assert(Number.isSafeInteger(result.event.sequence) && result.event.sequence >= 1);
   assert.match(result.event.time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.doesNotThrow(() => JSON.stringify(result.event));
-}
-
-/** The path of every value in an event. */
-function pathsOf(value: unknown, path: (string | number)[] = []): (string | number)[][] {
-  if (typeof value !== 'object' || value === null) return [path];
-  const inner = Array.isArray(value) ? [...value.entries()] : Object.entries(value);
-  return [path, ...inner.flatMap(([key, field]) => pathsOf(field, [...path, key]))];
 }
 
 describe('fieldPath', () => {
