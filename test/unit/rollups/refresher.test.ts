@@ -59,6 +59,16 @@ describe('a refresher of aggregates', () => {
         step === 'checkpoint' ? new Promise((resolve) => setTimeout(resolve, TOOK_MS)) : Promise.resolve();
     });
 
+    /** The others take no time. */
+    const firstStepTakes = (ms: number) => {
+      let slowMs = ms;
+      stage.aggregates.before = async () => {
+        const took = slowMs;
+        slowMs = 0;
+        await new Promise((resolve) => setTimeout(resolve, took));
+      };
+    };
+
     it('rests for longer, and for no longer than they lag', async () => {
       const { lease, times, gaps } = clockedLease();
       let isBehind = false;
@@ -77,12 +87,7 @@ describe('a refresher of aggregates', () => {
 
     it('rests between the slices of a build too', async () => {
       const { lease, times } = clockedLease();
-      let slowMs = 2_100;
-      stage.aggregates.before = async () => {
-        const ms = slowMs;
-        slowMs = 0;
-        await new Promise((resolve) => setTimeout(resolve, ms));
-      };
+      firstStepTakes(2_100);
       let looks = 0;
       let isBehind = true;
       const behind = () => Promise.resolve((looks += 1) > 0 && isBehind);
@@ -97,12 +102,7 @@ describe('a refresher of aggregates', () => {
 
     it('rests between the slices no longer than it must, however long the interval is', async () => {
       const { lease, times } = clockedLease();
-      let slowMs = 2_100;
-      stage.aggregates.before = async () => {
-        const ms = slowMs;
-        slowMs = 0;
-        await new Promise((resolve) => setTimeout(resolve, ms));
-      };
+      firstStepTakes(2_100);
       stage.put('A', DAY);
       const isBehind = () => Promise.resolve(true);
       stage.refresher({ lease, intervalMs: 60 * MINUTE_MS, isBehind, maxRestBehindMs: 50 }).start();
