@@ -16,7 +16,7 @@ export interface Generation {
   load(orderId: string): OrderDocument | undefined;
   /** Undefined for hidden orders. */
   get(orderId: string): OrderDocument | undefined;
-  /** As search shows them: without their search words, and with an empty list for their events. */
+  /** As search shows them: without their technical fields. */
   shown(ids: readonly number[]): readonly OrderView[];
   /** Within a transaction. Throws for the world's faults only. */
   write(write: DocumentWrite): WriteOutcome;
