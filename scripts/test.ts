@@ -1,77 +1,27 @@
 /**
- * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites, two processes at a time, measures the
- * coverage of all of them together, and closes with one line for all: `N passed, N failed`. A suite that crashes or does not end,
- * coverage under the floor and (in CI) a missing service count as a failure each.
+ * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites in parts, two processes at a time, measures the
+ * coverage of all of them together, tells which files took longest, and closes with one line for all: `N passed, N failed`. A part that
+ * crashes or does not end, coverage under the floor and (in CI) a missing service count as a failure each.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, globSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import ts from 'typescript';
+import { MINUTE_MS, run } from './run-command.ts';
+import {
+  brokenOff,
+  COVERAGE_DATA,
+  jobsOf,
+  runJob,
+  SERVICES,
+  specsOf,
+  SUITE_NAMES,
+  sumOf,
+  type Job,
+  type Outcome,
+  type Service,
+  type Suite,
+} from './suite.ts';
 
-const MINUTE_MS = 60_000;
-/** In the order of their run; none may hang longer than this. */
-const SUITES = { unit: 5, contract: 10, integration: 10, e2e: 15, faults: 20 } as const;
-type Suite = keyof typeof SUITES;
-const SERVICES = { rabbitmq: 'AMQP_URL', elasticsearch: 'ELASTICSEARCH_URL', postgresql: 'POSTGRES_URL' } as const;
-type Service = keyof typeof SERVICES;
-const COVERAGE_DATA = 'coverage/tmp';
-
-interface Counts {
-  readonly passed: number;
-  readonly failed: number;
-  /** Told again at the end: a log of CI is read from there. */
-  readonly failures: readonly Failure[];
-}
-
-interface Failure {
-  readonly title: string;
-  readonly error: string;
-}
-
-interface Ended {
-  /** The exit code, or the signal that ended it. */
-  readonly end: number | NodeJS.Signals | null;
-  readonly tookMs: number;
-}
-
-interface RunOptions {
-  readonly limitMs: number;
-  readonly env?: NodeJS.ProcessEnv;
-  readonly quiet?: boolean;
-  /** Where its output goes, instead of the terminal. */
-  readonly logFile?: string;
-}
-
-/** Runs a command to its end; beyond `limitMs` its whole process group is killed. */
-async function run(command: string, args: readonly string[], options: RunOptions): Promise<Ended> {
-  const { limitMs, env, quiet = false, logFile } = options;
-  const startedMs = performance.now();
-  const output = logFile === undefined ? (quiet ? 'ignore' : 'inherit') : openSync(logFile, 'w');
-  const child = spawn(command, args, {
-    stdio: ['ignore', output, output],
-    detached: true,
-    env: { ...process.env, ...env },
-  });
-  const killGroup = (signal: NodeJS.Signals): void => {
-    if (child.pid !== undefined) process.kill(-child.pid, signal);
-  };
-  const interrupt = (): void => {
-    killGroup('SIGTERM');
-    process.exitCode = 130;
-  };
-  const limit = setTimeout(killGroup, limitMs, 'SIGKILL');
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
-  const { promise, resolve, reject } = Promise.withResolvers<number | NodeJS.Signals | null>();
-  child.once('error', reject).once('exit', (code, signal) => resolve(signal ?? code));
-  try {
-    return { end: await promise, tookMs: performance.now() - startedMs };
-  } finally {
-    clearTimeout(limit);
-    process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-    if (typeof output === 'number') closeSync(output);
-  }
-}
+const SLOWEST_FILES = 15;
 
 /** Whether this checkout's scripts/services runs it: one that was there already is used, and left alone. */
 async function isOurs(service: Service): Promise<boolean> {
@@ -90,64 +40,6 @@ async function startServices(): Promise<{ started: Service[]; missing: Service[]
     else if (!wasOurs && (await isOurs(service))) started.push(service);
   }
   return { started, missing };
-}
-
-/**
- * Without RabbitMQ or Elasticsearch only the unit tests and the specs named `….embedded.test.ts` can run; without PostgreSQL all but those
- * named `….postgresql.test.ts`.
- */
-function specsOf(suite: Suite, missing: readonly Service[]): string[] {
-  const isBare = missing.some((service) => service !== 'postgresql') && suite !== 'unit';
-  const specs = globSync(`test/${suite}/**/${isBare ? '*.embedded.test.ts' : '*.test.ts'}`).sort();
-  return missing.includes('postgresql') ? specs.filter((spec) => !spec.endsWith('.postgresql.test.ts')) : specs;
-}
-
-interface Report {
-  readonly passes: number;
-  readonly failures: number;
-  readonly failed: readonly Failure[];
-  readonly ended: boolean;
-}
-
-function readReport(file: string): Report | undefined {
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as Report;
-  } catch {
-    return undefined; // Killed, or ended before the first test.
-  }
-}
-
-/** `inBackground`: what it prints is told at its end. */
-async function runSuite(
-  suite: Suite,
-  specs: readonly string[],
-  mochaOptions: readonly string[],
-  inBackground = false,
-): Promise<Counts> {
-  const headline = `\n── ${suite} ${'─'.repeat(100 - suite.length)}`;
-  if (!inBackground) console.log(headline);
-  const folder = mkdtempSync(join(tmpdir(), 'order-search-test-'));
-  const file = join(folder, 'counts.json');
-  const reporter = ['--reporter', './scripts/counting-reporter.cjs', '--reporter-option', `file=${file}`];
-  const env = { NODE_V8_COVERAGE: COVERAGE_DATA };
-  const mocha = ['node_modules/mocha/bin/mocha.js', ...reporter, ...mochaOptions, ...specs];
-  const logFile = join(folder, 'output.log');
-  const limitMs = SUITES[suite] * MINUTE_MS;
-  const { end, tookMs } = await run(process.execPath, mocha, { limitMs, env, ...(inBackground && { logFile }) });
-  if (inBackground) console.log(`${headline}\n${readFileSync(logFile, 'utf8')}`);
-  const report = readReport(file);
-  rmSync(folder, { recursive: true });
-  console.log(`${suite}: ${(tookMs / 1000).toFixed(0)} s`);
-  return countsOf(suite, report, end);
-}
-
-function countsOf(suite: Suite, report: Report | undefined, end: Ended['end']): Counts {
-  const failed = report?.failures ?? 0;
-  // Mocha's exit code is the number of failures; anything else is a suite that broke off or left something open.
-  const broken = report?.ended !== true || (end !== 0 && failed === 0);
-  const failures = [...(report?.failed ?? [])];
-  if (broken) failures.push({ title: `the suite ${suite}`, error: `did not end well: ${end ?? 'no exit code'}` });
-  return { passed: report?.passes ?? 0, failed: failed + (broken ? 1 : 0), failures };
 }
 
 /** Such a file never runs: what imports it imports types. */
@@ -173,72 +65,63 @@ async function coverageFailures(): Promise<number> {
 }
 
 /** Splits `unit contract --grep x` into the suites and mocha's options. Options that take a value are written `--name=value`. */
-function parseArguments(args: readonly string[]): { suites: Suite[]; mochaOptions: string[] } {
+function parseArguments(args: readonly string[]): { suites: readonly Suite[]; mochaOptions: string[] } {
   const mochaOptions = args.filter((arg) => arg.startsWith('-'));
   const names = args.filter((arg) => !arg.startsWith('-'));
-  const unknown = names.find((name) => !(name in SUITES));
-  if (unknown !== undefined) throw new Error(`No such suite: ${unknown}; there are ${Object.keys(SUITES).join(', ')}`);
-  return { suites: (names.length > 0 ? names : Object.keys(SUITES)) as Suite[], mochaOptions };
-}
-
-/** These take longest: as halves they leave neither lane with much more to do than the other. */
-const HALVED: readonly Suite[] = ['e2e', 'faults'];
-
-interface Job {
-  readonly suite: Suite;
-  /** Which of its specs, by their place in the list of all. */
-  readonly has: (index: number) => boolean;
-}
-
-function jobsOf(suites: readonly Suite[]): Job[] {
-  return suites.flatMap((suite) =>
-    HALVED.includes(suite)
-      ? [0, 1].map((half) => ({ suite, has: (index: number) => index % 2 === half }))
-      : [{ suite, has: () => true }],
-  );
+  const unknown = names.find((name) => !(SUITE_NAMES as readonly string[]).includes(name));
+  if (unknown !== undefined) throw new Error(`No such suite: ${unknown}; there are ${SUITE_NAMES.join(', ')}`);
+  return { suites: names.length > 0 ? (names as Suite[]) : SUITE_NAMES, mochaOptions };
 }
 
 type Services = Awaited<ReturnType<typeof startServices>>;
 
-/** Takes one job after the other until there are none left. The unit tests need no services, and begin while these are started. */
-async function runLane(
-  jobs: Job[],
-  services: Promise<Services>,
-  mochaOptions: readonly string[],
-  inBackground: boolean,
-): Promise<Counts[]> {
-  const all: Counts[] = [];
-  for (let job = jobs.shift(); job; job = jobs.shift()) {
-    const { suite, has } = job;
-    const missing = suite === 'unit' ? [] : (await services).missing;
-    const specs = specsOf(suite, missing).filter((_, index) => has(index));
-    if (process.exitCode === 130) break;
-    if (specs.length > 0) all.push(await runSuite(suite, specs, mochaOptions, inBackground));
-  }
-  return all;
+interface Lane {
+  /** Of the jobs that are left it takes the first of these, and any other one where there are none. */
+  readonly prefers: (job: Job) => boolean;
+  readonly inBackground: boolean;
 }
 
 /**
- * Two at once, in their order: one waits for services, browsers and outages most of the time, and the other has a core to itself. A third
- * one would leave the drains of the fault tests none.
+ * Two at once: one waits for services, browsers and outages half of the time, and the other has a core to itself. One of them takes the
+ * fault tests, so that their drains do not compete with each other; both end with what is left.
  */
-async function runSuites(
-  suites: readonly Suite[],
+const LANES: readonly Lane[] = [
+  { prefers: ({ suite }) => suite !== 'faults', inBackground: false },
+  { prefers: ({ suite }) => suite === 'faults', inBackground: true },
+];
+
+/** Takes one job after the other until there are none left. The unit tests need no services, and begin while these are started. */
+async function runLane(
+  { prefers, inBackground }: Lane,
+  jobs: Set<Job>,
   services: Promise<Services>,
-  mochaOptions: readonly string[],
-): Promise<Counts> {
-  const jobs = jobsOf(suites);
-  const lanes = [false, true].map((inBackground) => runLane(jobs, services, mochaOptions, inBackground));
-  const all = (await Promise.all(lanes)).flat();
-  const sum = (count: (counts: Counts) => number) => all.reduce((total, counts) => total + count(counts), 0);
-  return {
-    passed: sum((counts) => counts.passed),
-    failed: sum((counts) => counts.failed),
-    failures: all.flatMap(({ failures }) => failures),
-  };
+): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  while (jobs.size > 0 && process.exitCode !== 130) {
+    const [first] = jobs;
+    const job = [...jobs].find(prefers) ?? first;
+    if (job === undefined) break;
+    jobs.delete(job);
+    try {
+      const specs = specsOf(job, job.suite === 'unit' ? [] : (await services).missing);
+      if (specs.length > 0 && process.exitCode !== 130) outcomes.push(await runJob(job, specs, inBackground));
+    } catch (error) {
+      // The other lane goes on, and is waited for.
+      outcomes.push(brokenOff(job.suite, `could not be run: ${String(error)}`));
+    }
+  }
+  return outcomes;
 }
 
-async function main(args: readonly string[]): Promise<Counts> {
+function tellSlowest(tookMs: Readonly<Record<string, number>>): void {
+  const slowest = Object.entries(tookMs).sort(([, one], [, other]) => other - one);
+  console.log('\nThe files that took longest:');
+  for (const [file, ms] of slowest.slice(0, SLOWEST_FILES)) {
+    console.log(`${(ms / 1000).toFixed(0).padStart(5)} s  ${file}`);
+  }
+}
+
+async function main(args: readonly string[]): Promise<Outcome> {
   const { suites, mochaOptions } = parseArguments(args);
   const complete = args.length === 0;
   const inCi = process.env['CI'] === 'true';
@@ -246,15 +129,17 @@ async function main(args: readonly string[]): Promise<Counts> {
   mkdirSync(COVERAGE_DATA, { recursive: true });
   const needed = suites.some((suite) => suite !== 'unit');
   const services = needed ? startServices() : Promise.resolve({ started: [], missing: [] });
-  const counts = await runSuites(suites, services, mochaOptions);
+  const jobs = new Set(jobsOf(suites, mochaOptions));
+  const outcome = sumOf((await Promise.all(LANES.map((lane) => runLane(lane, jobs, services)))).flat());
   const { started, missing } = await services;
-  let failed = counts.failed + (inCi ? missing.length : 0);
+  let failed = outcome.failed + (inCi ? missing.length : 0);
   for (const service of started) {
     await run('scripts/services', ['down', service], { limitMs: 2 * MINUTE_MS, quiet: true });
   }
   if (complete && missing.length === 0 && process.exitCode !== 130) failed += await coverageFailures();
+  tellSlowest(outcome.tookMs);
   if (missing.length > 0) console.error(`Not run without ${missing.join(' and ')}: what needs them`);
-  return { ...counts, failed };
+  return { ...outcome, failed };
 }
 
 const { passed, failed, failures } = await main(process.argv.slice(2));
