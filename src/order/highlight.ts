@@ -12,31 +12,55 @@ const FIELDS = ['orderId', 'customerName', 'itemNames', 'skus', 'tags', 'custome
  * Marks what a query found on the original text of orders, by the rule by which the index found it. The highlighter remembers
  * its verdict on each word and each text, so use one for all hits of a page. A field without a match has no entry.
  */
-export function createHighlighter({ terms, phrases }: TextQuery): (order: OrderView) => Highlights {
-  if (terms.length + phrases.length === 0) return () => ({});
-  const isMatch = remember((word) => terms.some((term) => matchesTerm(term, word)));
-  const isMarked = ({ folded, transcribed }: Word) =>
-    isMatch(folded) || (transcribed !== undefined && isMatch(transcribed));
-  // Orders of one page have products in common.
-  const markedOf = remember((text): readonly string[] => {
-    const words = wordsOf(text);
-    const inPhrase = phrases.length > 0 ? wordsInPhrases(words, phrases) : NOWHERE;
-    const marks = words.filter((word, at) => inPhrase.has(at) || isMarked(word));
-    return marks.length > 0 ? [markText(text, marks)] : [];
-  });
+export function createHighlighter(query: TextQuery): (order: OrderView) => Highlights {
+  if (query.terms.length + query.phrases.length === 0) return () => ({});
+  const markedOf = markerOf(query);
   return (order) => {
     const highlights: Record<string, string[]> = {};
     for (const field of FIELDS) {
-      const marked = textsOf(order[field]).flatMap(markedOf);
-      if (marked.length > 0) highlights[field] = marked;
+      const value = order[field];
+      if (value === undefined) continue;
+      for (const text of typeof value === 'string' ? [value] : value) {
+        const marked = markedOf(text);
+        if (marked !== NOT_MARKED) (highlights[field] ??= []).push(marked);
+      }
     }
     return highlights;
   };
 }
 
-function textsOf(value: string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return [];
-  return typeof value === 'string' ? [value] : value;
+/** No marked text is empty. */
+const NOT_MARKED = '';
+
+function markerOf(query: TextQuery): (text: string) => string {
+  const { terms, phrases } = query;
+  const isMatch = remember((word) => terms.some((term) => matchesTerm(term, word)));
+  const isMarked = ({ folded, transcribed }: Word) =>
+    isMatch(folded) || (transcribed !== undefined && isMatch(transcribed));
+  const hasBeginning = beginningsOf(query);
+  // Orders of one page have products in common.
+  return remember((text) => {
+    if (!hasBeginning(text)) return NOT_MARKED;
+    const words = wordsOf(text);
+    const inPhrase = phrases.length > 0 ? wordsInPhrases(words, phrases) : NOWHERE;
+    const marks = words.filter((word, at) => inPhrase.has(at) || isMarked(word));
+    return marks.length > 0 ? markText(text, marks) : NOT_MARKED;
+  });
+}
+
+/** Letters of Latin scripts beyond ASCII, each of which folds to letters alone: none ends a word, or makes two of one. */
+const LATIN = '\\u00c0-\\u00d6\\u00d8-\\u00f6\\u00f8-\\u013e\\u0141-\\u017f';
+
+/**
+ * Tells at a glance of most texts that nothing in them matches: what does begins with the first letter of a term (`matchesTerm`) or of a
+ * phrase. A word that begins with a letter beyond ASCII is not judged here, nor is a text in another script.
+ */
+function beginningsOf({ terms, phrases }: TextQuery): (text: string) => boolean {
+  const firstWords = phrases.flatMap(({ forms }) => forms.map(([first = '']) => first));
+  const forms = [...terms.flatMap((term) => term.forms), ...firstWords];
+  const firsts = forms.flatMap((form) => /^[a-z0-9]/.exec(form) ?? []).join('');
+  const pattern = new RegExp(`[^\\x00-\\x7f${LATIN}]|(?<![a-z0-9${LATIN}])[${firsts}${LATIN}]`, 'i');
+  return (text) => pattern.test(text);
 }
 
 const NOWHERE: ReadonlySet<number> = new Set();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { OrderView } from '../../../src/order/document.ts';
 import { createHighlighter } from '../../../src/order/highlight.ts';
-import { parseTextQuery } from '../../../src/order/search-text.ts';
+import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
 
 const LANTERN: OrderView = {
   orderId: 'INV-536365',
@@ -163,6 +163,30 @@ describe('createHighlighter', () => {
         }
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  it('marks a text exactly where one of its words matches, whichever letters of Latin scripts and signs it is made of', () => {
+    const letter = fc.integer({ min: 0x20, max: 0x24f }).map((code) => String.fromCharCode(code));
+    const latin = fc.oneof(
+      fc.constantFrom('a', 'e', 'o', 's', 'A', 'O', 'S', '0', ' ', '-'),
+      letter,
+      fc.constantFrom('ﬁ', '½', '\u0301', 'ŀa', '東'),
+    );
+    const latinTexts = fc.array(latin, { minLength: 1, maxLength: 12 }).map((letters) => letters.join(''));
+    fc.assert(
+      fc.property(
+        latinTexts,
+        latinTexts.filter((q) => !q.includes('"')),
+        (customerName, q) => {
+          const { terms } = parseTextQuery(q);
+          const found = wordsOf(customerName).some(({ folded, transcribed }) =>
+            [folded, transcribed ?? folded].some((word) => terms.some((term) => matchesTerm(term, word))),
+          );
+          assert.equal('customerName' in highlight(q, { ...LANTERN, customerName }), found);
+        },
+      ),
+      { numRuns: 3000 },
     );
   });
 
