@@ -46,7 +46,10 @@ export interface OrderDocument {
 }
 
 export interface SearchFields {
-  /** Words of ids, SKUs, item names, tags, customer id and name: what `q` is matched against. */
+  /**
+   * Words of the ids, SKUs and tags: `q` is matched against these and the names. In documents folded before version 6 it has the words of
+   * the names too; they are found all the same.
+   */
   readonly all: string;
   /** Words of the item names alone, item after item, a `|` between them: phrases stand in one name. */
   readonly items: string;

@@ -62,19 +62,11 @@ function flatFacts(facts: OrderFacts) {
 
 function searchFieldsOf(orderId: string, { placed: { customer, items, tags } }: OrderFacts): SearchFields {
   const skus = distinct(items.map(({ sku }) => sku));
-  const names = distinct(items.map(({ name }) => name)).flatMap(searchStrings);
-  const customerName = searchStrings(customer.name);
-  const before = [orderId, customer.id].flatMap(searchStrings);
+  const names = distinct(items.map(({ name }) => name));
   return {
-    all: joinTexts([
-      ...before,
-      ...customerName,
-      ...skus.flatMap(searchStrings),
-      ...names,
-      ...tags.flatMap(searchStrings),
-    ]),
-    items: joinTexts(names),
-    customer: joinTexts(customerName),
+    all: joinTexts([orderId, customer.id, ...skus, ...tags].flatMap(searchStrings)),
+    items: joinTexts(names.flatMap(searchStrings)),
+    customer: joinTexts(searchStrings(customer.name)),
     exact: distinct([orderId, customer.id, ...skus].map((id) => foldText(id.trim()))),
   };
 }

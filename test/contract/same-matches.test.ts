@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import type { OrderDocument } from '../../src/order/document.ts';
+import type { OrderDocument, SearchFields } from '../../src/order/document.ts';
 import type { OrderEvent } from '../../src/order/event.ts';
 import { documentOf } from '../../src/order/flatten.ts';
 import { foldStored } from '../../src/order/fold.ts';
@@ -25,6 +25,10 @@ const DOCUMENTS: readonly OrderDocument[] = (() => {
   return [...histories].map(([orderId, events]) => documentOf(foldStored(orderId, events), '2026-05-01T00:00:00.000Z'));
 })();
 
+function textsOf({ all, items, customer }: SearchFields): string[] {
+  return [all, items, customer];
+}
+
 /** The rule itself, word by word over every document. */
 function matching(q: string): string[] {
   const { terms, phrases, exact } = parseTextQuery(q);
@@ -32,8 +36,9 @@ function matching(q: string): string[] {
     if (!search) return false;
     if (search.exact.includes(exact)) return true;
     if (terms.length + phrases.length === 0) return false;
-    const words = search.all.split(' ');
-    const isThere = (phrase: readonly string[]) => ` ${search.all} `.includes(` ${phrase.join(' ')} `);
+    const texts = textsOf(search);
+    const words = texts.flatMap((text) => text.split(' '));
+    const isThere = (phrase: readonly string[]) => texts.some((text) => ` ${text} `.includes(` ${phrase.join(' ')} `));
     return (
       terms.every((term) => words.some((word) => matchesTerm(term, word))) &&
       phrases.every(({ forms }) => forms.some(isThere))
@@ -158,7 +163,8 @@ describe('what a text query finds', () => {
   }).timeout(120_000);
 
   it('finds each document by each of its words', async () => {
-    const words = [...new Set(DOCUMENTS.flatMap(({ search }) => search?.all.split(' ') ?? []))];
+    const texts = DOCUMENTS.flatMap(({ search }) => (search ? textsOf(search) : []));
+    const words = [...new Set(texts.flatMap((text) => text.split(' ')))];
     for (const word of words) {
       for (const { name, hits } of await answers(`${word} `)) {
         assert.deepEqual(hits.map(({ orderId }) => orderId).sort(), matching(`${word} `), `${name}: ${word}`);

@@ -92,6 +92,24 @@ describeForEachBackend('searching', (backend) => {
     });
   });
 
+  describe('when a document was folded before version 6', () => {
+    it('is found as others are, whose names are not among the other words', async () => {
+      const [document, version] = [sampleDocument({ orderId: 'B-1', items: ['Samovar'], tags: ['brass'] }), 1];
+      assert.ok(document.search);
+      const { all, items, customer } = document.search;
+      const older = { ...document, search: { ...document.search, all: [all, items, customer].join(' | | | ') } };
+      const { live } = await searched.index.registry();
+      await searched.index.write(live, [{ orderId: 'B-1', version, document: older }], 'live');
+      await searched.put({ orderId: 'B-2', items: ['Samovar'], tags: ['brass'] });
+      for (const q of ['samovar', 'smaovar ', 'brass ', '"ada lovelace" sam']) {
+        const { hits } = await search({ q });
+        assert.deepEqual(hits.map((hit) => hit.document.orderId).sort(), ['B-1', 'B-2'], q);
+        assert.equal(hits[0]?.score, hits[1]?.score);
+      }
+      await searched.put({ orderId: 'B-1', then: [ERASED] }, { orderId: 'B-2', then: [ERASED] });
+    });
+  });
+
   describe('when q has several words', () => {
     it('wants each of them, wherever they stand', async () => {
       assert.deepEqual(await found('jose lantern '), ['A-1']);

@@ -4,7 +4,12 @@ import type { QueryPhrase, QueryTerm, TextQuery } from '../../order/search-text.
 
 /** The client's own type admits undefined. */
 type Query = NonNullable<estypes.QueryDslQueryContainer>;
-type TextField = 'search.all' | 'search.items' | 'search.customer';
+type TextField = 'search.all' | NameField;
+type NameField = 'search.items' | 'search.customer';
+
+const NAMES: readonly NameField[] = ['search.items', 'search.customer'];
+/** Together they hold all words of an order. */
+const EVERYWHERE: readonly TextField[] = ['search.all', ...NAMES];
 
 /**
  * What a match adds to the score, the same as in the embedded index. Constants, not BM25: a score then depends on the order and
@@ -36,22 +41,24 @@ export function textClause({ terms, phrases, exact }: TextQuery): Query | undefi
   const ways: Query[] = [];
   if (terms.length + phrases.length > 0) {
     const must = [...terms.map(termClause), ...phrases.map(phraseClause)];
-    const inNames = [...terms.map(inNameClause), ...phrases.map(phraseInNameClause)];
-    ways.push({ bool: { must, should: [...inNames, ...wholeClauses(terms)] } });
+    ways.push({ bool: { must, should: wholeClauses(terms) } });
   }
   if (exact !== '') ways.push(worth(WORTH.exactId, { term: { 'search.exact': exact } }));
   return ways.length === 0 ? undefined : anyOf(ways);
 }
 
-/** The best of the ways in which one of the document's words can match a term (`matchesTerm`). */
+/**
+ * That one of the document's words matches a term (`matchesTerm`), in whatever field; the best of the ways in which one does, and
+ * whether it stands in a name, add to the score. What needs a look through the dictionary stands in it once a field.
+ */
 function termClause(term: QueryTerm): Query {
-  const { exact, beginning, typos } = variantsOf(term, 'search.all');
-  const queries = [
-    worth(WORTH.word, anyOf(exact)),
-    ...(beginning.length > 0 ? [worth(WORTH.beginning, anyOf(beginning))] : []),
-    ...(typos.length > 0 ? [worth(0, anyOf(typos))] : []),
-  ];
-  return { dis_max: { queries } };
+  const variants = EVERYWHERE.map((field) => variantsOf(term, field));
+  const exact = worth(WORTH.word, anyOf(variants.flatMap((one) => one.exact)));
+  const beginnings = variants.flatMap((one) => one.beginning);
+  const best =
+    beginnings.length > 0 ? { dis_max: { queries: [exact, worth(WORTH.beginning, anyOf(beginnings))] } } : exact;
+  const inNames = anyOf(NAMES.map((field) => anyVariant(term, field)));
+  return anyOf([worth(WORTH.inName, inNames), worth(0, anyVariant(term, 'search.all')), best]);
 }
 
 interface Variants {
@@ -90,10 +97,6 @@ export function allWithin(terms: readonly QueryTerm[], field: TextField): Query 
   return terms.length === 0 ? undefined : { bool: { filter: terms.map((term) => anyVariant(term, field)) } };
 }
 
-function inNameClause(term: QueryTerm): Query {
-  return worth(WORTH.inName, anyOf([anyVariant(term, 'search.items'), anyVariant(term, 'search.customer')]));
-}
-
 function wholeClauses(terms: readonly QueryTerm[]): Query[] {
   if (terms.length < 2) return [];
   const isUnfinished = terms.at(-1)?.prefix === true;
@@ -125,12 +128,9 @@ function near(field: TextField, words: readonly string[]): Query {
 }
 
 function phraseClause({ forms }: QueryPhrase): Query {
-  return worth(0, anyOf(forms.map((words) => phrase('search.all', words.join(' ')))));
-}
-
-function phraseInNameClause({ forms }: QueryPhrase): Query {
-  const within = (field: TextField) => forms.map((words) => phrase(field, words.join(' ')));
-  return worth(WORTH.inName, anyOf([...within('search.items'), ...within('search.customer')]));
+  const within = (fields: readonly TextField[]) =>
+    anyOf(fields.flatMap((field) => forms.map((words) => phrase(field, words.join(' ')))));
+  return anyOf([worth(WORTH.inName, within(NAMES)), worth(0, within(['search.all']))]);
 }
 
 function phrase(field: TextField, words: string): Query {

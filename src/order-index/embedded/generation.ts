@@ -116,6 +116,6 @@ function prepareWords(database: DatabaseSync, number: number, vocabulary: Vocabu
     if (!search) return;
     addWords.run(id, search.all, search.items, search.customer);
     for (const folded of search.exact) addExact.run(folded, id);
-    vocabulary.add(search.all);
+    for (const text of [search.all, search.items, search.customer]) vocabulary.add(text);
   };
 }

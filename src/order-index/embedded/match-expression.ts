@@ -22,17 +22,21 @@ const TOGETHER = 4;
 /** The words as they were typed, one after the other. */
 const IN_SEQUENCE = 8;
 
+const NAMES = 'items customer';
+/** Together they hold all words of an order. */
+const EVERYWHERE = `words ${NAMES}`;
+
 export function matchExpressions({ terms, phrases }: TextQuery, vocabulary: Vocabulary): MatchExpressions {
   const variants = terms.map((term) => variantsOf(term, vocabulary));
   const isHopeless = terms.length + phrases.length === 0 || variants.some(({ all }) => all.length === 0);
   if (isHopeless) return { match: undefined, boosts: [] };
   const quoted = phrases.map(({ forms }) => forms.map((words) => quote(words.join(' '))));
-  const required = [...variants.map(({ all }) => all), ...quoted].map((ways) => inColumns('words', ways));
+  const required = [...variants.map(({ all }) => all), ...quoted].map((ways) => inColumns(EVERYWHERE, ways));
   return {
     match: allOf(required),
     boosts: [
       ...variants.flatMap(termBoosts),
-      ...quoted.map((ways) => ({ expression: inColumns('items customer', ways), weight: IN_NAME })),
+      ...quoted.map((ways) => ({ expression: inColumns(NAMES, ways), weight: IN_NAME })),
       ...wholeBoosts(terms, variants),
     ],
   };
@@ -69,9 +73,9 @@ function wholeOrBegun({ forms, prefix }: QueryTerm) {
 
 function termBoosts({ exact, beginning, all }: Variants) {
   return [
-    { expression: inColumns('words', exact), weight: beginning.length > 0 ? EXACT_WORD - BEGINNING : EXACT_WORD },
-    ...(beginning.length > 0 ? [{ expression: inColumns('words', beginning), weight: BEGINNING }] : []),
-    { expression: inColumns('items customer', all), weight: IN_NAME },
+    { expression: inColumns(EVERYWHERE, exact), weight: beginning.length > 0 ? EXACT_WORD - BEGINNING : EXACT_WORD },
+    ...(beginning.length > 0 ? [{ expression: inColumns(EVERYWHERE, beginning), weight: BEGINNING }] : []),
+    { expression: inColumns(NAMES, all), weight: IN_NAME },
   ];
 }
 
@@ -85,7 +89,7 @@ function wholeBoosts(terms: readonly QueryTerm[], variants: readonly Variants[])
       weight: ALL_IN_ONE,
     })),
     ...togetherBoosts(written),
-    { expression: inColumns('items customer', inSequence), weight: IN_SEQUENCE },
+    { expression: inColumns(NAMES, inSequence), weight: IN_SEQUENCE },
   ];
 }
 
@@ -94,7 +98,7 @@ function togetherBoosts(written: readonly (readonly string[])[]) {
   const sets = written.map((words) => [...new Set(words)]).filter((words) => words.length > 1);
   // FTS5 counts all words between the first and the last one, those looked for too.
   const near = sets.map((words) => `NEAR(${words.map(quote).join(' ')}, ${MAX_BETWEEN_WORDS + words.length - 2})`);
-  return near.length > 0 ? [{ expression: inColumns('items customer', near), weight: TOGETHER }] : [];
+  return near.length > 0 ? [{ expression: inColumns(NAMES, near), weight: TOGETHER }] : [];
 }
 
 function inColumns(columns: string, alternatives: readonly string[]): string {

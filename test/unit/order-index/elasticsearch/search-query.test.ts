@@ -102,14 +102,18 @@ describe('the search that Elasticsearch is sent', () => {
       });
     });
 
-    it('knows a word by itself and by its typos, and the last one by its beginning', () => {
-      const [first, last] = mustOf('lantern gardn') as {
-        dis_max: { queries: { constant_score: { boost: number } }[] };
-      }[];
-      const boosts = (clause: typeof first) =>
-        clause?.dis_max.queries.map(({ constant_score }) => constant_score.boost);
-      assert.deepEqual(boosts(first), [3, 0]);
-      assert.deepEqual(boosts(last), [3, 2, 0]);
+    it('counts a word more than a beginning, and more where it stands in a name; a typo is found too', () => {
+      const [first, last] = mustOf('lantern gardn') as { bool: { should: Clause[] } }[];
+      type Clause = { constant_score: { boost: number } } | { dis_max: { queries: Clause[] } };
+      const boosts = (clause: Clause): unknown =>
+        'dis_max' in clause ? clause.dis_max.queries.map(boosts) : clause.constant_score.boost;
+      assert.deepEqual(first?.bool.should.map(boosts), [1, 0, 3]);
+      assert.deepEqual(last?.bool.should.map(boosts), [1, 0, [3, 2]]);
+    });
+
+    it('looks into every field for a typo, once', () => {
+      const fields = [...text('lantern').matchAll(/"fuzzy":\{"([^"]*)"/g)].map(([, field]) => field);
+      assert.deepEqual(fields.sort(), ['search.all', 'search.customer', 'search.items']);
     });
 
     it('asks for typos without a bound on their number, the first letter right', () => {
@@ -131,12 +135,19 @@ describe('the search that Elasticsearch is sent', () => {
     });
 
     it('wants a quoted phrase in one of the texts, in either way of writing it', () => {
-      const filter = { match_phrase: { 'search.all': 'paper lantern' } };
-      assert.deepEqual(mustOf('"Paper Lantern"'), [{ constant_score: { filter, boost: 0 } }]);
-      const should = ['uwe muller', 'uwe mueller'].map((words) => ({ match_phrase: { 'search.all': words } }));
-      assert.deepEqual(mustOf('"Uwe Müller"'), [
-        { constant_score: { filter: { bool: { should, minimum_should_match: 1 } }, boost: 0 } },
+      const within = (q: string): unknown[] =>
+        [...JSON.stringify(mustOf(q)).matchAll(/"match_phrase":(\{.*?\})/g)].map(([, one]): unknown =>
+          JSON.parse(one ?? ''),
+        );
+      assert.deepEqual(within('"Paper Lantern"'), [
+        { 'search.items': 'paper lantern' },
+        { 'search.customer': 'paper lantern' },
+        { 'search.all': 'paper lantern' },
       ]);
+      assert.deepEqual(
+        within('"Uwe Müller"').filter((one) => JSON.stringify(one).includes('items')),
+        [{ 'search.items': 'uwe muller' }, { 'search.items': 'uwe mueller' }],
+      );
     });
 
     it('stays bounded, however long the text', () => {
