@@ -125,7 +125,7 @@ elasticsearch_start() {
   rm -f "$dir/server.pid" "$dir/pid"
   # The launcher stays as the server's parent; `-p` has the server write its own pid, which is the one to signal.
   launch "$dir/launcher.pid" "$dir/elasticsearch.out" PATH=/usr/local/bin:/usr/bin:/bin LANG=C.UTF-8 HOME="$dir/tmp" \
-    ES_JAVA_HOME="$(elasticsearch_jdk)" ES_PATH_CONF="$dir/config" ES_TMPDIR="$dir/tmp" ES_JAVA_OPTS="-Xms$es_heap -Xmx$es_heap" \
+    ES_JAVA_HOME="$(elasticsearch_jdk)" ES_PATH_CONF="$dir/config" ES_TMPDIR="$dir/tmp" ES_JAVA_OPTS="-Xms$es_heap -Xmx$es_heap${es_short_lived:+ -XX:TieredStopAtLevel=1}" \
     "$(elasticsearch_home)/bin/elasticsearch" -p "$dir/server.pid"
   if wait_for_health elasticsearch 150 "$dir/launcher.pid" && [ -s "$dir/server.pid" ]; then
     write_pid_file "$dir/pid" "$(cat "$dir/server.pid")"

@@ -59,6 +59,7 @@ export async function startPrivateServices(options: PrivateServicesOptions): Pro
     String(esPort),
     '--es-heap',
     esHeap,
+    '--es-short-lived',
     ...(join === undefined ? [] : ['--join', join]),
     ...(esPassword === undefined ? [] : ['--es-password', esPassword]),
     ...(esConfig === undefined ? [] : ['--es-config', esConfig]),
