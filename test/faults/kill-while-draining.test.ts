@@ -7,10 +7,10 @@ import { startService, type Environment } from '../support/running-service.ts';
 import { startPrivateServices, type PrivateServices } from '../support/services.ts';
 import { testBackend } from '../support/test-backend.ts';
 
-const EVENTS = RUNS_LONG_TESTS ? 20_000 : 8_000;
+const EVENTS = RUNS_LONG_TESTS ? 20_000 : 4_000;
 const KILLS = 10;
 /** Small batches and a small prefetch, so that every kill finds many of them in hand. */
-const SMALL_BATCHES: Environment = { BATCH_SIZE: '100', PREFETCH: '400' };
+const SMALL_BATCHES: Environment = { BATCH_SIZE: '50', PREFETCH: '200' };
 
 function events(seed: string): CloudEvent[] {
   const all = shuffledEvents({ seed, orders: Math.ceil(EVENTS / 4.45) });
