@@ -1,6 +1,6 @@
 /**
  * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites in parts, two processes at a time, measures the
- * coverage of all of them together, tells which files took longest, and closes with one line for all: `N passed, N failed`. A part that
+ * coverage of all but the fault tests together, tells which files took longest, and closes with one line for all: `N passed, N failed`. A part that
  * crashes or does not end, coverage under the floor and (in CI) a missing service count as a failure each.
  */
 import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
@@ -35,7 +35,7 @@ async function startServices(): Promise<{ started: Service[]; missing: Service[]
   for (const service of Object.keys(SERVICES) as Service[]) {
     if (process.env[SERVICES[service]] !== undefined) continue;
     const wasOurs = await isOurs(service);
-    const { end } = await run('scripts/services', ['up', service], { limitMs: 10 * MINUTE_MS });
+    const { end } = await run('scripts/services', ['up', service, '--es-short-lived'], { limitMs: 10 * MINUTE_MS });
     if (end !== 0) missing.push(service);
     else if (!wasOurs && (await isOurs(service))) started.push(service);
   }
@@ -87,10 +87,11 @@ interface Lane {
  */
 const LANES: readonly Lane[] = [
   { prefers: ({ suite }) => suite !== 'faults', inBackground: false },
-  { prefers: ({ suite }) => suite === 'faults', inBackground: true },
+  // The unit tests need no services, which are started meanwhile.
+  { prefers: ({ suite }) => suite === 'unit' || suite === 'faults', inBackground: true },
 ];
 
-/** Takes one job after the other until there are none left. The unit tests need no services, and begin while these are started. */
+/** Takes one job after the other until there are none left. */
 async function runLane(
   { prefers, inBackground }: Lane,
   jobs: Set<Job>,
