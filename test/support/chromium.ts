@@ -5,7 +5,7 @@ import { chromium, type BrowserContext, type BrowserContextOptions } from 'playw
 
 const CHROMIUM = '/usr/bin/chromium';
 const ARGUMENTS = [
-  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--no-sandbox', '--disable-gpu', '--in-process-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
 const PATIENCE_MS = 10_000;
