@@ -59,11 +59,14 @@ export function messageOf(body: string | Buffer): OutgoingEvent {
 
 /** Nothing waits, nothing is in hand, and it stays so: what is on its way from the one to the other is not counted anywhere. */
 export async function untilDrained(backend: TestBackend, service: RunningService, timeoutMs = 120_000): Promise<void> {
-  await steadily(async () => {
-    const text = await (await fetch(`${service.url}/metrics`)).text();
-    assert.equal(/^projection_lag_messages (.*)$/m.exec(text)?.[1], '0', 'the lag in messages');
-    assert.equal((await backend.queues()).live, 0);
-  }, timeoutMs);
+  await steadily(() => assertDrained(backend, service), timeoutMs);
+}
+
+/** At this moment; see {@link untilDrained}. */
+export async function assertDrained(backend: TestBackend, service: RunningService): Promise<void> {
+  const text = await (await fetch(`${service.url}/metrics`)).text();
+  assert.equal(/^projection_lag_messages (.*)$/m.exec(text)?.[1], '0', 'the lag in messages');
+  assert.equal((await backend.queues()).live, 0);
 }
 
 /** Drained, and stopped in good order: what it had taken and not settled is in the queue again, for {@link assertExactly} to find. */
