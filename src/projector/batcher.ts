@@ -21,8 +21,9 @@ export class Batcher<T> {
     if (waiting) waiting.items.push(item);
     else this.#byOrder.set(orderId, { items: [item], since: this.#options.now() });
     this.#count += 1;
-    if (this.#count >= this.#options.maxCount) this.offer();
-    else this.#timer ??= setTimeout(() => this.offer(), this.#options.delayMs);
+    if (this.#count < this.#options.maxCount)
+      this.#timer ??= setTimeout(() => this.offer(), this.#options.delayMs);
+    else if (this.#options.mayBegin()) this.offer();
   }
 
   /** To be called whenever a batch could be begun with: emits what is due. */

@@ -136,11 +136,14 @@ describe('Batcher', () => {
       { weight: 1, arbitrary: fc.constantFrom('free', 'busy', 'wait') },
     );
 
+    /** Three items of two bytes, two of three: the places from 10 on. */
+    const MAX_BYTES = 7;
+
     it('emits each item once, those of an order as they came, no batch above its bounds', () => {
       fc.assert(
         fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
           [emitted, isFree] = [[], false];
-          batcher = new Batcher(options);
+          batcher = new Batcher({ ...options, maxBytes: MAX_BYTES });
           const added: string[] = [];
           for (const one of steps) {
             if (one === 'wait') mock.timers.tick(30);
@@ -157,6 +160,7 @@ describe('Batcher', () => {
           const ofOrder = (items: string[], order: string) => items.filter((item) => item.startsWith(order));
           for (const order of 'abcdef') assert.deepEqual(ofOrder(emitted.flat(), order), ofOrder(added, order));
           for (const { length } of emitted) assert.ok(length >= 1 && length <= options.maxCount);
+          for (const batch of emitted) assert.ok(batch.length === 1 || batch.join('').length <= MAX_BYTES);
         }),
       );
     });
