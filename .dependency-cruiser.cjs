@@ -58,6 +58,7 @@ module.exports = {
     },
     packageOnlyIn('amqplib', 'broker'),
     packageOnlyIn('@elastic/elasticsearch', 'order-index/elasticsearch'),
+    packageOnlyIn('@elastic/transport', 'order-index/elasticsearch'),
     packageOnlyIn('express', 'http'),
     packageOnlyIn('@opentelemetry', 'observability'),
     {

@@ -1,4 +1,5 @@
 import { Client } from '@elastic/elasticsearch';
+import { WholeAnswerConnection } from './connection.ts';
 
 export interface ConnectionOptions {
   readonly nodes: readonly string[];
@@ -14,6 +15,7 @@ export interface ConnectionOptions {
  */
 export function createClient({ nodes, auth, caPem, requestTimeoutMs }: ConnectionOptions): Client {
   return new Client({
+    Connection: WholeAnswerConnection,
     nodes: [...nodes],
     ...(auth && { auth: { ...auth } }),
     ...(caPem !== undefined && { tls: { ca: caPem } }),
