@@ -21,8 +21,7 @@ export class Batcher<T> {
     if (waiting) waiting.items.push(item);
     else this.#byOrder.set(orderId, { items: [item], since: this.#options.now() });
     this.#count += 1;
-    if (this.#count < this.#options.maxCount)
-      this.#timer ??= setTimeout(() => this.offer(), this.#options.delayMs);
+    if (this.#count < this.#options.maxCount) this.#timer ??= setTimeout(() => this.offer(), this.#options.delayMs);
     else if (this.#options.mayBegin()) this.offer();
   }
 
