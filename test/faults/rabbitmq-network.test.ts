@@ -25,11 +25,14 @@ describe('a drain over a bad network to RabbitMQ', function () {
     await backend.remove();
   });
 
-  /** With some of the events in the index, and more of them in the queue. */
-  const inTheMiddle = async (events: readonly CloudEvent[]): Promise<InProcessProjector> => {
+  /**
+   * With some of the events in the index, and more of them in the queue. With heartbeats of a second a busy machine loses connections that
+   * nothing is wrong with.
+   */
+  const inTheMiddle = async (events: readonly CloudEvent[], heartbeatSeconds = 5): Promise<InProcessProjector> => {
     await publish(backend, events);
     const running = await startProjector(backend, {
-      amqpUrl: amqpUrlVia(proxy, 'heartbeat=1'),
+      amqpUrl: amqpUrlVia(proxy, `heartbeat=${heartbeatSeconds}`),
       projector: { prefetch: 60, batchSize: 20 },
     });
     await eventually(async () => assert.ok((await backend.queues()).live < events.length * 0.9), 60_000);
@@ -40,7 +43,7 @@ describe('a drain over a bad network to RabbitMQ', function () {
   describe(`when every connection is reset ${CUTS} times at random moments`, () => {
     it('takes again what was not acknowledged', async () => {
       const random = createRandom('cuts');
-      const events = shuffledEvents({ seed: 'cuts', orders: 900 });
+      const events = shuffledEvents({ seed: 'cuts', orders: 500 });
       const running = await inTheMiddle(events);
       for (let cut = 1; cut <= CUTS; cut++) {
         const moment = proxy.bytesReceived + random.integer(0, 40_000);
@@ -56,7 +59,7 @@ describe('a drain over a bad network to RabbitMQ', function () {
   describe('when not a byte goes through any more, though the connections stay', () => {
     it('notices, says so, and takes again once the network is back', async () => {
       const events = shuffledEvents({ seed: 'half-open', orders: 500 });
-      const running = await inTheMiddle(events);
+      const running = await inTheMiddle(events, 1);
       proxy.halt();
       await assertLeft();
       await eventually(() => {
