@@ -6,8 +6,8 @@ import {
   namesNearby,
   understandTyped,
 } from '../order/suggest.ts';
-import type { CompletionKind, Typed } from '../order/suggest.ts';
-import type { SearchPage, SearchQuery, SuggestQuery, Suggestions } from './port.ts';
+import type { CompletionKind, SuggestibleOrder, Typed } from '../order/suggest.ts';
+import type { SearchQuery, SuggestQuery, Suggestions } from './port.ts';
 
 /** Texts of the newest orders that match in a kind, one list an order. */
 export type Rows = readonly (readonly string[])[];
@@ -16,8 +16,8 @@ export type Rows = readonly (readonly string[])[];
 export interface SuggestSource {
   /** Of each kind, the texts of its {@link NEWEST_ORDERS} newest orders that have one which the typed text begins; newest first. */
   newest(typed: Typed, query: SuggestQuery): Promise<Readonly<Record<CompletionKind, Rows>>>;
-  /** Typo-tolerant; only the orders are looked at. */
-  search(query: SearchQuery): Promise<Pick<SearchPage, 'hits'>>;
+  /** Typo-tolerant; only the orders are looked at, and of them what they are for. */
+  search(query: SearchQuery): Promise<{ readonly hits: readonly { readonly document: SuggestibleOrder }[] }>;
 }
 
 /** From so many orders a kind's completions are drawn: what is ordered now is what is looked for, and it bounds the work of a key. */

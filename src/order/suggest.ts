@@ -11,6 +11,10 @@ export interface Completion {
   readonly kind: CompletionKind;
 }
 
+/** The fields of an order that its completions and corrections are taken from, and by which it shows that a word is right as it is. */
+export const SUGGESTED_FROM = ['orderId', 'customerId', 'customerName', 'skus', 'itemNames', 'tags'] as const;
+export type SuggestibleOrder = Pick<OrderView, (typeof SUGGESTED_FROM)[number]>;
+
 /** The kinds of completions are told in this order, and of each so many. */
 const MAX_COMPLETIONS_OF_A_KIND = 5;
 
@@ -57,7 +61,7 @@ export function completionsOf(
 }
 
 /** The names in orders that a search found, which have all words of the query in them, typos forgiven. */
-export function namesNearby(q: string, orders: readonly OrderView[]): readonly Completion[] {
+export function namesNearby(q: string, orders: readonly SuggestibleOrder[]): readonly Completion[] {
   const terms = termsOf(q);
   const isNear = (text: string) => terms.length > 0 && standsIn(terms, wordsOf(text));
   return [
@@ -70,7 +74,7 @@ export function namesNearby(q: string, orders: readonly OrderView[]): readonly C
  * The query with its misspelt words put right from the item names of the orders that it found (`orders`, the best first), so that it
  * says nothing that is not in them; null where one of them has every word as it was typed, or none has a better one.
  */
-export function correctedQuery(q: string, orders: readonly OrderView[]): string | null {
+export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): string | null {
   const typed = wordsOf(q);
   const terms = termsOf(q);
   const votes = new Map<string, number>();
@@ -102,7 +106,7 @@ interface CheckedWord {
   readonly better?: string;
 }
 
-function checkWord(term: QueryTerm, order: OrderView): CheckedWord {
+function checkWord(term: QueryTerm, order: SuggestibleOrder): CheckedWord {
   const { orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] } = order;
   const asTyped = { ...term, edits: 0 as const };
   const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];

@@ -18,7 +18,12 @@ export interface Searching {
 }
 
 /** An answer with the aggregations `A`, and of the documents what was asked for: technical fields, the bulk of them, stay in the index. */
-type Answer<A> = estypes.SearchResponse<OrderView, A>;
+type Answer<A, D = OrderView> = estypes.SearchResponse<D, A>;
+
+/** Hits of documents of which `D` was asked for. */
+interface Page<D> extends Pick<SearchPage, 'nextCursor'> {
+  readonly hits: readonly { readonly document: D; readonly score: number | null }[];
+}
 
 /** @throws InvalidCursorError, IndexUnavailableError */
 export async function searchOrders(
@@ -38,7 +43,7 @@ export async function searchOrders(
 }
 
 /** The hits of one page, of which one more was asked for than is shown. */
-export function pageOf({ hits }: Answer<unknown>, query: SearchQuery): Pick<SearchPage, 'hits' | 'nextCursor'> {
+export function pageOf<D>({ hits }: Answer<unknown, D>, query: SearchQuery): Page<D> {
   const shown = hits.hits.slice(0, query.size);
   const after = hits.hits.length > shown.length ? shown.at(-1)?.sort : undefined;
   return {
@@ -57,13 +62,13 @@ export function asked<T>(
 }
 
 /** @throws IndexUnavailableError */
-export async function send<A>(
+export async function send<A, D = OrderView>(
   { client, alias, requestTimeoutMs }: Searching,
   request: SearchRequest,
   signal?: AbortSignal,
-): Promise<Answer<A>> {
+): Promise<Answer<A, D>> {
   const timeout = serverTimeout(requestTimeoutMs);
-  let answer: Answer<A>;
+  let answer: Answer<A, D>;
   try {
     answer = await client.search({ index: alias, timeout, ...request }, { ...READ, ...(signal && { signal }) });
   } catch (thrown) {

@@ -1,7 +1,7 @@
 import type { estypes } from '@elastic/elasticsearch';
-import type { OrderDocument, OrderView } from '../../order/document.ts';
-import { COMPLETION_KINDS } from '../../order/suggest.ts';
-import type { CompletionKind, Typed } from '../../order/suggest.ts';
+import type { OrderDocument } from '../../order/document.ts';
+import { COMPLETION_KINDS, SUGGESTED_FROM } from '../../order/suggest.ts';
+import type { CompletionKind, SuggestibleOrder, Typed } from '../../order/suggest.ts';
 import { NEWEST_ORDERS, suggest } from '../suggest.ts';
 import type { Rows } from '../suggest.ts';
 import { IndexUnavailableError } from '../port.ts';
@@ -21,15 +21,15 @@ export function suggestFor(searching: Searching, query: SuggestQuery, signal?: A
   const source = {
     newest: (typed: Typed) => asked(searching, signal, (until) => newest(searching, typed, query, until)),
     search: async (search: Parameters<typeof searchRequest>[0]) => {
-      const request = { ...searchRequest(search), aggs: {}, track_total_hits: false, _source: [...SPELT_FROM] };
-      return pageOf(await asked(searching, signal, (until) => send(searching, request, until)), search);
+      const request = { ...searchRequest(search), aggs: {}, track_total_hits: false, _source: [...SUGGESTED_FROM] };
+      return pageOf(
+        await asked(searching, signal, (until) => send<unknown, SuggestibleOrder>(searching, request, until)),
+        search,
+      );
     },
   };
   return suggest(source, query);
 }
-
-/** Of the orders that are near what was typed, what it may be put right from, and whether it is right as it is. */
-const SPELT_FROM: readonly (keyof OrderView)[] = ['orderId', 'customerId', 'customerName', 'skus', 'itemNames', 'tags'];
 
 async function newest(
   { client, alias, requestTimeoutMs }: Searching,
