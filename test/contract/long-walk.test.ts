@@ -5,8 +5,8 @@ import type { SampleOrder } from '../integration/elasticsearch/sample-orders.ts'
 import { describeForEachBackend } from '../support/backends.ts';
 import type { IndexPlace } from '../support/backends.ts';
 
-/** More than the 10,000 hits that Elasticsearch gives by offset. */
-const ORDERS = 12_000;
+/** More than the 10,000 hits that Elasticsearch gives by offset; SQLite has no such limit, and looks at all orders for each page. */
+const ORDERS = { embedded: 4_000, services: 12_000 };
 const BATCH = 2_000;
 /** So many pages of a walk are followed by the arrival of some orders. */
 const PAGES_BETWEEN_ARRIVALS = 10;
@@ -23,17 +23,18 @@ function order(orderId: string, n: number): SampleOrder {
   };
 }
 
-describeForEachBackend('walking through 12,000 orders', function (backend) {
+describeForEachBackend('walking through thousands of orders', function (backend) {
+  const count = backend.name === 'embedded' ? ORDERS.embedded : ORDERS.services;
   let place: IndexPlace;
   let index: OrderIndex;
-  const known = Array.from({ length: ORDERS }, (_, n) => order(`k-${n}`, n));
+  const known = Array.from({ length: count }, (_, n) => order(`k-${n}`, n));
 
   before(async function () {
     this.timeout(60_000);
     place = backend.index();
     index = place.instance();
     await index.open();
-    for (let start = 0; start < ORDERS; start += BATCH) await put(known.slice(start, start + BATCH));
+    for (let start = 0; start < count; start += BATCH) await put(known.slice(start, start + BATCH));
   });
   after(() => place.remove());
 
@@ -68,7 +69,7 @@ describeForEachBackend('walking through 12,000 orders', function (backend) {
     it(`sees each once while others arrive, by ${query.sort}`, async function () {
       this.timeout(120_000);
       const seen = await walk(query);
-      assert.ok(seen.length >= ORDERS);
+      assert.ok(seen.length >= count);
       assert.equal(new Set(seen).size, seen.length, 'an order was seen twice');
       const ids = new Set(seen);
       assert.deepEqual(
