@@ -1,4 +1,5 @@
 import type { OrderView } from './document.ts';
+import { remember } from './remember.ts';
 import { matchesTerm, spellings, wordsOf } from './search-text.ts';
 import type { TextQuery, Word } from './search-text.ts';
 
@@ -64,17 +65,6 @@ function beginningsOf({ terms, phrases }: TextQuery): (text: string) => boolean 
 }
 
 const NOWHERE: ReadonlySet<number> = new Set();
-
-function remember<T extends NonNullable<unknown>>(judge: (text: string) => T): (text: string) => T {
-  const verdicts = new Map<string, T>();
-  return (text) => {
-    const known = verdicts.get(text);
-    if (known !== undefined) return known;
-    const verdict = judge(text);
-    verdicts.set(text, verdict);
-    return verdict;
-  };
-}
 
 /** The positions of the words that are part of a phrase's occurrence. */
 function wordsInPhrases(words: readonly Word[], phrases: TextQuery['phrases']): ReadonlySet<number> {

@@ -1,4 +1,5 @@
 import type { OrderView } from './document.ts';
+import { remember } from './remember.ts';
 import { foldText, matchesTerm, parseTextQuery, withinEdits, wordsOf } from './search-text.ts';
 import type { QueryTerm, Word } from './search-text.ts';
 
@@ -76,10 +77,12 @@ export function namesNearby(q: string, orders: readonly SuggestibleOrder[]): rea
  */
 export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): string | null {
   const typed = wordsOf(q);
-  const terms = termsOf(q);
+  // Orders that a search found have products in common.
+  const wordsIn = remember(wordsOf);
+  const checks = termsOf(q).map((term) => checkOf(term, wordsIn));
   const votes = new Map<string, number>();
   for (const order of orders) {
-    const words = terms.map((term) => checkWord(term, order));
+    const words = checks.map((check) => check(order));
     if (words.every(({ kind }) => kind === 'right')) return null;
     if (!words.some(({ kind }) => kind === 'misspelt')) continue;
     const text = replaceWords(q, typed, (at) => words[at]?.better);
@@ -106,19 +109,33 @@ interface CheckedWord {
   readonly better?: string;
 }
 
-function checkWord(term: QueryTerm, order: SuggestibleOrder): CheckedWord {
-  const { orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] } = order;
+/** Checks a typed word against one order after another, by the words of their texts. */
+function checkOf(
+  term: QueryTerm,
+  wordsIn: (text: string) => readonly Word[],
+): (order: SuggestibleOrder) => CheckedWord {
   const asTyped = { ...term, edits: 0 as const };
-  const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];
-  if (all.some((text) => standsIn([asTyped], wordsOf(text)))) return { kind: 'right' };
-  const near = itemNames.flatMap((name) =>
-    wordsOf(name).flatMap((word) => {
-      const edits = editsAway(term, word);
-      return edits === undefined ? [] : [{ edits, word: name.slice(word.start, word.end).toLowerCase() }];
-    }),
-  );
-  const [nearest] = near.sort((a, b) => a.edits - b.edits || (a.word < b.word ? -1 : 1));
-  return nearest ? { kind: 'misspelt', better: nearest.word } : { kind: 'unknown' };
+  const isRight = remember((text) => standsIn([asTyped], wordsIn(text)));
+  const nearIn = remember((name) => nearWords(term, name, wordsIn(name)));
+  return ({ orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] }) => {
+    const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];
+    if (all.some(isRight)) return { kind: 'right' };
+    const [nearest] = itemNames.flatMap(nearIn).sort((a, b) => a.edits - b.edits || (a.word < b.word ? -1 : 1));
+    return nearest ? { kind: 'misspelt', better: nearest.word } : { kind: 'unknown' };
+  };
+}
+
+interface NearWord {
+  readonly edits: number;
+  /** As it is written, in lower case. */
+  readonly word: string;
+}
+
+function nearWords(term: QueryTerm, name: string, words: readonly Word[]): readonly NearWord[] {
+  return words.flatMap((word) => {
+    const edits = editsAway(term, word);
+    return edits === undefined ? [] : [{ edits, word: name.slice(word.start, word.end).toLowerCase() }];
+  });
 }
 
 function editsAway({ forms, edits }: QueryTerm, { folded, transcribed }: Word): number | undefined {
