@@ -190,6 +190,12 @@ async function sendAnswer(response: Response, answer: Answer): Promise<void> {
   response.status(status).setHeader('Cache-Control', 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (events) await sendEvents(response, events.source, events.keepAliveMs);
-  else if (contentType === undefined) response.json(body);
+  else if (contentType === undefined) sendJson(response, body);
   else response.setHeader('Content-Type', contentType).end(body);
+}
+
+/** As Express would, but for what it looks up first: settings and entity tags, of which there are none here. */
+function sendJson(response: Response, body: unknown): void {
+  if (body === undefined) response.end();
+  else response.setHeader('Content-Type', 'application/json; charset=utf-8').end(JSON.stringify(body));
 }
