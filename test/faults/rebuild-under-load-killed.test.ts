@@ -71,7 +71,7 @@ describe(`under ${EVENTS_PER_SECOND} live events a second, while processes are k
   /** Every process that is to go on with what the one before has left is started on the same port, as after a crash. */
   async function begin(seed: string): Promise<void> {
     address = { PORT: String(await freePort()) };
-    scene = await beginUnderLoad({ seed, maxWaiting: 10_000, environment: { IMPORT_DIR: importDir }, first: address });
+    scene = await beginUnderLoad({ seed, maxWaiting: 3_000, environment: { IMPORT_DIR: importDir }, first: address });
     last = scene.service;
   }
 

@@ -16,7 +16,7 @@ if (RUNS_LONG_TESTS) {
     let last: RunningService;
     before(async () => {
       port = String(await freePort());
-      scene = await beginUnderLoad({ seed: 'operated', maxWaiting: 5_000, first: { PORT: port } });
+      scene = await beginUnderLoad({ seed: 'operated', maxWaiting: 3_000, first: { PORT: port } });
       last = scene.service;
     });
     after(async () => {
