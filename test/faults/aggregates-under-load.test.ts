@@ -32,11 +32,11 @@ const FIRST_DEATHS: readonly Death[] = [
   ['rollup activated', 1],
 ];
 const DEATHS: readonly Death[] = [
-  ['rollup claimed', 5],
-  ['rollup checkpoint', 4],
+  ['rollup claimed', 3],
+  ['rollup checkpoint', 3],
   ['rollup computed', 2],
   ['rollup written', 3],
-  ['rollup kept', 6],
+  ['rollup kept', 3],
 ];
 const DEATHS_AFTER_SWAP: readonly Death[] = [
   ['rollup created', 1],
