@@ -13,12 +13,12 @@ export interface ReturnInstructions {
 /**
  * Which deliveries of one channel are unsettled, and how to settle them with few frames although batches end in any order.
  * What is settled at the head goes out as one `multiple` acknowledgement; what is settled behind an unsettled delivery is held
- * until the head reaches it or `flush` is called. Tags that are unknown, or settled before, are ignored, since RabbitMQ closes the
+ * until the head reaches it, or `flush` or, twice, `flushOverdue` is called. Tags that are unknown, or settled before, are ignored, since RabbitMQ closes the
  * channel over them. Pure: it sends nothing itself.
  */
 export class SettlementLedger {
   /** In the order of delivery (a Map keeps the order of insertion). The broker knows of what is not here any more. */
-  readonly #states = new Map<number, 'unsettled' | 'held'>();
+  readonly #states = new Map<number, 'unsettled' | 'held' | 'overdue'>();
   #held = 0;
 
   /** Neither settled nor given back. */
@@ -42,14 +42,20 @@ export class SettlementLedger {
       this.#states.set(tag, 'held');
       this.#held += 1;
     }
-    return this.#takeHead((tag) => this.#states.get(tag) === 'held');
+    return this.#takeHead((tag) => this.#states.get(tag) !== 'unsettled');
   }
 
   /** Acknowledges what is held. */
   flush(): readonly Instruction[] {
-    if (this.#held === 0) return [];
-    const held = [...this.#states].filter(([, state]) => state === 'held').map(([tag]) => tag);
-    return this.#takeEach(held);
+    return this.#takeEach(this.#heldTags());
+  }
+
+  /** Acknowledges what was held already when this was called last. */
+  flushOverdue(): readonly Instruction[] {
+    const held = this.#heldTags();
+    const instructions = this.#takeEach(held.filter((tag) => this.#states.get(tag) === 'overdue'));
+    for (const tag of held) if (this.#states.has(tag)) this.#states.set(tag, 'overdue');
+    return instructions;
   }
 
   giveBack(tags: readonly number[]): ReturnInstructions {
@@ -57,6 +63,11 @@ export class SettlementLedger {
     const returned = new Set(tags);
     const head = this.#takeHead((tag) => returned.has(tag));
     return { acknowledge, giveBack: [...head, ...this.#takeEach([...returned])] };
+  }
+
+  #heldTags(): number[] {
+    if (this.#held === 0) return [];
+    return [...this.#states].filter(([, state]) => state !== 'unsettled').map(([tag]) => tag);
   }
 
   /** One frame for the longest run at the head that belongs. Whatever came before it the broker knows already. */
@@ -76,7 +87,9 @@ export class SettlementLedger {
   }
 
   #remove(tag: number): boolean {
-    if (this.#states.get(tag) === 'held') this.#held -= 1;
+    const state = this.#states.get(tag);
+    if (state === undefined) return false;
+    if (state !== 'unsettled') this.#held -= 1;
     return this.#states.delete(tag);
   }
 }

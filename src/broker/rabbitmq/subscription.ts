@@ -37,8 +37,8 @@ export interface SubscriptionOptions {
   readonly ended: () => void;
 }
 
-/** How long an acknowledgement waits for those before it, to go out with them in one frame. */
-const HOLD_MS = 2_000;
+/** How long an acknowledgement waits for those before it, to go out with them in one frame; at most twice as long. */
+const HOLD_MS = 1_500;
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /** A live subscription over as many channels, one after the other, as the connection needs. */
@@ -109,7 +109,7 @@ export class Subscription implements LiveSubscription {
     clearImmediate(this.#settleSoon);
     this.#settleSoon = undefined;
     acknowledge(session, session.ledger.settle(session.settling.splice(0)));
-    if (session.isUrgent) acknowledge(session, session.ledger.flush());
+    if (session.isUrgent || this.#cancelled) acknowledge(session, session.ledger.flush());
     session.isUrgent = false;
     if (session.ledger.held > 0) this.#flushSoon(session);
   }
@@ -133,6 +133,7 @@ export class Subscription implements LiveSubscription {
       return;
     }
     await this.#stopDeliveries(session);
+    this.#settleNow(session);
     this.#endIfDone(session);
   }
 
@@ -180,7 +181,9 @@ export class Subscription implements LiveSubscription {
   #flushSoon(session: Session): void {
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
-      if (this.#session === session) acknowledge(session, session.ledger.flush());
+      if (this.#session !== session) return;
+      acknowledge(session, session.ledger.flushOverdue());
+      if (session.ledger.held > 0) this.#flushSoon(session);
       this.#endIfDone(session);
     }, HOLD_MS);
   }

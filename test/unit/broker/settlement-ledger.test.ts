@@ -54,6 +54,17 @@ describe('SettlementLedger', () => {
       ]);
       assert.deepEqual(ledger.settle([1, 3]), [{ tag: 3, multiple: true }]);
     });
+
+    it('acknowledges what is overdue alone, and the rest with the head or once it is overdue too', () => {
+      const ledger = ledgerWith(6);
+      ledger.settle([2]);
+      assert.deepEqual(ledger.flushOverdue(), []);
+      ledger.settle([4, 6]);
+      assert.deepEqual(ledger.flushOverdue(), [{ tag: 2, multiple: false }]);
+      assert.deepEqual(ledger.settle([1, 3]), [{ tag: 4, multiple: true }]);
+      assert.deepEqual(ledger.flushOverdue(), [{ tag: 6, multiple: false }]);
+      assert.deepEqual([ledger.held, ledger.unsettled], [0, 1]);
+    });
   });
 
   describe('when deliveries are given back', () => {
@@ -84,6 +95,7 @@ describe('SettlementLedger', () => {
         tags: fc.array(fc.integer({ min: 1, max: 60 })),
       }),
       fc.record({ kind: fc.constant('flush' as const) }),
+      fc.record({ kind: fc.constant('flushOverdue' as const) }),
     );
 
     it('tells the broker exactly that, and never a tag that it does not know', () => {
@@ -100,8 +112,8 @@ describe('SettlementLedger', () => {
                 server.outstanding.add((delivered += 1));
                 ledger.delivered(delivered);
               }
-            } else if (taken.kind === 'flush') {
-              server.apply(ledger.flush(), server.acknowledged);
+            } else if (taken.kind === 'flush' || taken.kind === 'flushOverdue') {
+              server.apply(ledger[taken.kind](), server.acknowledged);
             } else if (taken.kind === 'settle') {
               server.apply(ledger.settle(taken.tags), server.acknowledged);
               taken.tags.filter(undecided).forEach((tag) => settled.add(tag));
