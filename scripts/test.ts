@@ -1,7 +1,7 @@
 /**
- * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites in parts, two processes at a time, measures the
- * coverage of all but the fault tests together, tells which files took longest, and closes with one line for all: `N passed, N failed`. A part that
- * crashes or does not end, coverage under the floor and (in CI) a missing service count as a failure each.
+ * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites in parts, some of them at a time, measures
+ * the coverage of all but the e2e and fault tests together, tells which files took longest, and closes with one line for all:
+ * `N passed, N failed`. A part that crashes or does not end, coverage under the floor and (in CI) a missing service count as a failure each.
  */
 import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import ts from 'typescript';
@@ -35,7 +35,7 @@ async function startServices(): Promise<{ started: Service[]; missing: Service[]
   for (const service of Object.keys(SERVICES) as Service[]) {
     if (process.env[SERVICES[service]] !== undefined) continue;
     const wasOurs = await isOurs(service);
-    const { end } = await run('scripts/services', ['up', service, '--es-short-lived'], { limitMs: 10 * MINUTE_MS });
+    const { end } = await run('scripts/services', ['up', service], { limitMs: 10 * MINUTE_MS });
     if (end !== 0) missing.push(service);
     else if (!wasOurs && (await isOurs(service))) started.push(service);
   }
@@ -76,31 +76,34 @@ function parseArguments(args: readonly string[]): { suites: readonly Suite[]; mo
 type Services = Awaited<ReturnType<typeof startServices>>;
 
 interface Lane {
-  /** Of the jobs that are left it takes the first of these, and any other one where there are none. */
+  /** Of the jobs that are left it takes the first of these. */
   readonly prefers: (job: Job) => boolean;
+  /** Where there are none of these any more, it ends; else it takes any other one. */
+  readonly isStrict: boolean;
   readonly inBackground: boolean;
 }
 
 /**
  * Two at once: one waits for services, browsers and outages half of the time, and the other has a core to itself. One of them takes the
- * fault tests, so that their drains do not compete with each other; both end with what is left.
+ * fault tests, so that their drains do not compete with each other; both end with what is left. Beside them the unit tests, which wait for
+ * half of their time, and begin while the services are started.
  */
 const LANES: readonly Lane[] = [
-  { prefers: ({ suite }) => suite !== 'faults', inBackground: false },
-  // The unit tests need no services, which are started meanwhile.
-  { prefers: ({ suite }) => suite === 'unit' || suite === 'faults', inBackground: true },
+  { prefers: ({ suite }) => suite !== 'faults' && suite !== 'unit', isStrict: false, inBackground: false },
+  { prefers: ({ suite }) => suite === 'faults', isStrict: false, inBackground: true },
+  { prefers: ({ suite }) => suite === 'unit', isStrict: true, inBackground: true },
 ];
 
 /** Takes one job after the other until there are none left. */
 async function runLane(
-  { prefers, inBackground }: Lane,
+  { prefers, isStrict, inBackground }: Lane,
   jobs: Set<Job>,
   services: Promise<Services>,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   while (jobs.size > 0 && process.exitCode !== 130) {
     const [first] = jobs;
-    const job = [...jobs].find(prefers) ?? first;
+    const job = [...jobs].find(prefers) ?? (isStrict ? undefined : first);
     if (job === undefined) break;
     jobs.delete(job);
     try {
