@@ -7,9 +7,8 @@ type Query = NonNullable<estypes.QueryDslQueryContainer>;
 type TextField = 'search.all' | NameField;
 type NameField = 'search.items' | 'search.customer';
 
+/** With `search.all` they hold all words of an order. */
 const NAMES: readonly NameField[] = ['search.items', 'search.customer'];
-/** Together they hold all words of an order. */
-const EVERYWHERE: readonly TextField[] = ['search.all', ...NAMES];
 
 /**
  * What a match adds to the score, the same as in the embedded index. Constants, not BM25: a score then depends on the order and
@@ -52,13 +51,14 @@ export function textClause({ terms, phrases, exact }: TextQuery): Query | undefi
  * whether it stands in a name, add to the score. What needs a look through the dictionary stands in it once a field.
  */
 function termClause(term: QueryTerm): Query {
-  const variants = EVERYWHERE.map((field) => variantsOf(term, field));
-  const exact = worth(WORTH.word, anyOf(variants.flatMap((one) => one.exact)));
-  const beginnings = variants.flatMap((one) => one.beginning);
+  const elsewhere = variantsOf(term, 'search.all');
+  const inNames = NAMES.map((field) => variantsOf(term, field));
+  const everywhere = [elsewhere, ...inNames];
+  const exact = worth(WORTH.word, anyOf(everywhere.flatMap((variants) => variants.exact)));
+  const beginnings = everywhere.flatMap((variants) => variants.beginning);
   const best =
     beginnings.length > 0 ? { dis_max: { queries: [exact, worth(WORTH.beginning, anyOf(beginnings))] } } : exact;
-  const inNames = anyOf(NAMES.map((field) => anyVariant(term, field)));
-  return anyOf([worth(WORTH.inName, inNames), worth(0, anyVariant(term, 'search.all')), best]);
+  return anyOf([worth(WORTH.inName, anyOf(inNames.map(anyVariant))), worth(0, anyVariant(elsewhere)), best]);
 }
 
 interface Variants {
@@ -87,14 +87,17 @@ function fuzzy(field: TextField, value: string, edits: number): Query {
   };
 }
 
-function anyVariant(term: QueryTerm, field: TextField): Query {
-  const { exact, beginning, typos } = variantsOf(term, field);
+function anyVariant({ exact, beginning, typos }: Variants): Query {
   return anyOf([...exact, ...beginning, ...typos]);
 }
 
 /** All terms in one field; undefined where there are none. */
 export function allWithin(terms: readonly QueryTerm[], field: TextField): Query | undefined {
-  return terms.length === 0 ? undefined : { bool: { filter: terms.map((term) => anyVariant(term, field)) } };
+  return terms.length === 0 ? undefined : everyTerm(terms, field);
+}
+
+function everyTerm(terms: readonly QueryTerm[], field: TextField): Query {
+  return { bool: { filter: terms.map((term) => anyVariant(variantsOf(term, field))) } };
 }
 
 function wholeClauses(terms: readonly QueryTerm[]): Query[] {
@@ -103,13 +106,10 @@ function wholeClauses(terms: readonly QueryTerm[]): Query[] {
   const written = spellingsOf(terms);
   const sequences = (field: TextField): Query[] =>
     written.map((words) => (isUnfinished ? unfinished : phrase)(field, words.join(' ')));
-  const allIn = (field: TextField) =>
-    worth(WORTH.allInOne, { bool: { filter: terms.map((term) => anyVariant(term, field)) } });
   return [
-    allIn('search.items'),
-    allIn('search.customer'),
+    ...NAMES.map((field) => worth(WORTH.allInOne, everyTerm(terms, field))),
     ...togetherClauses(written),
-    worth(WORTH.inSequence, anyOf([...sequences('search.items'), ...sequences('search.customer')])),
+    worth(WORTH.inSequence, anyOf(NAMES.flatMap(sequences))),
   ];
 }
 
@@ -118,7 +118,7 @@ function togetherClauses(written: readonly (readonly string[])[]): Query[] {
   const sets = written.map((words) => [...new Set(words)]);
   const isApt = (words: readonly string[]) =>
     words.length > 1 && words.every((word) => word.length <= MAX_TOKEN_LENGTH);
-  const queries = sets.filter(isApt).flatMap((words) => [near('search.items', words), near('search.customer', words)]);
+  const queries = sets.filter(isApt).flatMap((words) => NAMES.map((field) => near(field, words)));
   return queries.length > 0 ? [worth(WORTH.together, anyOf(queries))] : [];
 }
 
