@@ -110,7 +110,7 @@ async function runLane(
       const specs = specsOf(job, job.suite === 'unit' ? [] : (await services).missing);
       if (specs.length > 0 && process.exitCode !== 130) outcomes.push(await runJob(job, specs, inBackground));
     } catch (error) {
-      // The other lane goes on, and is waited for.
+      // The other lanes go on, and are waited for.
       outcomes.push(brokenOff(job.suite, `could not be run: ${String(error)}`));
     }
   }

@@ -11,7 +11,7 @@ import {
 } from '../support/drain.ts';
 import { steadily } from '../support/eventually.ts';
 import { REJECTED, startHttpProxy, type HttpProxy } from '../support/http-proxy.ts';
-import { startService, type RunningService } from '../support/running-service.ts';
+import { startService, type Environment, type RunningService } from '../support/running-service.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
 const PREFETCH = 32;
@@ -32,10 +32,7 @@ describe('a message that kills the process whenever its order is written', funct
   });
 
   /** Starts it, and lets it die of the killer; undefined where it has, else the service, which has drained the queue. */
-  async function survivor(
-    killer: string,
-    environment: Readonly<Record<string, string>>,
-  ): Promise<RunningService | undefined> {
+  async function survivor(killer: string, environment: Environment): Promise<RunningService | undefined> {
     const service = await startService(environment, { isToBeKilled: true });
     let isDead = false;
     const ended = service.ended.then(() => (isDead = true));

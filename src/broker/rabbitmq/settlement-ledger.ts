@@ -13,8 +13,8 @@ export interface ReturnInstructions {
 /**
  * Which deliveries of one channel are unsettled, and how to settle them with few frames although batches end in any order.
  * What is settled at the head goes out as one `multiple` acknowledgement; what is settled behind an unsettled delivery is held
- * until the head reaches it, or `flush` or, twice, `flushOverdue` is called. Tags that are unknown, or settled before, are ignored, since RabbitMQ closes the
- * channel over them. Pure: it sends nothing itself.
+ * until the head reaches it, or `flush` or, twice, `flushOverdue` is called. Tags that are unknown, or settled before, are ignored,
+ * since RabbitMQ closes the channel over them. Pure: it sends nothing itself.
  */
 export class SettlementLedger {
   /** In the order of delivery (a Map keeps the order of insertion). The broker knows of what is not here any more. */
