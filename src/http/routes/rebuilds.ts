@@ -41,7 +41,7 @@ function startBody(projections: readonly string[]) {
       keep: standbys().default(DEFAULT_STANDBYS).meta({ description: 'Of the orders only.' }),
       allowPartial: yesOrNo().default(false),
     })
-    .superRefine(({ projection, source, activate, keep }, context) => {
+    .superRefine(({ projection, source, activate, keep, allowPartial }, context) => {
       if (projection === ORDERS) return;
       const refuse = (field: string, message: string) => {
         context.addIssue({ code: 'custom', path: [field], message });
@@ -49,6 +49,7 @@ function startBody(projections: readonly string[]) {
       if (source !== 'index') refuse('source', `must be index: ${projection} is made from the orders in the index`);
       if (!activate) refuse('activate', `must be true: ${projection} has no standbys`);
       if (keep !== DEFAULT_STANDBYS) refuse('keep', `must be left out: ${projection} has no standbys`);
+      if (allowPartial) refuse('allowPartial', `must be false: ${projection} is made from the orders as they are`);
     })
     .superRefine(({ source, from }, context) => {
       if (from === undefined || source === 'history') return;

@@ -91,6 +91,11 @@ describe('POST /admin/rebuilds', () => {
         ['{"keep":1.5}', 'keep', 'must be a whole number from 0 to 100'],
         ['{"projection":"revenue-daily","keep":2}', 'keep', 'must be left out: revenue-daily has no standbys'],
         ['{"projection":"revenue-daily","activate":false}', 'activate', 'must be true: revenue-daily has no standbys'],
+        [
+          '{"projection":"revenue-daily","allowPartial":true}',
+          'allowPartial',
+          'must be false: revenue-daily is made from the orders as they are',
+        ],
         ['{"allowPartial":null}', 'allowPartial', 'must be true or false'],
         ['{"force":true}', 'force', 'there is no such parameter'],
       ] as const) {
