@@ -21,10 +21,14 @@ export interface RefresherOptions extends TurnDependencies {
   readonly maxRestBehindMs?: number;
   /** Told whether this instance leads whenever it has tried to; where nobody can tell, it does not. */
   readonly onLead?: (leads: boolean) => void;
+  /** So often the lease is renewed beside whatever takes long; 3 s unless told. Shorter than the lease's expiry, by as much as an answer may take. */
+  readonly renewMs?: number;
   /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
   readonly clock?: () => number;
   /** Told of each aggregate that could not be refreshed. */
   readonly onFailure?: (aggregate: string, error: unknown) => void;
+  /** Told of each that could be. */
+  readonly onRefreshed?: (aggregate: string) => void;
 }
 
 /** While something is built, what readers see is refreshed between slices of this length. */
@@ -40,6 +44,12 @@ const MAX_REST_MS = 10_000;
 const REST_TIMES_BEHIND = 20;
 const INTERVALS_BEHIND = 4;
 const MAX_REST_BEHIND_MS = 20_000;
+const RENEW_MS = 3_000;
+
+/** Another instance leads: what is under way would only be done twice. */
+class LeadLostError extends Error {
+  override readonly name = 'LeadLostError';
+}
 
 /** The generations of an aggregate that nobody refers to, and when each was first seen so. */
 type Leftovers = ReadonlyMap<string, number>;
@@ -51,6 +61,10 @@ export class Refresher {
   readonly #stopping = new AbortController();
   #wake = Promise.withResolvers<void>();
   #isWoken = false;
+  /** As far as is known. */
+  #hasLead = false;
+  /** Ends what is under way between two pages. */
+  #work = new AbortController();
   #ended: Promise<void> = Promise.resolve();
   #failures = 0;
   /** Of each aggregate. */
@@ -79,6 +93,8 @@ export class Refresher {
   }
 
   async #loop(): Promise<void> {
+    const over = new AbortController();
+    const leading = this.#keepLead(over.signal);
     while (!this.#isStopping()) {
       const startedAt = performance.now();
       const outcome = await this.#attempt();
@@ -86,7 +102,28 @@ export class Refresher {
       if (outcome === 'more') await this.#restWhileBehind(tookMs);
       else await this.#rest(tookMs, outcome);
     }
+    over.abort();
+    await leading;
     await this.#giveBack();
+  }
+
+  /**
+   * Renews the lease in the middle of turns and rests too. To catch up after an outage takes longer than the lease lasts, and is kept as a
+   * whole: of two instances that took the lead from one another meanwhile, neither would ever get to its end.
+   */
+  async #keepLead(over: AbortSignal): Promise<void> {
+    const { renewMs = RENEW_MS } = this.#options;
+    for (;;) {
+      await delay(renewMs, undefined, { signal: over }).catch(() => undefined); // Aborted: there is nothing to keep.
+      if (isAborted(over)) return;
+      if (!this.#hasLead) continue;
+      try {
+        if (!(await this.#hold())) this.#work.abort(new LeadLostError('another instance leads'));
+      } catch (error) {
+        // What is under way meets the same outage, and says so.
+        if (!(error instanceof IndexUnavailableError)) this.#work.abort(error);
+      }
+    }
   }
 
   async #attempt(): Promise<'more' | 'rested' | 'failed'> {
@@ -95,6 +132,7 @@ export class Refresher {
       this.#failures = 0;
       return outcome;
     } catch (error) {
+      if (error instanceof LeadLostError) return 'rested';
       if (this.#isStopping() && error === this.#stopping.signal.reason) return 'rested';
       this.#failures += 1;
       this.#tell(error);
@@ -129,6 +167,7 @@ export class Refresher {
     let leads = false;
     try {
       leads = await lease.hold();
+      this.#hasLead = leads;
     } finally {
       onLead?.(leads);
     }
@@ -136,12 +175,14 @@ export class Refresher {
   }
 
   async #refreshAll(): Promise<'more' | 'rested'> {
-    const { aggregates, onFailure } = this.#options;
+    const { aggregates, onFailure, onRefreshed } = this.#options;
+    this.#work = new AbortController();
     // Side by side, since most of the time is spent on waiting; none is left under way when another one fails.
     const results = await Promise.allSettled(aggregates.map((aggregate) => this.#refresh(aggregate)));
     results.forEach((result, place) => {
-      if (result.status !== 'rejected' || this.#isStopping()) return;
-      onFailure?.(aggregates[place]?.name ?? '', result.reason);
+      const name = aggregates[place]?.name ?? '';
+      if (result.status === 'fulfilled') onRefreshed?.(name);
+      else if (!this.#isStopping() && !(result.reason instanceof LeadLostError)) onFailure?.(name, result.reason);
     });
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return results.some((result) => result.status === 'fulfilled' && result.value) ? 'more' : 'rested';
@@ -150,7 +191,7 @@ export class Refresher {
   /** Whether there is more to do at once. */
   async #refresh(aggregate: AggregateDefinition): Promise<boolean> {
     const until = performance.now() + BUILD_SLICE_MS;
-    const deps = { ...this.#options, signal: this.#stopping.signal };
+    const deps = { ...this.#options, signal: AbortSignal.any([this.#stopping.signal, this.#work.signal]) };
     let outcome = await takeTurn(aggregate, deps, { refresh: true });
     while (outcome === 'more' && performance.now() < until && !this.#isStopping()) {
       if (!(await this.#hold())) return false;
@@ -224,6 +265,10 @@ export class Refresher {
   #isStopping(): boolean {
     return this.#stopping.signal.aborted;
   }
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
 }
 
 function restAfter(tookMs: number, intervalMs: number): number {

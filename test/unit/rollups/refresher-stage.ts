@@ -34,6 +34,8 @@ export class RefresherStage {
       ...{ index, records, aggregates: [REVENUE_DAILY], intervalMs: 5, countedFrom: 5, lease: leaseOf(() => true) },
       asOf: () => Promise.resolve('2026-01-01T00:00:00.000Z'),
       keptFrom: () => undefined,
+      // Tests count how often the lease is asked for.
+      renewMs: 60_000,
       now: () => Date.now(),
       reached: () => Promise.resolve(),
       log: createLogger('silent'),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createLease } from '../../../src/order-index/lease.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { plusDays } from '../../../src/order/day.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -210,6 +211,69 @@ describe('a refresher of aggregates', () => {
       await eventually(async () => assert.equal(Object.keys(await stage.seen()).length, 450));
       assert.equal(stage.count('compute'), 3);
       assert.equal(stage.count('revenue-daily create'), 1);
+    });
+  });
+
+  describe('when to catch up takes longer than its lease lasts', () => {
+    const EXPIRY_MS = 200;
+    const PAGE_TAKES_MS = 90;
+    const lease = (instance: string) =>
+      createLease({
+        ...{ index: stage.control, name: 'rollups', instance, expiryMs: EXPIRY_MS },
+        clock: () => performance.now(),
+      });
+
+    it('keeps the lead until it is done, and so it gets done', async () => {
+      const first = stage.refresher({ lease: lease('first'), renewMs: 40 });
+      first.start();
+      await eventually(async () => assert.ok(await stage.live()));
+      for (let order = 0; order < 1_000; order++) stage.put(`O-${order}`, plusDays(DAY, order));
+      stage.aggregates.before = (step) =>
+        step === 'compute' ? new Promise((resolve) => setTimeout(resolve, PAGE_TAKES_MS)) : Promise.resolve();
+      const led: boolean[] = [];
+      stage.refresher({ lease: lease('second'), renewMs: 40, onLead: (leads) => led.push(leads) }).start();
+      await eventually(async () => assert.equal((await stage.live())?.checkpoint[0], 1_000));
+      assert.equal(stage.count('compute'), 5);
+      assert.deepEqual([led.length > 0, led.includes(true)], [true, false]);
+    });
+
+    it('keeps it while it rests', async () => {
+      const first = stage.refresher({ lease: lease('first'), renewMs: 40, intervalMs: 3 * EXPIRY_MS });
+      first.start();
+      await eventually(async () => assert.ok(await stage.live()));
+      const led: boolean[] = [];
+      stage.refresher({ lease: lease('second'), renewMs: 40, onLead: (leads) => led.push(leads) }).start();
+      await eventually(() => assert.ok(led.length > 60));
+      assert.ok(!led.includes(true));
+    });
+  });
+
+  describe('when another one takes the lead in the middle of a turn', () => {
+    it('ends it between two pages, and that is no failure', async () => {
+      let isOurs = true;
+      const failed: unknown[] = [];
+      const told: boolean[] = [];
+      const refresher = stage.refresher({
+        ...{ lease: leaseOf(() => isOurs), renewMs: 5, onLead: (leads) => told.push(leads) },
+        onFailure: (_aggregate, error) => failed.push(error),
+      });
+      refresher.start();
+      await eventually(async () => assert.ok(await stage.live()));
+      const arrived = Promise.withResolvers<void>();
+      const going = Promise.withResolvers<void>();
+      stage.aggregates.before = async (step) => {
+        if (step !== 'compute') return;
+        arrived.resolve();
+        await going.promise;
+      };
+      for (let order = 0; order < 450; order++) stage.put(`O-${order}`, plusDays(DAY, order));
+      await arrived.promise;
+      isOurs = false;
+      await eventually(() => assert.equal(told.at(-1), false));
+      going.resolve();
+      const toldBefore = told.length;
+      await eventually(() => assert.ok(told.length > toldBefore + 2));
+      assert.deepEqual([stage.count('compute'), failed], [1, []]);
     });
   });
 
