@@ -64,7 +64,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   const keptFrom = () =>
     retentionDays === undefined ? undefined : plusDays(dayOf(new Date().toISOString()), -retentionDays);
   beginMeasuring(aggregates, config, metrics);
-  const refresher = createRefresher(deps, records, aggregates, keptFrom);
+  const { refresher, failures } = createRefresher(deps, records, aggregates, keptFrom);
   const names = aggregates.map(({ name }) => name);
   const stateOf = remembering(names, async (name) => {
     const { state } = await records.read(name);
@@ -87,7 +87,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     verify: (signal) => verify({ index, records, aggregates, keptFrom, wake: () => refresher.wake() }, signal),
     start: () => refresher.start(),
     stop: () => refresher.stop(),
-    health: () => health(eachState, Math.max(SILENT_MS, 4 * intervalMs)),
+    health: () => health(eachState, Math.max(SILENT_MS, 4 * intervalMs), failures),
     measure: async () => {
       try {
         measured = await eachState();
@@ -99,13 +99,20 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
   };
 }
 
+interface Refreshing {
+  readonly refresher: Refresher;
+  /** Why the last turn of an aggregate has failed, where that was no outage; of none while another instance leads. */
+  readonly failures: ReadonlyMap<string, string>;
+}
+
 function createRefresher(
   { config, backends: { index }, metrics, log, instance, freshness, reached }: AggregatingDependencies,
   records: RollupRecords,
   aggregates: readonly AggregateDefinition[],
   keptFrom: () => string | undefined,
-): Refresher {
-  return new Refresher({
+): Refreshing {
+  const failures = new Map<string, string>();
+  const refresher = new Refresher({
     ...{ index, records, aggregates, intervalMs: config.rollups.intervalMs, log, keptFrom, reached },
     countedFrom: COUNTED_FROM,
     now: () => Date.now(),
@@ -115,14 +122,21 @@ function createRefresher(
       ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS },
       clock: () => performance.now(),
     }),
-    onLead: (leads) => metrics.rollupLeader.set(Number(leads)),
+    onLead: (leads) => {
+      metrics.rollupLeader.set(Number(leads));
+      if (!leads) failures.clear();
+    },
     onWritten: (projection, rows) => metrics.updates.inc({ projection, outcome: 'applied' }, rows),
+    onRefreshed: (projection) => failures.delete(projection),
     onFailure: (projection, error) => {
       if (error instanceof AggregateMovedError) return;
-      const reason = error instanceof IndexUnavailableError ? 'unavailable' : 'failed';
+      const isOutage = error instanceof IndexUnavailableError;
+      if (!isOutage) failures.set(projection, error instanceof Error ? error.message : String(error));
+      const reason = isOutage ? 'unavailable' : 'failed';
       metrics.updateErrors.inc({ projection, reason });
     },
   });
+  return { refresher, failures };
 }
 
 /** A rate does not see a counter that begins at 1, and whether a lag is long depends on the interval. */
@@ -155,33 +169,41 @@ function observe(projection: string, state: RollupState, lateGraceSeconds: numbe
   else metrics.lagSeconds.remove({ projection });
 }
 
-async function health(states: () => Promise<Parameters<typeof healthOf>[0]>, silentMs: number): Promise<PartHealth> {
+async function health(
+  states: () => Promise<readonly NamedState[]>,
+  silentMs: number,
+  failures: ReadonlyMap<string, string>,
+): Promise<PartHealth> {
   try {
-    return healthOf(await states(), silentMs, Date.now());
+    const known = await states();
+    const details = Object.fromEntries(known.map(([name, state]) => [name, detailsOf(state)]));
+    const [reason] = known.flatMap((one) => staleness(one, silentMs, failures) ?? []);
+    return reason === undefined ? { state: 'up', details } : { state: 'degraded', reason, details };
   } catch (error) {
     if (!(error instanceof IndexUnavailableError)) throw error;
     return { state: 'degraded', reason: `nothing is known of the aggregates: ${error.message}` };
   }
 }
 
-function healthOf(
-  states: readonly (readonly [name: string, state: RollupState])[],
+type NamedState = readonly [name: string, state: RollupState];
+
+/** What keeps readers from the newest of an aggregate, if anything. */
+function staleness(
+  [name, { live, building }]: NamedState,
   silentMs: number,
-  now: number,
-): PartHealth {
-  const details = Object.fromEntries(states.map(([name, state]) => [name, detailsOf(state)]));
-  for (const [name, { live, building }] of states) {
-    if (!live && building) return { state: 'degraded', reason: `${name} is being built for the first time`, details };
-    if (!live) {
-      const reason = `${name} is not there yet: it is built once the orders are folded by the present code`;
-      return { state: 'degraded', reason, details };
-    }
-    const silentForMs = now - live.refreshedAt;
-    if (silentForMs < silentMs) continue;
-    const reason = `${name} was not refreshed for ${Math.round(silentForMs / 1_000)} s: no projector leads, or Elasticsearch does not let it`;
-    return { state: 'degraded', reason, details };
+  failures: ReadonlyMap<string, string>,
+): string | undefined {
+  const failure = failures.get(name);
+  if (!live) {
+    if (!building) return `${name} is not there yet: it is built once the orders are folded by the present code`;
+    return `${name} is being built for the first time${failure === undefined ? '' : `, and it fails: ${failure}`}`;
   }
-  return { state: 'up', details };
+  const silentForMs = Date.now() - live.refreshedAt;
+  if (silentForMs >= silentMs) {
+    const why = failure ?? 'no projector leads, or Elasticsearch does not let it';
+    return `${name} was not refreshed for ${Math.round(silentForMs / 1_000)} s: ${why}`;
+  }
+  return failure === undefined ? undefined : `the last turn of ${name} has failed: ${failure}`;
 }
 
 function detailsOf({ live, building }: RollupState) {
