@@ -105,6 +105,10 @@ function print(results: ReadonlyMap<string, readonly Measured[]>, orders: number
   console.log(`${EVENTS} events of ${orders} orders, ${ROUNDS} rounds; median [min–max] (ratio to bulk-node)\n`);
   const median = (contender: string, figure: Figure) =>
     spread((results.get(contender) ?? []).map((one) => one[figure])).median;
+  const ratio = (contender: string, figure: Figure) => {
+    const value = median(contender, figure) / median(BULK_NODE.name, figure);
+    return Number.isNaN(value) ? 'not measured' : value.toFixed(2);
+  };
   for (const [name, all] of results) {
     console.log(name);
     for (const figure of figureNames()) {
@@ -113,14 +117,13 @@ function print(results: ReadonlyMap<string, readonly Measured[]>, orders: number
         all.map((one) => one[figure]),
         decimals,
       );
-      const ratio = median(name, figure) / median(BULK_NODE.name, figure);
-      console.log(`  ${title.padEnd(14)} ${text.padEnd(30)} (${ratio.toFixed(2)})`);
+      console.log(`  ${title.padEnd(14)} ${text.padEnd(30)} (${ratio(name, figure)})`);
     }
     const wrong = all.flatMap((one) => one.wrong ?? []);
     console.log(`  ${wrong.length === 0 ? 'every document right in every round' : `WRONG: ${wrong.join('; ')}`}\n`);
+    if (wrong.length > 0) process.exitCode = 1;
   }
-  const ratio = median(SERVICE.name, 'eventsPerSecond') / median(BULK_NODE.name, 'eventsPerSecond');
-  console.log(`ratio to bulk-node: ${ratio.toFixed(2)}`);
+  console.log(`ratio to bulk-node: ${ratio(SERVICE.name, 'eventsPerSecond')}`);
 }
 
 await runBench(main);

@@ -23,7 +23,8 @@ import { spread } from './rebuild/statistics.ts';
 const ORDERS = Number(process.env['ORDERS'] ?? 20_000);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 3);
 const EVENTS_PER_SECOND = Number(process.env['EVENTS_PER_SECOND'] ?? 200);
-const SOURCES = (process.env['SOURCES'] ?? 'index,history,file').split(',');
+const KNOWN_SOURCES = ['index', 'history', 'file'];
+const SOURCES = (process.env['SOURCES'] ?? KNOWN_SOURCES.join(',')).split(',');
 const FILE = 'orders.ndjson';
 const LATENCY_SECONDS = Number(process.env['LATENCY_SECONDS'] ?? 15);
 
@@ -35,6 +36,8 @@ interface Bench {
 }
 
 async function main(): Promise<void> {
+  const unknown = SOURCES.filter((source) => !KNOWN_SOURCES.includes(source));
+  if (unknown.length > 0) throw new Error(`SOURCES: ${unknown.join(', ')} is none of ${KNOWN_SOURCES.join(', ')}`);
   const imports = mkdtempSync(join(tmpdir(), 'order-search-bench-'));
   const backend = await testBackend();
   const client = new Client({ node: backend.environment['ELASTICSEARCH_URL'] ?? '' });
@@ -91,14 +94,16 @@ async function rebuild(operator: Operator, source: string): Promise<number> {
 }
 
 const LOOK_MS = 250;
+const LIMIT_MS = 15 * 60_000;
 
-/** Looks seldom: each look is two requests to Elasticsearch, which has the rebuild to do. */
+/** Looks seldom: each look is two requests to Elasticsearch, which has the rebuild to do. @throws Error after {@link LIMIT_MS} */
 async function over(operator: Operator, id: string): Promise<Rebuild> {
-  for (;;) {
+  for (const from = performance.now(); performance.now() - from < LIMIT_MS;) {
     const found = await operator.get(id);
     if (found.finishedAt !== null) return found;
     await delay(LOOK_MS);
   }
+  throw new Error(`rebuild ${id} is not over after ${LIMIT_MS / 60_000} minutes`);
 }
 
 /** What an event and a search take under a steady live load, without a rebuild and while one follows the other. */
