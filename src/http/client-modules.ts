@@ -1,5 +1,4 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { transformSync } from 'amaro';
 import { Router } from 'express';
 import { sendFixed } from './fixed-content.ts';
 
@@ -17,9 +16,14 @@ export function clientModules(): Router {
   const modules = Router({ caseSensitive: true, strict: true });
   const clientFiles = readdirSync(CLIENT_DIRECTORY).map((name) => `client/${name}`);
   for (const path of [...clientFiles, ...DOMAIN_MODULES]) {
-    const code = readFileSync(new URL(path, SOURCE_DIRECTORY), 'utf8');
-    const body = transformSync(code, { mode: 'strip-only' }).code;
-    sendFixed(modules, `/${path}`, { contentType: 'text/javascript; charset=utf-8', body });
+    const make = () => withoutTypes(readFileSync(new URL(path, SOURCE_DIRECTORY), 'utf8'));
+    sendFixed(modules, `/${path}`, { contentType: 'text/javascript; charset=utf-8', make });
   }
   return modules;
+}
+
+/** The package is loaded for the first of them, not at each start. */
+async function withoutTypes(code: string): Promise<string> {
+  const { transformSync } = await import('amaro');
+  return transformSync(code, { mode: 'strip-only' }).code;
 }

@@ -11,10 +11,10 @@ const require = createRequire(import.meta.url);
  */
 export function vendorModules(): Router {
   const modules = Router({ caseSensitive: true, strict: true });
-  const code = `${read('uplot/dist/uPlot.iife.min.js')}\nexport default uPlot;\n`;
-  sendFixed(modules, '/vendor/uplot.js', { contentType: 'text/javascript; charset=utf-8', body: code });
-  const style = read('uplot/dist/uPlot.min.css');
-  sendFixed(modules, '/vendor/uplot.css', { contentType: 'text/css; charset=utf-8', body: style });
+  const code = () => `${read('uplot/dist/uPlot.iife.min.js')}\nexport default uPlot;\n`;
+  sendFixed(modules, '/vendor/uplot.js', { contentType: 'text/javascript; charset=utf-8', make: code });
+  const style = () => read('uplot/dist/uPlot.min.css');
+  sendFixed(modules, '/vendor/uplot.css', { contentType: 'text/css; charset=utf-8', make: style });
   return modules;
 }
 
