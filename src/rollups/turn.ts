@@ -80,9 +80,11 @@ class Turn {
 
   async take(refresh: boolean): Promise<TurnOutcome> {
     if (!(await this.#reconcile())) return 'lost lead';
+    // Before it is looked up what is written to: all of that was written to whatever still is.
+    const known = await this.#deps.asOf();
     const around = await surroundingsOf(this.#state, this.#aggregate.name, this.#deps);
     const { live } = this.#state;
-    if (refresh && live && around.isOriginWritten && !(await this.#refresh(live))) return 'lost lead';
+    if (refresh && live && around.isOriginWritten && !(await this.#refresh(live, known))) return 'lost lead';
     const turn = nextTurn(this.#state, around);
     switch (turn.kind) {
       case 'wait for orders':
@@ -90,33 +92,37 @@ class Turn {
       case 'rest':
         return 'rested';
       case 'begin':
-        return await this.#begin(around.origin, turn.wish);
+        return await this.#begin(around.origin, turn.wish, known);
       case 'abandon':
         return await this.#abandon();
       case 'build':
         return await this.#build(turn.building);
       case 'activate':
-        return await this.#activate(turn.building);
+        return await this.#activate(turn.building, known);
     }
   }
 
-  async #refresh(live: LiveRollup): Promise<boolean> {
-    const { newestEventTime, ...progress } = await this.#catchUp(live);
+  async #refresh(live: LiveRollup, known: string): Promise<boolean> {
+    const { newestEventTime, ...progress } = await this.#catchUp(live, known);
     const whole = wholeFrom(live.wholeFrom, this.#deps.keptFrom());
     const refreshed: LiveRollup = { ...live, ...progress, ...whole, refreshedAt: this.#deps.now() };
     return await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), live: refreshed });
   }
 
-  /** Counts anew what the documents that were written since the checkpoint may contribute to. */
-  async #catchUp({
-    generation,
-    origin: { orders },
-    checkpoint,
-    asOf,
-  }: Pick<LiveRollup, 'generation' | 'origin' | 'checkpoint' | 'asOf'>) {
+  /**
+   * Counts anew what the documents that were written since the checkpoint may contribute to.
+   * @param known the `asOf` of before: what was written until then is within the next checkpoint
+   */
+  async #catchUp(
+    {
+      generation,
+      origin: { orders },
+      checkpoint,
+      asOf,
+    }: Pick<LiveRollup, 'generation' | 'origin' | 'checkpoint' | 'asOf'>,
+    known: string,
+  ) {
     const { source } = this.#deps.index.aggregates;
-    // Before the next checkpoint: what was written until then is within it.
-    const known = await this.#deps.asOf();
     const until = await source.checkpoint(orders);
     await this.#deps.reached('rollup checkpoint');
     const { keys, newestEventTime } = await source.changed({
@@ -176,8 +182,8 @@ class Turn {
     return new Date(this.#deps.now() + AHEAD_MS).toISOString();
   }
 
-  async #begin(origin: Origin, wish: string | undefined): Promise<TurnOutcome> {
-    const { index, asOf, reached } = this.#deps;
+  async #begin(origin: Origin, wish: string | undefined, known: string): Promise<TurnOutcome> {
+    const { index, reached } = this.#deps;
     const { source } = index.aggregates;
     const existing = await this.#store.list();
     const number = Math.max(this.#state.lastNumber ?? 0, ...existing.map((generation) => generation.number)) + 1;
@@ -186,7 +192,6 @@ class Turn {
     const made = (await this.#store.list()).find((generation) => generation.number === number);
     if (!made) return 'lost lead';
     const whole = wholeFrom(undefined, this.#deps.keptFrom());
-    const known = await asOf();
     const checkpoint = await source.checkpoint(origin.orders);
     const building: BuildingRollup = {
       ...{ generation: made.name, number, origin, checkpoint, asOf: known, processed: 0, isComplete: false },
@@ -223,8 +228,8 @@ class Turn {
   }
 
   /** Readers never go back to what was counted when it was begun: it catches up first, after the one that they see now. */
-  async #activate(built: BuildingRollup): Promise<TurnOutcome> {
-    const { newestEventTime, ...progress } = await this.#catchUp(built);
+  async #activate(built: BuildingRollup, known: string): Promise<TurnOutcome> {
+    const { newestEventTime, ...progress } = await this.#catchUp(built, known);
     const building = { ...built, ...progress, ...wholeFrom(built.wholeFrom, this.#deps.keptFrom()) };
     if (!(await this.#keep({ ...this.#state, ...newest(this.#state, newestEventTime), building }))) return 'lost lead';
     const { generation, origin } = building;

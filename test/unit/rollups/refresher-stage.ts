@@ -4,7 +4,7 @@ import type { Generations, OrderIndex } from '../../../src/order-index/port.ts';
 import { createRollupRecords } from '../../../src/rollups/records.ts';
 import { Refresher, type RefresherOptions } from '../../../src/rollups/refresher.ts';
 import { REVENUE_DAILY } from '../../../src/rollups/revenue-daily.ts';
-import type { LiveRollup } from '../../../src/rollups/state.ts';
+import type { LiveRollup, RollupState } from '../../../src/rollups/state.ts';
 import { orderOf, paid, placed } from '../../support/aggregate-stage.ts';
 import { MemoryAggregates } from '../../support/memory-aggregates.ts';
 import { MemoryControl } from '../../support/memory-control.ts';
@@ -25,6 +25,8 @@ export class RefresherStage {
       origin: (name: string) => Promise.resolve({ createdAt: name, foldVersion: 5 }),
     } as unknown as Generations,
   };
+  /** Every state that was kept. */
+  readonly kept: RollupState[] = [];
   readonly #refreshers: Refresher[] = [];
 
   /** One more; it leads unless it is given another lease. */
@@ -36,6 +38,7 @@ export class RefresherStage {
       keptFrom: () => undefined,
       // Tests count how often the lease is asked for.
       renewMs: 60_000,
+      onState: (_aggregate, state) => this.kept.push(state),
       now: () => Date.now(),
       reached: () => Promise.resolve(),
       log: createLogger('silent'),

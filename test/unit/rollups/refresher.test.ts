@@ -321,6 +321,34 @@ describe('a refresher of aggregates', () => {
     });
   });
 
+  describe('when the orders that it is made of leave the write targets in the middle of a turn', () => {
+    it('claims nothing that was written to the others alone', async () => {
+      const AT_FIRST = '2026-01-01T00:00:00.000Z';
+      let isLeaving = false;
+      let hasLeft = false;
+      const next = { generation: 'orders-000002', address: 'orders-000002' };
+      const index = {
+        ...stage.index,
+        registry: async () => {
+          const before = await stage.index.registry();
+          if (!isLeaving) return before;
+          return { epoch: 2, live: next, targets: hasLeft ? [next] : [...before.targets, next] };
+        },
+      };
+      const asOf = () => {
+        hasLeft = isLeaving;
+        return Promise.resolve(isLeaving ? '2026-01-01T01:00:00.000Z' : AT_FIRST);
+      };
+      stage.refresher({ index, asOf }).start();
+      await eventually(async () => assert.ok(await stage.live()));
+      isLeaving = true;
+      stage.aggregates.put(next.generation);
+      await eventually(async () => assert.equal((await stage.live())?.origin.orders, next.generation));
+      const claimed = stage.kept.filter(({ live }) => live?.origin.orders === ORDERS).map(({ live }) => live?.asOf);
+      assert.deepEqual(new Set(claimed), new Set([AT_FIRST]));
+    });
+  });
+
   describe('when something is left over', () => {
     let clockMs: number;
     beforeEach(() => {
