@@ -1,6 +1,6 @@
 import type { OrderView } from './document.ts';
 import { remember } from './remember.ts';
-import { matchesTerm, spellings, wordsOf } from './search-text.ts';
+import { matchesTerm, spellings, writingsOf } from './search-text.ts';
 import type { TextQuery, Word } from './search-text.ts';
 
 /** By field, the values in which something matched: HTML-escaped, the matching words within `<mark>`. */
@@ -42,9 +42,10 @@ function markerOf(query: TextQuery): (text: string) => string {
   // Orders of one page have products in common.
   return remember((text) => {
     if (!hasBeginning(text)) return NOT_MARKED;
-    const words = wordsOf(text);
-    const inPhrase = phrases.length > 0 ? wordsInPhrases(words, phrases) : NOWHERE;
-    const marks = words.filter((word, at) => inPhrase.has(at) || isMarked(word));
+    const marks = writingsOf(text).flatMap((words) => {
+      const inPhrase = phrases.length > 0 ? wordsInPhrases(words, phrases) : NOWHERE;
+      return words.filter((word, at) => inPhrase.has(at) || isMarked(word));
+    });
     return marks.length > 0 ? markText(text, marks) : NOT_MARKED;
   });
 }
@@ -80,10 +81,12 @@ function startsOf(form: readonly string[], spelt: readonly string[]): number[] {
   return spelt.flatMap((_, start) => (form.every((word, at) => spelt[start + at] === word) ? [start] : []));
 }
 
+/** Of marks that begin at one place the longest; whatever is within it is marked with it. */
 function markText(text: string, marks: readonly Word[]): string {
   let html = '';
   let done = 0;
-  for (const { start, end } of marks) {
+  for (const { start, end } of marks.toSorted((a, b) => a.start - b.start || b.end - a.end)) {
+    if (start < done) continue;
     html += `${escapeHtml(text.slice(done, start))}<mark>${escapeHtml(text.slice(start, end))}</mark>`;
     done = end;
   }

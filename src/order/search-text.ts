@@ -89,6 +89,28 @@ function anyWordsOf(text: string): Word[] {
   return words;
 }
 
+/** Within a word; whoever looks for it leaves it out as often as not. */
+const APOSTROPHE = /(?<=[\p{L}\p{M}\p{N}])['’](?=[\p{L}\p{N}])/gu;
+const MAY_HAVE_APOSTROPHE = /['’]/;
+
+function withoutApostrophes(text: string): string {
+  return MAY_HAVE_APOSTROPHE.test(text) ? text.replace(APOSTROPHE, '') : text;
+}
+
+/**
+ * The words by which a text is found, one list for each way of writing it: as it stands, and, where an apostrophe is within a word, with what
+ * it parts written as one (`O'Brien`: o and brien, or obrien).
+ */
+export function writingsOf(text: string): readonly (readonly Word[])[] {
+  const words = wordsOf(text);
+  const joined = withoutApostrophes(text);
+  if (joined === text) return [words];
+  const left = [...text.matchAll(APOSTROPHE)].map(({ index }, before) => index - before);
+  const startAt = (at: number) => at + left.filter((gone) => gone <= at).length;
+  const endAt = (at: number) => at + left.filter((gone) => gone < at).length;
+  return [words, wordsOf(joined).map((word) => ({ ...word, start: startAt(word.start), end: endAt(word.end) }))];
+}
+
 /** Words as they are written, one after another, in each way of writing them: bare, and transcribed where that is another way. */
 export function spellings(words: readonly Pick<Word, 'folded' | 'transcribed'>[]): string[][] {
   const bare = words.map(({ folded }) => folded);
@@ -104,8 +126,16 @@ const BETWEEN_TEXTS = Array<string>(MAX_BETWEEN_WORDS + 1)
   .fill('|')
   .join(' ');
 
-/** A text as the index holds it: its folded words in order, and transcribed where that is another way to write them; empty ones left out. */
+/**
+ * A text as the index holds it, in each of its {@link writingsOf}: its folded words in order, and transcribed where that is another way to
+ * write them; empty ones left out.
+ */
 export function searchStrings(text: string): string[] {
+  const joined = withoutApostrophes(text);
+  return joined === text ? stringsOf(text) : [...stringsOf(text), ...stringsOf(joined)];
+}
+
+function stringsOf(text: string): string[] {
   const strings = isAscii(text)
     ? [text.toLowerCase().match(ASCII_WORD)?.join(' ') ?? '']
     : spellings(wordsOf(text)).map((words) => words.join(' '));

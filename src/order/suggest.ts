@@ -1,6 +1,6 @@
 import type { OrderView } from './document.ts';
 import { remember } from './remember.ts';
-import { foldText, matchesTerm, parseTextQuery, withinEdits, wordsOf } from './search-text.ts';
+import { foldText, matchesTerm, parseTextQuery, withinEdits, wordsOf, writingsOf } from './search-text.ts';
 import type { QueryTerm, Word } from './search-text.ts';
 
 /** What a completion is the text of. */
@@ -39,7 +39,7 @@ function termsOf(q: string): readonly QueryTerm[] {
 /** Whether a text of this kind is one that the typed text begins. */
 export function completes(kind: CompletionKind, { terms, folded }: Typed, text: string): boolean {
   if (kind === 'sku' || kind === 'order') return folded !== '' && foldText(text.trim()).startsWith(folded);
-  return terms.length > 0 && standsIn(terms, wordsOf(text));
+  return terms.length > 0 && standsIn(terms, wordsIn(text));
 }
 
 /**
@@ -64,7 +64,7 @@ export function completionsOf(
 /** The names in orders that a search found, which have all words of the query in them, typos forgiven. */
 export function namesNearby(q: string, orders: readonly SuggestibleOrder[]): readonly Completion[] {
   const terms = termsOf(q);
-  const isNear = (text: string) => terms.length > 0 && standsIn(terms, wordsOf(text));
+  const isNear = (text: string) => terms.length > 0 && standsIn(terms, wordsIn(text));
   return [
     ...completionsOf('item', orders.map(({ itemNames = [] }) => itemNames), isNear),
     ...completionsOf('customer', orders.map(({ customerName = '' }) => [customerName]), isNear),
@@ -78,8 +78,8 @@ export function namesNearby(q: string, orders: readonly SuggestibleOrder[]): rea
 export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): string | null {
   const typed = wordsOf(q);
   // Orders that a search found have products in common.
-  const wordsIn = remember(wordsOf);
-  const checks = termsOf(q).map((term) => checkOf(term, wordsIn));
+  const wordsOnce = remember(wordsIn);
+  const checks = termsOf(q).map((term) => checkOf(term, wordsOnce));
   const votes = new Map<string, number>();
   for (const order of orders) {
     const words = checks.map((check) => check(order));
@@ -112,11 +112,11 @@ interface CheckedWord {
 /** Checks a typed word against one order after another, by the words of their texts. */
 function checkOf(
   term: QueryTerm,
-  wordsIn: (text: string) => readonly Word[],
+  wordsOnce: (text: string) => readonly Word[],
 ): (order: SuggestibleOrder) => CheckedWord {
   const asTyped = { ...term, edits: 0 as const };
-  const isRight = remember((text) => standsIn([asTyped], wordsIn(text)));
-  const nearIn = remember((name) => nearWords(term, name, wordsIn(name)));
+  const isRight = remember((text) => standsIn([asTyped], wordsOnce(text)));
+  const nearIn = remember((name) => nearWords(term, name, wordsOnce(name)));
   return ({ orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] }) => {
     const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];
     if (all.some(isRight)) return { kind: 'right' };
@@ -142,6 +142,11 @@ function editsAway({ forms, edits }: QueryTerm, { folded, transcribed }: Word): 
   const words = transcribed === undefined ? [folded] : [folded, transcribed];
   const within = (limit: number) => forms.some((form) => words.some((word) => withinEdits(form, word, limit)));
   return [1, 2].find((limit) => limit <= edits && within(limit));
+}
+
+/** However it is written. */
+function wordsIn(text: string): readonly Word[] {
+  return writingsOf(text).flat();
 }
 
 function standsIn(terms: readonly QueryTerm[], words: readonly Word[]): boolean {

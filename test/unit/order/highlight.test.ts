@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { OrderView } from '../../../src/order/document.ts';
 import { createHighlighter } from '../../../src/order/highlight.ts';
-import { matchesTerm, parseTextQuery, wordsOf } from '../../../src/order/search-text.ts';
+import { matchesTerm, parseTextQuery, writingsOf } from '../../../src/order/search-text.ts';
 
 const LANTERN: OrderView = {
   orderId: 'INV-536365',
@@ -95,6 +95,29 @@ describe('createHighlighter', () => {
     });
   });
 
+  describe('when an apostrophe is within a word', () => {
+    const order = { ...LANTERN, customerName: "Mary O'Brien", itemNames: ['Poppy’s playhouse'] };
+
+    it('marks what it parts, or both with it, as it was typed', () => {
+      assert.deepEqual(highlight('obrien ', order)['customerName'], ['Mary <mark>O&#39;Brien</mark>']);
+      assert.deepEqual(highlight("o'brien ", order)['customerName'], ['Mary <mark>O</mark>&#39;<mark>Brien</mark>']);
+      assert.deepEqual(highlight('brien ', order)['customerName'], ['Mary O&#39;<mark>Brien</mark>']);
+      assert.deepEqual(highlight('o obrien brien ', order)['customerName'], ['Mary <mark>O&#39;Brien</mark>']);
+    });
+
+    it('marks a phrase that is typed without it', () => {
+      const marked = highlight('"poppys playhouse"', order)['itemNames'];
+      assert.deepEqual(marked, ['<mark>Poppy’s</mark> <mark>playhouse</mark>']);
+    });
+  });
+
+  describe('when one character is several words', () => {
+    it('marks it once', () => {
+      const order = { ...LANTERN, itemNames: ['Lamp ½ price'] };
+      assert.deepEqual(highlight('1 2 ', order)['itemNames'], ['Lamp <mark>½</mark> price']);
+    });
+  });
+
   describe('when the text looks like HTML', () => {
     it('escapes it around and within the marks', () => {
       assert.deepEqual(highlight('heart ', LANTERN)['itemNames'], [
@@ -169,7 +192,7 @@ describe('createHighlighter', () => {
   it('marks a text exactly where one of its words matches, whichever letters of Latin scripts and signs it is made of', () => {
     const letter = fc.integer({ min: 0x20, max: 0x24f }).map((code) => String.fromCharCode(code));
     const latin = fc.oneof(
-      fc.constantFrom('a', 'e', 'o', 's', 'A', 'O', 'S', '0', ' ', '-'),
+      fc.constantFrom('a', 'e', 'o', 's', 'A', 'O', 'S', '0', ' ', '-', "'"),
       letter,
       fc.constantFrom('ﬁ', '½', '\u0301', 'ŀa', '東'),
     );
@@ -180,9 +203,11 @@ describe('createHighlighter', () => {
         latinTexts.filter((q) => !q.includes('"')),
         (customerName, q) => {
           const { terms } = parseTextQuery(q);
-          const found = wordsOf(customerName).some(({ folded, transcribed }) =>
-            [folded, transcribed ?? folded].some((word) => terms.some((term) => matchesTerm(term, word))),
-          );
+          const found = writingsOf(customerName)
+            .flat()
+            .some(({ folded, transcribed }) =>
+              [folded, transcribed ?? folded].some((word) => terms.some((term) => matchesTerm(term, word))),
+            );
           assert.equal('customerName' in highlight(q, { ...LANTERN, customerName }), found);
         },
       ),

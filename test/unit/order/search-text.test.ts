@@ -9,6 +9,7 @@ import {
   transcribe,
   withinEdits,
   wordsOf,
+  writingsOf,
   type QueryTerm,
 } from '../../../src/order/search-text.ts';
 
@@ -113,6 +114,42 @@ function searchStringOf(texts: readonly string[]): string {
   return joinTexts(texts.flatMap(searchStrings));
 }
 
+describe('writingsOf', () => {
+  const spans = (value: string) =>
+    writingsOf(value).map((words) => words.map(({ folded, start, end }) => [folded, value.slice(start, end)]));
+
+  it('is the words alone where no apostrophe is within one', () => {
+    for (const value of ['', 'white mug', "'quoted'", "dogs' bowl", 'don "t'])
+      assert.deepEqual(writingsOf(value), [wordsOf(value)]);
+  });
+
+  it('has what apostrophes part as one, and where it stands', () => {
+    assert.deepEqual(spans("Joe O'Brien’s mug"), [
+      [['joe', 'Joe'], ['o', 'O'], ['brien', 'Brien'], ['s', 's'], ['mug', 'mug']],
+      [['joe', 'Joe'], ['obriens', 'O\'Brien’s'], ['mug', 'mug']],
+    ]); // prettier-ignore
+  });
+
+  it('has each word where it stands, whatever the text', () => {
+    const parts = fc.constantFrom("'", '’', 'o', 'Brien', 'é', '½', '東', ' ', '-', "'s", '\u0301');
+    fc.assert(
+      fc.property(fc.array(parts, { maxLength: 10 }), (letters) => {
+        const value = letters.join('');
+        for (const words of writingsOf(value)) {
+          for (const { folded, start, end } of words) {
+            const joined = value.slice(start, end).replaceAll(/['’]/g, '');
+            assert.ok(
+              wordsOf(joined).some((word) => word.folded === folded),
+              `${folded} in ${value}`,
+            );
+          }
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
+
 describe('searchStrings', () => {
   it('has the folded words of each text, and the same transcribed, apart from each other', () => {
     assert.equal(
@@ -122,11 +159,28 @@ describe('searchStrings', () => {
     assert.equal(searchStringOf([]), '');
   });
 
+  it('has a word that an apostrophe parts as one too, beside the others of its text', () => {
+    assert.equal(
+      searchStringOf(["POPPY'S PLAYHOUSE", 'Rosa O’Müller', "50'S", "'quoted'", "dogs' bowl", "rock 'n' roll"]),
+      [
+        ...[
+          'poppy s playhouse',
+          'poppys playhouse',
+          'rosa o muller',
+          'rosa o mueller',
+          'rosa omuller',
+          'rosa omueller',
+        ],
+        ...['50 s', '50s', 'quoted', 'dogs bowl', 'rock n roll'],
+      ].join(' | | | '),
+    );
+  });
+
   it('gives the words back when it is split at white space', () => {
     fc.assert(
       fc.property(fc.array(text, { maxLength: 4 }), (texts) => {
         const expected = texts
-          .map(wordsOf)
+          .flatMap(writingsOf)
           .flatMap((words) => [
             ...words.map(({ folded }) => folded),
             ...words.map(({ transcribed }) => transcribed).filter((word) => word !== undefined),
