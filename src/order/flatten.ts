@@ -6,8 +6,18 @@ import type { OrderFacts } from './facts.ts';
 import type { OrderState } from './fold.ts';
 import { foldText, joinTexts, searchStrings } from './search-text.ts';
 
-/** The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone. */
-export function documentOf(state: OrderState, projectedAt: string): OrderDocument {
+/** {@link searchStrings}, remembered perhaps. */
+export type StringsOf = (text: string) => readonly string[];
+
+/**
+ * The document of a state (contract §2). Two documents of one state differ in `projectedAt` alone.
+ * @param stringsOf of texts that orders have in common
+ */
+export function documentOf(
+  state: OrderState,
+  projectedAt: string,
+  stringsOf: StringsOf = searchStrings,
+): OrderDocument {
   const { orderId, events, facts, erasedAt, aggregateKeys } = state;
   const isHidden = !facts || erasedAt !== undefined;
   return {
@@ -15,7 +25,7 @@ export function documentOf(state: OrderState, projectedAt: string): OrderDocumen
     eventsDigest: digestOf(events),
     events,
     ...(aggregateKeys.length > 0 && { aggregateKeys }),
-    ...(!isHidden && { search: searchFieldsOf(orderId, facts), ...contributionFieldsOf(facts) }),
+    ...(!isHidden && { search: searchFieldsOf(orderId, facts, stringsOf), ...contributionFieldsOf(facts) }),
   };
 }
 
@@ -60,12 +70,16 @@ function flatFacts(facts: OrderFacts) {
   };
 }
 
-function searchFieldsOf(orderId: string, { placed: { customer, items, tags } }: OrderFacts): SearchFields {
+function searchFieldsOf(
+  orderId: string,
+  { placed: { customer, items, tags } }: OrderFacts,
+  stringsOf: StringsOf,
+): SearchFields {
   const skus = distinct(items.map(({ sku }) => sku));
   const names = distinct(items.map(({ name }) => name));
   return {
-    all: joinTexts([orderId, customer.id, ...skus, ...tags].flatMap(searchStrings)),
-    items: joinTexts(names.flatMap(searchStrings)),
+    all: joinTexts([...[orderId, customer.id].flatMap(searchStrings), ...[...skus, ...tags].flatMap(stringsOf)]),
+    items: joinTexts(names.flatMap(stringsOf)),
     customer: joinTexts(searchStrings(customer.name)),
     exact: distinct([orderId, customer.id, ...skus].map((id) => foldText(id.trim()))),
   };

@@ -8,6 +8,7 @@ import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
+import { rememberStrings } from '../order/remember-strings.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
@@ -89,6 +90,7 @@ export class BatchRunner {
       storageLimits: options.storageLimits,
       writeSize: new WriteSize(options.batchSize),
       now: () => new Date(),
+      stringsOf: rememberStrings(),
       reached: deps.reached,
       wrote: deps.wrote,
       diverge: (generation, reason) => this.#diverge(generation, reason),

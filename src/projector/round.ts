@@ -3,6 +3,7 @@ import { documentWrite } from '../order-index/document-write.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import { load, needsWrite, planAll, type Again, type Plan } from './plan.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
+import type { StringsOf } from '../order/flatten.ts';
 import type { StandbyPatience } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
 import { unparked, type Job, type Offer, type OrderWork } from './work.ts';
@@ -29,6 +30,8 @@ export interface RoundDependencies {
   readonly workingSet: WorkingSet;
   readonly storageLimits: StorageLimits;
   readonly now: () => Date;
+  /** Of texts that orders have in common. */
+  readonly stringsOf: StringsOf;
   readonly reached: (step: ProtocolStep) => Promise<void>;
   readonly writeSize: WriteSize;
   /** Whether an early event may wait in memory for a moment instead of being parked. */
@@ -144,7 +147,7 @@ function refusalBy(
 }
 
 async function writeSome(plans: readonly Plan[], target: WriteTarget, deps: RoundDependencies) {
-  const writes = plans.map(({ state }) => documentWrite(state, deps.now()));
+  const writes = plans.map(({ state }) => documentWrite(state, deps.now(), deps.stringsOf));
   const outcomes = await deps.index.write(target, writes, 'live');
   if (outcomes.some(({ kind }) => kind === 'unavailable')) deps.writeSize.strained();
   else deps.writeSize.eased();

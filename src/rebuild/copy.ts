@@ -1,5 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { StringsOf } from '../order/flatten.ts';
 import { foldStored } from '../order/fold.ts';
+import { rememberStrings } from '../order/remember-strings.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import { SnapshotLostError } from '../order-index/port.ts';
 import type { DocumentWrite, Snapshot, StoredOrder } from '../order-index/port.ts';
@@ -31,6 +33,7 @@ export async function copyLive(
   progress: CopyProgress,
   deps: CopyDependencies,
 ): Promise<CopyProgress> {
+  const stringsOf = rememberStrings();
   let current = progress;
   const report = (change: (before: CopyProgress) => CopyProgress): void => {
     current = change(current);
@@ -45,7 +48,7 @@ export async function copyLive(
       await allOrFirstFailure(
         current.slices.map(({ done, after }, number) => async (signal: AbortSignal) => {
           const slice = { number, slices: current.slices.length };
-          if (!done) await copySlice({ snapshot, slice, after, generation, report, ...deps, signal });
+          if (!done) await copySlice({ snapshot, slice, after, generation, report, stringsOf, ...deps, signal });
         }),
         deps.signal,
       );
@@ -85,6 +88,7 @@ interface SliceCopy extends CopyDependencies {
   readonly after: string | undefined;
   readonly generation: string;
   readonly report: (change: (before: CopyProgress) => CopyProgress) => void;
+  readonly stringsOf: StringsOf;
 }
 
 /** The next page is being read while one is written. */
@@ -102,7 +106,7 @@ async function copySlice(copy: SliceCopy): Promise<void> {
   try {
     for (let orders = await reading; orders.length > 0; orders = await reading) {
       signal.throwIfAborted();
-      const { writes, bytes } = await fold(orders, copy.now());
+      const { writes, bytes } = await fold(orders, copy.now(), copy.stringsOf);
       after = orders.at(-1)?.orderId;
       const written = { ...(after !== undefined && { after }), done: false };
       size = nextSize(size, orders.length, bytes);
@@ -137,6 +141,7 @@ const FOLDED_A_TURN = 50;
 export async function fold(
   orders: readonly StoredOrder[],
   now: Date,
+  stringsOf?: StringsOf,
 ): Promise<{ readonly writes: DocumentWrite[]; readonly bytes: number }> {
   const writes: DocumentWrite[] = [];
   const failed: { orderId: string; reason: string }[] = [];
@@ -146,7 +151,7 @@ export async function fold(
     try {
       const state = foldStored(orderId, events, aggregateKeys);
       bytes += state.eventBytes;
-      writes.push(documentWrite(state, now));
+      writes.push(documentWrite(state, now, stringsOf));
     } catch (error) {
       failed.push({ orderId, reason: error instanceof Error ? error.message : String(error) });
     }

@@ -1,6 +1,7 @@
 import { pause } from '../back-off/pause.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
+import { rememberStrings } from '../order/remember-strings.ts';
 import { sequence } from '../order/sequencing.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import type { DocumentWrite, ParkedPlace } from '../order-index/port.ts';
@@ -67,6 +68,7 @@ class Replay {
   readonly #skips: Skips;
   readonly #deps: ReplayDependencies;
   readonly #early = new EarlyEvents();
+  readonly #stringsOf = rememberStrings();
   readonly #states = new Map<string, OrderState>();
   #stateBytes = 0;
   #progress: ReplayProgress;
@@ -201,7 +203,7 @@ class Replay {
       const { state, placements } = sequence(before, offered, this.#deps.storageLimits);
       this.#early.hold(offered.filter((one) => placements.get(one)?.kind === 'early'));
       this.#keep(state);
-      if (state.version > before.version) writes.push(documentWrite(state, this.#deps.now()));
+      if (state.version > before.version) writes.push(documentWrite(state, this.#deps.now(), this.#stringsOf));
     }
     await writeSurely(this.#deps.index, this.#generation, writes, this.#deps.signal);
   }

@@ -1,6 +1,7 @@
 import type { EventDelivery } from '../../src/broker/port.ts';
 import type { OrderEvent, Refusal } from '../../src/order/event.ts';
 import { DEFAULT_STORAGE_LIMITS } from '../../src/order/fold.ts';
+import { searchStrings } from '../../src/order/search-text.ts';
 import type { BatchDependencies, SettledOutcome } from '../../src/projector/project-batch.ts';
 import { workOf, type Job, type Offer } from '../../src/projector/work.ts';
 import { OrderLines } from '../../src/projector/order-lines.ts';
@@ -25,6 +26,7 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
     lines: new OrderLines(),
     storageLimits: DEFAULT_STORAGE_LIMITS,
     now: () => new Date(),
+    stringsOf: searchStrings,
     reached: () => Promise.resolve(),
     writeSize: new WriteSize(500),
     wrote: () => undefined,
