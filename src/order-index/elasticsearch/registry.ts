@@ -51,11 +51,10 @@ type Writer = WriteTarget & { readonly index: string };
 
 function problemOf(names: IndexNames, readers: readonly string[], markers: readonly Marker[]): string | undefined {
   const [live] = readers;
-  if (live === undefined) {
-    return `the alias "${names.alias}" is on no index: put it back on the generation that was live (POST /_aliases, add)`;
-  }
+  if (live === undefined) return `the alias "${names.alias}" is on no index: ${whereToPut(names, markers)}`;
   if (readers.length > 1) {
-    return `the alias "${names.alias}" is on ${readers.toSorted().join(' and ')}: take it off all but one (POST /_aliases, remove)`;
+    const remedy = whereToTakeOff(names, readers, markers);
+    return `the alias "${names.alias}" is on ${readers.toSorted().join(' and ')}: ${remedy}`;
   }
   if (names.generationNumber(live) === undefined) {
     return `the alias "${names.alias}" is on "${live}", which is no generation of this service: take it off there, or choose another PREFIX`;
@@ -63,6 +62,24 @@ function problemOf(names: IndexNames, readers: readonly string[], markers: reado
   if (markers.length === 1) return undefined;
   const found = markers.map(({ epoch }) => names.marker(epoch)).join(' and ') || 'none';
   return `there must be exactly one alias "${names.marker(0).slice(0, -1)}N", and there is ${found}: leave the one whose number the write aliases (…-wN) carry`;
+}
+
+/** The marker moves with the read alias in one call: where the one is lost, the other still tells. */
+function whereToPut(names: IndexNames, markers: readonly Marker[]): string {
+  const [marker] = markers;
+  const isTold = marker !== undefined && markers.length === 1 && names.generationNumber(marker.index) !== undefined;
+  const place = isTold ? `${marker.index}, which has ${names.marker(marker.epoch)}` : 'the generation that was live';
+  return `put it back on ${place} (POST /_aliases, add)`;
+}
+
+function whereToTakeOff(names: IndexNames, readers: readonly string[], markers: readonly Marker[]): string {
+  const [marker] = markers;
+  if (marker === undefined || markers.length > 1 || !readers.includes(marker.index)) {
+    return 'take it off all but one (POST /_aliases, remove)';
+  }
+  const others = readers.filter((index) => index !== marker.index).toSorted();
+  const why = `${marker.index} has ${names.marker(marker.epoch)}`;
+  return `take it off ${others.join(' and ')} (POST /_aliases, remove), since ${why}`;
 }
 
 function fromAliases(

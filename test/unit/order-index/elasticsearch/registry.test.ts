@@ -52,9 +52,11 @@ describe('the registry in the aliases', () => {
 
     for (const [name, aliases, problem] of [
       ['the name is an index', { orders: [] }, /"orders" is an index.*choose another PREFIX/],
-      ['two are live', { ...THREE, 'orders-000003': ['orders'] }, /is on orders-000002 and orders-000003: take it off/],
+      ['two are live', { ...THREE, 'orders-000003': ['orders'] }, /is on orders-000002 and orders-000003: take it off orders-000003 .*, since orders-000002 has orders-epoch-7$/],
+      ['two are live without a marker', { 'orders-000001': ['orders'], 'orders-000002': ['orders'] }, /is on orders-000001 and orders-000002: take it off all but one/],
       ['a stranger is live', { x: ['orders'] }, /"x", which is no generation/],
-      ['none is live', { 'orders-000001': ['orders-epoch-7', 'orders-000001-w7'] }, /is on no index: put it back/],
+      ['none is live', { 'orders-000001': ['orders-epoch-7', 'orders-000001-w7'] }, /is on no index: put it back on orders-000001, which has orders-epoch-7 \(/],
+      ['none is live and a stranger has the marker', { x: ['orders-epoch-7'] }, /is on no index: put it back on the generation that was live/],
       ['the marker is gone', { 'orders-000001': ['orders', 'orders-000001-w7'] }, /exactly one alias "orders-epoch-N", and there is none/],
       ['there are two markers', { 'orders-000001': ['orders', 'orders-epoch-6', 'orders-epoch-7'] }, /orders-epoch-6 and orders-epoch-7/],
       ['the live one is not written to', { 'orders-000001': ['orders', 'orders-epoch-7', 'orders-000001-w6'] }, /lost its write alias "orders-000001-w7"/],
