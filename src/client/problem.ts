@@ -4,7 +4,7 @@ export class OrderSearchProblem extends Error {
   readonly code = 'ORDER_SEARCH_PROBLEM';
   /** The HTTP status. */
   readonly status: number;
-  /** What is wrong with the input, by parameter; empty where it is nothing of that. */
+  /** What is wrong with the input, by parameter, or by `url`, `body` or `request`; empty where it is nothing of that. */
   readonly errors: readonly { readonly path: string; readonly message: string }[];
   /** After how long the service said to try again. */
   readonly retryAfterSeconds: number | undefined;

@@ -49,7 +49,10 @@ const problem = z
     errors: z
       .array(z.strictObject({ path: z.string(), message: z.string() }))
       .optional()
-      .meta({ description: 'What is wrong with the input, by parameter.' }),
+      .meta({
+        description:
+          'What is wrong with the input, by parameter; `url`, `body` or `request` where that cannot be read at all.',
+      }),
   })
   .meta({ id: 'Problem', description: 'RFC 9457' });
 

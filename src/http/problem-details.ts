@@ -5,7 +5,10 @@ import { AggregatesNotBuiltError, IndexUnavailableError, InvalidCursorError } fr
 import type { Logger } from '../observability/logging.ts';
 import { AuthenticationUnavailableError } from './auth.ts';
 
-/** What is wrong with one part of the input; `path` is the parameter's name, with an index where it is repeated. */
+/**
+ * What is wrong with one part of the input; `path` is the parameter's name, with an index where it is repeated, or `url`, `body` or
+ * `request` where that cannot be read at all.
+ */
 export interface InputError {
   readonly path: string;
   readonly message: string;
@@ -80,10 +83,21 @@ function toProblem(error: unknown): Problem {
   if (error instanceof AuthenticationUnavailableError) return unavailable('Tokens cannot be checked at the moment.');
   const status = clientErrorStatus(error);
   if (status === undefined) return { status: 500, detail: 'An error on our side; it was logged.' };
-  return {
-    status,
-    detail: status === 400 ? 'The URL or the body is malformed.' : `${STATUS_CODES[status] ?? 'Refused'}.`,
-  };
+  if (status !== 400) return { status, detail: `${STATUS_CODES[status] ?? 'Refused'}.` };
+  return badInputProblem([error instanceof URIError ? MALFORMED_URL : MALFORMED_BODY]);
+}
+
+/** The router's only one: a parameter in the path that cannot be decoded. */
+const MALFORMED_URL: InputError = { path: 'url', message: 'must be percent-encoded UTF-8, a % itself written %25' };
+
+export const MALFORMED_BODY: InputError = {
+  path: 'body',
+  message: 'must be a JSON object, in the encoding that its headers name',
+};
+
+/** What is wrong with the input, one error a parameter. */
+export function badInputProblem(errors: readonly InputError[]): Problem {
+  return { status: 400, detail: errors.map(({ path, message }) => `${path}: ${message}`).join('; '), errors };
 }
 
 function unavailable(detail: string): Problem {

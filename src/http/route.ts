@@ -5,7 +5,7 @@ import { ANYONE } from './auth.ts';
 import type { Authenticate, AuthResult, Caller } from './auth.ts';
 import { sendEvents } from './event-stream.ts';
 import type { ServerSentEvent } from './event-stream.ts';
-import { ProblemError, methodNotAllowed } from './problem-details.ts';
+import { MALFORMED_BODY, ProblemError, badInputProblem, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
 
 /** `open`: anyone. `reader`: any caller with a valid token, restricted to what it may see. `staff`: support and admins. `admin`: admins alone. */
@@ -77,11 +77,7 @@ export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject, B exte
 
 /** What is wrong with the input, one error a parameter, as an answer. */
 export function badInput(errors: readonly InputError[]): ProblemError {
-  return new ProblemError({
-    status: 400,
-    detail: errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
-    errors,
-  });
+  return new ProblemError(badInputProblem(errors));
 }
 
 function inputErrors(error: z.ZodError | undefined): InputError[] {
@@ -89,6 +85,8 @@ function inputErrors(error: z.ZodError | undefined): InputError[] {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((path) => ({ path, message: 'there is no such parameter' }));
     const [name, ...indices] = issue.path;
+    // The parameters are an object always, and a body that is JSON may still be a list.
+    if (name === undefined) return [MALFORMED_BODY];
     return [
       { path: `${String(name)}${indices.map((index) => `[${String(index)}]`).join('')}`, message: issue.message },
     ];

@@ -4,7 +4,8 @@ import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Express } from 'express';
-import { problemBody } from './problem-details.ts';
+import { badInputProblem, problemBody } from './problem-details.ts';
+import type { Problem } from './problem-details.ts';
 
 export interface HttpServer {
   /** The port it listens on, which the system chose where 0 was asked for. */
@@ -99,9 +100,10 @@ function answerMalformedRequest(error: NodeJS.ErrnoException, socket: Duplex): v
   );
 }
 
-function malformedRequestProblem(code: string | undefined): { status: number; detail: string } {
+function malformedRequestProblem(code: string | undefined): Problem {
   if (code === 'HPE_HEADER_OVERFLOW')
     return { status: 431, detail: `Headers may have at most ${LIMITS.maxHeaderSize} bytes.` };
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return { status: 408, detail: 'The request took too long to arrive.' };
-  return { status: 400, detail: 'This is no HTTP request.' };
+  const path = code === 'HPE_INVALID_URL' ? 'url' : 'request';
+  return badInputProblem([{ path, message: 'must be as HTTP/1.1 has it (RFC 9112)' }]);
 }

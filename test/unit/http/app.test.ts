@@ -175,10 +175,14 @@ describe('createHttpApp', () => {
     it('answers 400 as a problem, and 431 to too many headers', async () => {
       const dependencies = fakeDependencies(new FakeOrders());
       await withApp(dependencies, async (_request, port) => {
-        assert.match(
-          await sendRaw(port, 'NONSENSE\r\n\r\n'),
-          /^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"status":400/,
-        );
+        for (const [path, line] of [
+          ['request', 'NONSENSE'],
+          ['url', 'GET /\u0001 HTTP/1.1'],
+        ] as const) {
+          const answered = await sendRaw(port, `${line}\r\n\r\n`);
+          assert.match(answered, /^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"status":400/);
+          assert.ok(answered.includes(`"errors":[{"path":"${path}","message":`), answered);
+        }
         const headers = `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`;
         assert.match(await sendRaw(port, headers), /^HTTP\/1\.1 431 [^]*"status":431/);
       });

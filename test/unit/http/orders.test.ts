@@ -48,8 +48,12 @@ describe('GET /orders/:id', () => {
   describe('when the id is no id', () => {
     it('answers 400 to one of more than 512 bytes and to a malformed one', async () => {
       assert.equal((await get(`/orders/${'%C3%A4'.repeat(257)}`)).status, 400);
-      assert.equal((await get('/orders/%ZZ')).status, 400);
-      assert.equal((await get('/orders/%C3')).status, 400);
+      for (const path of ['/orders/%ZZ', '/orders/%C3']) {
+        const answered = await get(path);
+        assert.equal(answered.status, 400);
+        const errors = [{ path: 'url', message: 'must be percent-encoded UTF-8, a % itself written %25' }];
+        assert.deepEqual((answered.json() as { errors: unknown }).errors, errors);
+      }
     });
   });
 

@@ -103,7 +103,20 @@ describe('POST /admin/rebuilds', () => {
         assert.equal(answered.status, 400, body);
         assert.deepEqual((answered.json() as { errors: unknown }).errors, [{ path, message }], body);
       }
-      assert.equal((await ask({}, '', post('['))).status, 400);
+    });
+
+    it('answers 400 and names the body where that is no JSON object', async () => {
+      const message = 'must be a JSON object, in the encoding that its headers name';
+      for (const body of ['[', '{bad', 'null', '"x"', '1', '[]', '[{}]']) {
+        const answered = await ask({}, '', post(body));
+        assert.equal(answered.status, 400, body);
+        const { detail, errors } = answered.json() as { detail: string; errors: unknown };
+        assert.deepEqual(errors, [{ path: 'body', message }], body);
+        assert.equal(detail, `body: ${message}`, body);
+      }
+      const headers = { 'Content-Type': 'application/json', 'Content-Encoding': 'gzip' };
+      const answered = await ask({}, '', { method: 'POST', body: '{}', headers });
+      assert.deepEqual((answered.json() as { errors: unknown }).errors, [{ path: 'body', message }]);
     });
 
     it('answers 400 for what only the rebuild can tell', async () => {
