@@ -278,7 +278,7 @@ export interface GenerationView {
   readonly reason: string | null;
 }
 
-/** All reject with IndexUnavailableError while the index is away. */
+/** All reject with IndexUnavailableError while the index is away, and with RegistryError where it cannot be told what is live. */
 export interface GenerationOperations {
   list(): Promise<readonly GenerationView[]>;
   /** Moves the read alias to it, and resolves when it has moved. To activate the live one is success. */

@@ -7,7 +7,7 @@ import { compareUtf8 } from '../order/utf8-order.ts';
  * answer. All throw {@link IndexUnavailableError} for the world's fault, also where a generation is gone that must be there.
  */
 export interface Generations {
-  /** All that there are, by number; also those that nothing refers to. */
+  /** All that there are, by number; also those that nothing refers to. @throws RegistryError where nobody can say what they are */
   list(): Promise<readonly Generation[]>;
   /** An empty one by the present code, with settings for a fast build: no replicas, and nothing visible before `refresh`. Nobody writes to it yet. */
   create(number: number): Promise<'created' | 'exists'>;

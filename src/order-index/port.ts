@@ -120,6 +120,9 @@ export class IndexUnavailableError extends Error {
   override readonly name = 'IndexUnavailableError';
 }
 
+/** The index answers, but what is live cannot be told. Its message is for operators, and names the remedy. */
+export class RegistryError extends IndexUnavailableError {}
+
 /** No aggregate was derived yet, so there is nothing true to answer. Its message is for whoever asked. */
 export class AggregatesNotBuiltError extends IndexUnavailableError {}
 

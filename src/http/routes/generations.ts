@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RegistryError } from '../../order-index/port.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { text } from '../parameters.ts';
 import { ProblemError } from '../problem-details.ts';
@@ -27,7 +28,7 @@ function listRoute({ generations }: Dependencies): Route {
     params: z.object({}),
     query: NO_QUERY,
     answers: { 200: generationsAnswer },
-    handle: async () => ({ body: { items: await generations.list(), nextCursor: null } }),
+    handle: async () => ({ body: { items: await withRemedy(generations.list()), nextCursor: null } }),
   });
 }
 
@@ -42,7 +43,7 @@ function activateRoute({ generations }: Dependencies): Route {
     answers: { 200: generationAnswer },
     problems: [409],
     handle: async ({ params: { name } }) => {
-      const outcome = await generations.activate(name);
+      const outcome = await withRemedy(generations.activate(name));
       switch (outcome.kind) {
         case 'activated':
           return { body: outcome.generation };
@@ -66,7 +67,7 @@ function deleteRoute({ generations }: Dependencies): Route {
     answers: { 204: z.undefined() },
     problems: [409],
     handle: async ({ params: { name } }) => {
-      const outcome = await generations.remove(name);
+      const outcome = await withRemedy(generations.remove(name));
       switch (outcome.kind) {
         case 'deleted':
           return { status: 204, body: undefined };
@@ -77,6 +78,16 @@ function deleteRoute({ generations }: Dependencies): Route {
       }
     },
   });
+}
+
+/** Who manages generations is who can put the aliases right, and it does not pass by itself. */
+async function withRemedy<T>(operation: Promise<T>): Promise<T> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    throw new ProblemError({ status: 503, detail: `The registry of generations cannot be read: ${error.message}.` });
+  }
 }
 
 function notFound(): ProblemError {

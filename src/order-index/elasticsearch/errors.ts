@@ -1,5 +1,5 @@
 import { errors } from '@elastic/elasticsearch';
-import { IndexUnavailableError } from '../port.ts';
+import { IndexUnavailableError, RegistryError } from '../port.ts';
 
 /**
  * Whose fault a failure is (design §2, "Outage is not poison"): the one place that decides it. Whatever is not known to be the
@@ -99,6 +99,7 @@ class RefusedRequestError extends IndexUnavailableError {}
 /** Whether it speaks against Elasticsearch that a request failed so; everything else (a refusal, a conflict) shows that it works. */
 export function isOutage(error: unknown): boolean {
   if (error instanceof MissingIndexError || error instanceof RefusedRequestError) return false;
+  if (error instanceof RegistryError) return false;
   return error instanceof IndexUnavailableError;
 }
 

@@ -24,7 +24,7 @@ export interface Care {
 export const BUILD_SETTINGS: estypes.IndicesIndexSettings = { refresh_interval: '-1', number_of_replicas: 0 };
 
 /** @throws IndexUnavailableError */
-export async function listGenerations({ client, names }: Care, registry: Registry | undefined): Promise<Generation[]> {
+export async function listGenerations({ client, names }: Care, { live, targets }: Registry): Promise<Generation[]> {
   const index = `${names.alias}-*`;
   try {
     const [indices, settings, sizes] = await Promise.all([
@@ -32,14 +32,13 @@ export async function listGenerations({ client, names }: Care, registry: Registr
       client.indices.getSettings({ index, flat_settings: true }, READ),
       indexSizes(client, index),
     ]);
-    const targets = new Set(registry?.targets.map(({ generation }) => generation));
     return Object.entries(indices)
       .flatMap(([name, { mappings }]): Generation[] => {
         const number = names.generationNumber(name);
         if (number === undefined) return [];
         const { mappingHash = '', foldVersion = 0, createdAt = '' } = (mappings._meta ?? {}) as Partial<GenerationMeta>;
-        const isLive = registry?.live.generation === name;
-        const isTarget = targets.has(name);
+        const isLive = live.generation === name;
+        const isTarget = targets.some(({ generation }) => generation === name);
         const isFrozen = isFrozenBy(settings[name]?.settings);
         return [{ name, number, isLive, isTarget, isFrozen, ...sizes(name), mappingHash, foldVersion, createdAt }];
       })

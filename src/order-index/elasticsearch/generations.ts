@@ -2,10 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
 import type { Generations } from '../generations-port.ts';
-import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
+import { IndexConfigurationError, IndexUnavailableError, RegistryError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ } from './client.ts';
-import { classifyThrown, MissingIndexError, thrownType, unavailable } from './errors.ts';
+import { classifyThrown, thrownType, unavailable } from './errors.ts';
 import {
   BUILD_SETTINGS,
   dropIndex,
@@ -67,10 +67,7 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
       for (const { generation } of targets) await addMissingFields(client, generation, code.definition, options.log);
     },
     registry,
-    list: async () => {
-      const reading = await look(client, names);
-      return await listGenerations(options, reading.kind === 'registry' ? reading.registry : undefined);
-    },
+    list: async () => await listGenerations(options, await expectRegistry(await look(client, names), options)),
     create: (number) => createGeneration(options, number),
     renameEpoch: (expectedEpoch, change) =>
       moveRegistry(
@@ -129,14 +126,15 @@ function hasAliases(value: unknown): value is AliasTable[string] {
   return typeof value === 'object' && value !== null && 'aliases' in value;
 }
 
+/** @throws RegistryError */
 async function expectRegistry(reading: RegistryReading, { client, names }: GenerationsOptions): Promise<Registry> {
   if (reading.kind === 'registry') return reading.registry;
   // Elasticsearch has answered: it is no outage, and no reason to keep an operator's repair from it.
-  if (reading.kind === 'misconfigured') throw new MissingIndexError(reading.problem);
+  if (reading.kind === 'misconfigured') throw new RegistryError(reading.problem);
   const orphans = orphansIn(names, await everything(client, names));
-  if (orphans.length > 0) throw new MissingIndexError(orphaned(names, orphans));
+  if (orphans.length > 0) throw new RegistryError(orphaned(names, orphans));
   const gone = `the alias "${names.alias}" and its indices are gone: restore them, or start the service anew and rebuild`;
-  throw new MissingIndexError(gone);
+  throw new RegistryError(gone);
 }
 
 /** Thrown by `registry()` while another instance with newer code has a write target: this one must not write under it. */

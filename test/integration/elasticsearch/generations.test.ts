@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { IndexConfigurationError, IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { IndexConfigurationError, IndexUnavailableError, RegistryError } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
 import type { IndexUnderTest } from './index-under-test.ts';
 import { sampleWrite } from './sample-orders.ts';
@@ -161,6 +161,28 @@ describe('generations in Elasticsearch', () => {
       const second = under.names.generation(2);
       await under.elasticsearch.indices.create({ index: second, aliases: { [under.names.alias]: {} } });
       await refused(/is on .*-000001 and .*-000002: take it off .*-000002 .*, since .*-000001 has .*-epoch-1$/);
+    });
+
+    it('tells of no generation what it is, until the aliases tell which one is live', async () => {
+      const { elasticsearch, names } = under;
+      const index = under.instance();
+      await index.open();
+      const [first, second] = [names.generation(1), names.generation(2)];
+      const unreadable = (problem: RegExp) =>
+        assert.rejects(
+          index.generations.list(),
+          (error) => error instanceof RegistryError && problem.test(error.message),
+        );
+      await elasticsearch.indices.create({ index: second, aliases: { [names.alias]: {} } });
+      await unreadable(/take it off .*-000002/);
+      await elasticsearch.indices.deleteAlias({ index: [first, second], name: names.alias });
+      await unreadable(/put it back on .*-000001, which has .*-epoch-1 /);
+      await elasticsearch.indices.putAlias({ index: first, name: names.alias });
+      const states = (await index.generations.list()).map(({ isLive, isTarget }) => ({ isLive, isTarget }));
+      assert.deepEqual(states, [
+        { isLive: true, isTarget: true },
+        { isLive: false, isTarget: false },
+      ]);
     });
 
     it('refuses an alias on a stranger', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { GenerationOperations } from '../../../src/http/dependencies.ts';
 import { generationAnswer, generationsAnswer } from '../../../src/http/rebuild-answers.ts';
-import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { IndexUnavailableError, RegistryError } from '../../../src/order-index/port.ts';
 import { FakeOrders, fakeDependencies } from './fake-orders.ts';
 import { generationView } from './rebuild-views.ts';
 import { withApp } from './running-app.ts';
@@ -35,6 +35,16 @@ describe('GET /admin/generations', () => {
   it('answers 503 while the index is away', async () => {
     assert.equal((await ask({ list: () => Promise.reject(new IndexUnavailableError('away')) })).status, 503);
   });
+
+  it('tells an operator what is wrong with the aliases', async () => {
+    const remedy = 'the alias "orders" is on no index: put it back on orders-000003';
+    const answered = await ask({ list: () => Promise.reject(new RegistryError(remedy)) });
+    assert.equal(answered.status, 503);
+    assert.equal(
+      (answered.json() as { detail: string }).detail,
+      `The registry of generations cannot be read: ${remedy}.`,
+    );
+  });
 });
 
 describe('POST /admin/generations/{name}/activate', () => {
@@ -58,6 +68,18 @@ describe('POST /admin/generations/{name}/activate', () => {
     const refused = await refusing('refused');
     assert.equal(refused.status, 409);
     assert.equal((refused.json() as { detail: string }).detail, 'it has diverged');
+  });
+});
+
+describe('POST and DELETE /admin/generations/{name}', () => {
+  it('tell an operator what is wrong with the aliases', async () => {
+    const fail = () => Promise.reject(new RegistryError('it is on no index'));
+    for (const answered of [
+      await ask({ activate: fail }, '/orders-000001/activate', POST),
+      await ask({ remove: fail }, '/orders-000001', DELETE),
+    ]) {
+      assert.deepEqual([answered.status, /it is on no index\./.test(answered.text)], [503, true]);
+    }
   });
 });
 
