@@ -29,7 +29,10 @@ export const rebuildAnswer = z
     total: count.nullable().meta({ description: 'Null where it is not known yet; an estimate for the history.' }),
     ratePerSecond: z.number().nonnegative().nullable(),
     etaSeconds: z.number().nonnegative().nullable(),
-    lagSeconds: z.number().nullable().meta({ description: 'How far what was read of the history last lies back.' }),
+    lagSeconds: z
+      .number()
+      .nullable()
+      .meta({ description: 'How far what was read of the history last lies back, until it is over.' }),
     paused: z.boolean(),
     startedAt: instant,
     finishedAt: instant.nullable(),

@@ -38,7 +38,7 @@ export function viewOf({ state, beatAt }: Kept, { paused }: Wishes, now: number)
     state: step,
     generation,
     ...progressOf(state, isUnderWay && !isPaused),
-    lagSeconds: replay.readTo === undefined ? null : Math.max(0, (now - replay.readTo) / 1_000),
+    lagSeconds: replay.readTo === undefined || !isUnderWay ? null : Math.max(0, (now - replay.readTo) / 1_000),
     paused: isPaused,
     startedAt: new Date(state.startedAt).toISOString(),
     finishedAt: finishedAt === undefined ? null : new Date(finishedAt).toISOString(),

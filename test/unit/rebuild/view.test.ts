@@ -39,6 +39,15 @@ describe('the view of a rebuild', () => {
     }
   });
 
+  it('lags behind nothing once it is over', () => {
+    const state = copying({}, 'history');
+    const replay = { ...state.replay, readTo: NOW - 30_000 };
+    for (const step of ['DONE', 'FAILED', 'CANCELLED'] as const) {
+      assert.equal(view({ ...state, replay, step, finishedAt: NOW - 20_000 }).lagSeconds, null);
+    }
+    assert.equal(view({ ...state, replay }, { paused: true, cancelled: false }).lagSeconds, 30);
+  });
+
   it('says whether it is paused, which one that is over is not', () => {
     const paused = { paused: true, cancelled: false };
     assert.equal(view(copying(), paused).paused, true);
