@@ -17,12 +17,13 @@ export function text(maxCharacters: number) {
   return single().max(maxCharacters, `may have at most ${maxCharacters} characters`);
 }
 
+/** What is wrong by itself is compared with no other parameter: that would say of it what is not so. */
 export function wholeNumber(min: number, max: number) {
-  const message = `must be a whole number from ${min} to ${max}`;
+  const wrong = { error: `must be a whole number from ${min} to ${max}`, abort: true };
   return single()
-    .regex(/^\d{1,16}$/, message)
+    .regex(/^\d{1,16}$/, wrong)
     .transform(Number)
-    .pipe(z.number().min(min, message).max(max, message))
+    .pipe(z.number().min(min, wrong).max(max, wrong))
     .meta({ type: 'integer', minimum: min, maximum: max });
 }
 
@@ -42,10 +43,10 @@ export function oneOf<const T extends readonly [string, ...string[]]>(choices: T
   return z.enum(choices, { error: ({ input }) => noText(input, `must be one of ${choices.join(', ')}`) });
 }
 
-/** A UTC day of the calendar. */
+/** A UTC day of the calendar; what is none is compared with no other parameter. */
 export function day() {
-  const message = 'must be a day such as 2026-03-01';
-  return single().refine(isDay, message).meta({ format: 'date' });
+  const none = { error: 'must be a day such as 2026-03-01', abort: true };
+  return single().refine(isDay, none).meta({ format: 'date' });
 }
 
 export function currency() {

@@ -172,6 +172,7 @@ describe('GET /orders/:id?minVersion=', () => {
       ['minVersion=1&waitMs=10001', 'waitMs'],
       ['minVersion=1&waitMs=-1', 'waitMs'],
       ['waitMs=5', 'waitMs'],
+      ['waitMs=x', 'waitMs'],
     ]) {
       const answered = await get(`/orders/o-1?${query}`);
       assert.equal(answered.status, 400);

@@ -169,6 +169,12 @@ describe('GET /search', () => {
       ['/search?maxTotalCents=1.5', 'maxTotalCents', /a whole number from 0/],
       ['/search?maxTotalCents=9007199254740992', 'maxTotalCents', /a whole number from 0/],
       ['/search?minTotalCents=2&maxTotalCents=1', 'maxTotalCents', /not be less than minTotalCents/],
+      ['/search?maxTotalCents=x', 'maxTotalCents', /a whole number from 0/],
+      ['/search?maxTotalCents=-1', 'maxTotalCents', /a whole number from 0/],
+      ['/search?minTotalCents=x&maxTotalCents=1', 'minTotalCents', /a whole number from 0/],
+      ['/search?minTotalCents=9007199254740992&maxTotalCents=1', 'minTotalCents', /a whole number from 0/],
+      ['/search?placedFrom=2026-03-01&placedTo=2026-02-29', 'placedTo', /a day such as/],
+      ['/search?placedFrom=x&placedTo=2026-03-01', 'placedFrom', /a day such as/],
       ['/search?seller=S-1', 'seller', /no such parameter/],
     ];
     for (const [path, name, message] of cases) {
