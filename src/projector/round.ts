@@ -1,8 +1,9 @@
 import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
 import { documentWrite } from '../order-index/document-write.ts';
+import { forgetOrder } from '../order-index/forget-order.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import { load, needsWrite, planAll, type Again, type Plan } from './plan.ts';
-import { identityOf, type StorageLimits } from '../order/fold.ts';
+import type { StorageLimits } from '../order/fold.ts';
 import type { StringsOf } from '../order/flatten.ts';
 import type { StandbyPatience } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
@@ -45,9 +46,6 @@ export interface RoundDependencies {
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
 
-/** Of an erased order, how many parked events at once: each may be megabytes long. */
-const PARKED_PAGE = 20;
-
 /**
  * One round of the protocol over a batch (design §2, "Acknowledge last"; `model.py` explores it): look, load, fold, write with the
  * live generation last, park, look again, drop what was parked and is contained, look for parked successors. A plan whose fate is
@@ -65,7 +63,7 @@ export async function runRound(works: readonly OrderWork[], deps: RoundDependenc
   const settled = await lookAgain(plans, written, deps);
   await unparkContained(plans, deps);
   await lookForSuccessors(plans, deps);
-  for (const plan of open(plans)) if (isErasure(plan)) await forget(plan, deps);
+  for (const plan of open(plans)) if (isErasure(plan)) await forgetOrder(deps.index, plan.state);
   for (const { state, fate } of plans) {
     if (fate.kind === 'open') deps.workingSet.confirm(state.orderId, { version: state.version, epoch: settled.epoch });
   }
@@ -267,19 +265,4 @@ async function unparkContained(plans: readonly Plan[], deps: RoundDependencies):
 /** Also when the erasure comes again: whoever wrote the tombstone may have died before this. */
 function isErasure({ state, placements }: Plan): boolean {
   return state.erasedAt !== undefined && [...placements.keys()].some(({ event }) => event.type === 'order.erased.v1');
-}
-
-/** An erased order's dead letters go, and so does what is parked of it; what is parked behind a hole keeps its place and nothing else. */
-async function forget({ state: { orderId, version } }: Plan, deps: RoundDependencies): Promise<void> {
-  await deps.index.forgetOrder(orderId);
-  for (let after: ParkedPlace = { orderId, sequence: 0 }; ;) {
-    const listed = await deps.index.listParked({ after, size: PARKED_PAGE });
-    const parked = listed.filter((one) => one.orderId === orderId);
-    const last = parked.at(-1);
-    if (!last) return;
-    await deps.index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
-    const later = parked.filter(({ event }) => event.sequence > version);
-    if (later.length > 0) await deps.index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
-    after = { orderId, sequence: last.event.sequence };
-  }
 }

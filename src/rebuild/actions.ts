@@ -6,6 +6,7 @@ import { IndexUnavailableError, SnapshotLostError } from '../order-index/port.ts
 import { compareWithLive } from './compare.ts';
 import { copyLive } from './copy.ts';
 import { EventSourceError, type EventSource } from './event-source.ts';
+import { forgetErasures } from './forget-erasures.ts';
 import type { Response } from './model.ts';
 import type { Action } from './next.ts';
 import { replay } from './replay.ts';
@@ -19,7 +20,7 @@ import {
   type ReplayProgress,
   type RunState,
 } from './state.ts';
-import { chooseSurplus, discard, prune, swap } from './swap.ts';
+import { chooseSurplus, discard, prune, swap, type Swap } from './swap.ts';
 import { LostTargetError, RefusedError, targetOf } from './write-surely.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
@@ -82,7 +83,7 @@ async function attempt(action: Action, run: RunState, deps: ActionDependencies):
     case 'register':
       return await register(index, action);
     case 'swap':
-      return await swap(action, deps);
+      return await moved(action, run, deps);
     case 'choose surplus':
       return await chooseSurplus(index, action);
     case 'prune':
@@ -98,6 +99,14 @@ async function attempt(action: Action, run: RunState, deps: ActionDependencies):
     default:
       return await build(action, run, deps);
   }
+}
+
+/** What was read beside the queue may tell of erasures; copies of the live generation tell of none that it had not. */
+async function moved(action: Swap, run: RunState, deps: ActionDependencies): Promise<Response> {
+  const response = await swap(action, deps);
+  if (response.kind === 'done' && (run.kind === 'activation' || run.request.source !== 'index'))
+    await forgetErasures(deps);
+  return response;
 }
 
 type Registering = 'choose' | 'register' | 'swap' | 'choose surplus' | 'prune' | 'discard' | 'nothing to discard';

@@ -62,7 +62,7 @@ interface Finding {
 }
 
 /** The orders of which the second snapshot has less than the first, or something else; a few at a time. */
-async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string[]> {
+export async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string[]> {
   const [pages, others] = [readAhead(first, signal), readAhead(second, signal)];
   try {
     const place: Place = { page: await others.next(), at: 0 };

@@ -1,5 +1,5 @@
 import { pause } from '../back-off/pause.ts';
-import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
+import { foldStored, identityOf, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { sequence } from '../order/sequencing.ts';
@@ -246,10 +246,18 @@ class Replay {
     this.#states.delete(orderId);
   }
 
+  /** Of an order that is erased nothing but their places. */
   async #park(events: readonly Replayed[]): Promise<void> {
-    if (events.length === 0) return;
     const parkedAt = this.#deps.now().toISOString();
-    await this.#deps.index.park(events.map(({ orderId, event }) => ({ orderId, event, parkedAt })));
+    for (let from = 0; from < events.length; from += PAGE_EVENTS) {
+      const some = events.slice(from, from + PAGE_EVENTS);
+      const known = await this.#load([...new Set(some.map(({ orderId }) => orderId))]);
+      const isErased = (orderId: string) => known.get(orderId)?.erasedAt !== undefined;
+      const parked = some.map(({ orderId, event }) => {
+        return { orderId, event: isErased(orderId) ? identityOf(event) : event, parkedAt };
+      });
+      await this.#deps.index.park(parked);
+    }
   }
 
   /** Of what is parked, whoever parked it; one that is counted already is left out. */

@@ -157,7 +157,17 @@ export function isCopied({ copy }: RunState): boolean {
 /** What of the index the rebuild uses. */
 export type RebuildIndex = Pick<
   OrderIndex,
-  'registry' | 'load' | 'write' | 'park' | 'listParked' | 'generations' | 'readControl' | 'writeControl'
+  | 'registry'
+  | 'load'
+  | 'write'
+  | 'park'
+  | 'unpark'
+  | 'listParked'
+  | 'listDeadLetters'
+  | 'forgetOrder'
+  | 'generations'
+  | 'readControl'
+  | 'writeControl'
 >;
 
 /** What rebuilds need of the aggregates. All reject with IndexUnavailableError. */

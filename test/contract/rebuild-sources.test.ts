@@ -6,6 +6,7 @@ import { DEFAULT_STORAGE_LIMITS, foldStored } from '../../src/order/fold.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
 import { compareWithLive } from '../../src/rebuild/compare.ts';
 import { copyLive } from '../../src/rebuild/copy.ts';
+import { forgetErasures } from '../../src/rebuild/forget-erasures.ts';
 import type { EventSource, SourceEvent } from '../../src/rebuild/event-source.ts';
 import { replay } from '../../src/rebuild/replay.ts';
 import type { CopyProgress, ReplayProgress, RunState } from '../../src/rebuild/state.ts';
@@ -261,11 +262,68 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
       );
     });
 
+    it('parks nothing but the places of an erased order, whatever comes first', async () => {
+      const erased = eventOf('order.erased.v1', 3);
+      const last = eventAt(9);
+      const orders = { first: [eventAt(1), erased, last], last: [last, eventAt(1), erased], not: [eventAt(1), last] };
+      const events = Object.entries(orders).flatMap(([id, history]) => history.map((event) => cloudEvent(id, event)));
+      assert.equal((await replaying(events).result).withoutBeginning, 0);
+      const parked = await index.parkedAt(Object.keys(orders).map((orderId) => ({ orderId, sequence: 9 })));
+      const data = new Map(parked.map(({ orderId, event }) => [orderId, event.data]));
+      assert.deepEqual(Object.fromEntries(data), { first: {}, last: {}, not: last.data });
+    });
+
     it('parks what is behind a hole', async () => {
       const events = [cloudEvent('O-1', eventAt(1)), cloudEvent('O-1', eventAt(3))];
       assert.equal((await replaying(events).result).withoutBeginning, 0);
       assert.equal((await index.parkedAt([{ orderId: 'O-1', sequence: 3 }])).length, 1);
       assert.equal((await documents(['O-1'])).get('O-1')?.version, 1);
+    });
+
+    describe('when readers were moved to what knows of erasures that no projector has handled', () => {
+      const SECRET = 'Ada Lovelace';
+      const parkedAt = '2026-03-01T10:00:00.000Z';
+      const deadLettersOf = async (orderId: string) =>
+        (await index.listDeadLetters({ size: 100, orderId: [orderId] })).items.length;
+      const parkedData = async (orderId: string) => {
+        const parked = await index.parkedAt([4, 9].map((sequence) => ({ orderId, sequence })));
+        return parked.map(({ event: { sequence, data } }) => [sequence, data]);
+      };
+
+      it('leaves nothing of these orders anywhere, and all of the others', async () => {
+        const orderIds = ['erased', 'not'];
+        await writeLive(new Map(orderIds.map((orderId) => [orderId, [eventAt(1)]])));
+        const early = [4, 9].map((sequence) => eventAt(sequence, SECRET));
+        for (const orderId of orderIds) {
+          await index.park(early.map((event) => ({ orderId, event, parkedAt })));
+          const refusal = { reason: 'invalid', path: 'data', message: 'is none' } as const;
+          const times = { attempts: 1, firstFailedAt: parkedAt, lastFailedAt: parkedAt };
+          await index.putDeadLetter({
+            body: Buffer.from(`${orderId} ${SECRET}`),
+            refusal,
+            orderId,
+            sequence: 2,
+            ...times,
+          });
+        }
+        await index.refresh();
+        const { live } = await index.registry();
+        const run = aRebuild({ generation: built, step: 'COPY' }, { source: 'file', path: 'erasures.ndjson' });
+        await replaying([cloudEvent('erased', eventOf('order.erased.v1', 6)), cloudEvent('not', eventAt(2))], run)
+          .result;
+        await index.generations.renameEpoch((await index.registry()).epoch, { live: built });
+        // Whoever dies in the middle does it again.
+        for (let time = 0; time < 2; time++) await forgetErasures({ index, signal: NEVER });
+        assert.deepEqual([await deadLettersOf('erased'), await parkedData('erased')], [0, [[9, {}]]]);
+        const places = early.map(({ sequence, data }) => [sequence, data]);
+        assert.deepEqual([await deadLettersOf('not'), await parkedData('not')], [1, places]);
+        const standby = (await index.registry()).targets.find(({ generation }) => generation === live.generation);
+        assert.ok(standby);
+        const loaded = await index.load(standby, orderIds);
+        assert.ok(loaded.kind === 'loaded');
+        const [erased, other] = orderIds.map((orderId) => loaded.documents.get(orderId));
+        assert.deepEqual([erased?.status, erased?.version, other?.version], ['erased', 6, 1]);
+      });
     });
   });
 
@@ -318,6 +376,10 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
     });
   });
 });
+
+function eventOf(type: OrderEvent['type'], sequence: number): OrderEvent {
+  return { ...eventAt(sequence), type, data: {} };
+}
 
 function cloudEvent(orderId: string, event: OrderEvent): string {
   const { id, source, type, time, sequence, data } = event;

@@ -1,0 +1,27 @@
+import { identityOf } from '../order/fold.ts';
+import type { OrderIndex, ParkedPlace } from './port.ts';
+
+/** How many parked events at once: each may be megabytes long. */
+const PARKED_PAGE = 20;
+
+/**
+ * An erased order's dead letters go, and so does what is parked of it; what is parked behind a hole keeps its place and nothing else.
+ * @param version of its tombstone
+ * @throws IndexUnavailableError: the same again
+ */
+export async function forgetOrder(
+  index: Pick<OrderIndex, 'forgetOrder' | 'listParked' | 'unpark' | 'park'>,
+  { orderId, version }: { readonly orderId: string; readonly version: number },
+): Promise<void> {
+  await index.forgetOrder(orderId);
+  for (let after: ParkedPlace = { orderId, sequence: 0 }; ;) {
+    const listed = await index.listParked({ after, size: PARKED_PAGE });
+    const parked = listed.filter((one) => one.orderId === orderId);
+    const last = parked.at(-1);
+    if (!last) return;
+    await index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
+    const later = parked.filter(({ event }) => event.sequence > version);
+    if (later.length > 0) await index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
+    after = { orderId, sequence: last.event.sequence };
+  }
+}

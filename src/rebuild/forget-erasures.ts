@@ -1,0 +1,85 @@
+import { load, lagging } from './compare.ts';
+import type { OrderDocument } from '../order/document.ts';
+import { forgetOrder } from '../order-index/forget-order.ts';
+import type { ParkedPlace, WriteTarget } from '../order-index/port.ts';
+import type { RebuildIndex } from './state.ts';
+import { LostTargetError, writeSurely } from './write-surely.ts';
+
+export interface ForgetDependencies {
+  readonly index: RebuildIndex;
+  readonly signal: AbortSignal;
+}
+
+/** Each may be megabytes long. */
+const PARKED_PAGE = 20;
+const DEAD_LETTERS_PAGE = 100;
+const LOADED_AT_ONCE = 200;
+
+/**
+ * What readers were moved to may know of erasures that no projector has handled, since a history or a file alone told of them. So of these
+ * orders all goes now that is kept elsewhere: their dead letters, what is parked of them, and what the other write targets say.
+ * @throws IndexUnavailableError, SnapshotLostError, the signal's reason: the same again
+ */
+export async function forgetErasures({ index, signal }: ForgetDependencies): Promise<void> {
+  const { live, targets } = await index.registry();
+  const orderIds = [...new Set([...(await ordersParked(index)), ...(await ordersWithDeadLetters(index))])];
+  for (let at = 0; at < orderIds.length; at += LOADED_AT_ONCE) {
+    signal.throwIfAborted();
+    for (const erased of await erasedOf(orderIds.slice(at, at + LOADED_AT_ONCE), live, index))
+      await forgetOrder(index, erased);
+  }
+  for (const target of targets)
+    if (target.generation !== live.generation) await bury(target.generation, live, { index, signal });
+}
+
+async function erasedOf(orderIds: readonly string[], live: WriteTarget, index: RebuildIndex): Promise<OrderDocument[]> {
+  const documents = await load(index, live, orderIds);
+  return [...documents.values()].filter(({ erasedAt }) => erasedAt !== undefined);
+}
+
+/** Those of which more than the place of an event is parked. */
+async function ordersParked(index: RebuildIndex): Promise<Set<string>> {
+  const orderIds = new Set<string>();
+  for (let after: ParkedPlace | undefined; ;) {
+    const page = await index.listParked({ ...(after && { after }), size: PARKED_PAGE });
+    for (const { orderId, event } of page) if (Object.keys(event.data as object).length > 0) orderIds.add(orderId);
+    const last = page.at(-1);
+    if (!last) return orderIds;
+    after = { orderId: last.orderId, sequence: last.event.sequence };
+  }
+}
+
+async function ordersWithDeadLetters(index: RebuildIndex): Promise<Set<string>> {
+  const orderIds = new Set<string>();
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const page = await index.listDeadLetters({ size: DEAD_LETTERS_PAGE, ...(cursor !== '' && { cursor }) });
+    for (const { orderId } of page.items) if (orderId !== undefined) orderIds.add(orderId);
+    cursor = page.nextCursor;
+  }
+  return orderIds;
+}
+
+/** Writes the tombstones that a standby lacks: it would bring back what was erased. */
+async function bury(standby: string, live: WriteTarget, { index, signal }: ForgetDependencies): Promise<void> {
+  const { generations } = index;
+  await generations.refresh(live.generation);
+  const liveSnapshot = await generations.openSnapshot(live.generation);
+  try {
+    await generations.refresh(standby);
+    const snapshot = await generations.openSnapshot(standby);
+    try {
+      for await (const suspects of lagging(liveSnapshot, snapshot, signal)) {
+        const erased = await erasedOf(suspects, live, index);
+        const writes = erased.map((document) => ({ orderId: document.orderId, version: document.version, document }));
+        await writeSurely(index, standby, writes, signal);
+      }
+    } catch (error) {
+      // It is written to no more, and readers will never be moved there.
+      if (!(error instanceof LostTargetError)) throw error;
+    } finally {
+      await snapshot.close();
+    }
+  } finally {
+    await liveSnapshot.close();
+  }
+}
