@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppDependencies } from './app.ts';
@@ -31,8 +31,7 @@ async function main(): Promise<void> {
   enableCompileCache();
   const result = readConfig(process.env);
   if (!result.ok) {
-    for (const problem of result.problems) process.stderr.write(`${problem}\n`);
-    process.exitCode = EX_CONFIG;
+    refuse(result.problems);
     return;
   }
   const { config } = result;
@@ -40,9 +39,9 @@ async function main(): Promise<void> {
   if (config.auth.kind === 'off' && config.auth.reason === 'AUTH=off')
     log.warn('AUTH=off: everyone may read and do everything');
   const certificateAuthorities = readCertificateAuthorities(config);
-  if (typeof certificateAuthorities === 'string') {
-    process.stderr.write(`${certificateAuthorities}\n`);
-    process.exitCode = EX_CONFIG;
+  const unreadable = [certificateAuthorities, importDirProblem(config)].filter((one) => typeof one === 'string');
+  if (typeof certificateAuthorities === 'string' || unreadable.length > 0) {
+    refuse(unreadable);
     return;
   }
   const tracing = await startTracing(config.otlpEndpoint, 'order-search', log);
@@ -59,6 +58,11 @@ async function main(): Promise<void> {
     process.exit(1);
   });
   await run(app, log, config);
+}
+
+function refuse(problems: readonly string[]): void {
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  process.exitCode = EX_CONFIG;
 }
 
 async function run(app: App, log: Logger, config: Config): Promise<void> {
@@ -91,6 +95,18 @@ function readCertificateAuthorities({ backend }: Config): CertificateAuthorities
     }
   }
   return { amqp: texts[0], elasticsearch: texts[1] };
+}
+
+/** Undefined also for who only serves: rebuilds, which read from it, run in the projectors. */
+function importDirProblem({ role, rebuild: { importDir } }: Config): string | undefined {
+  if (importDir === undefined || role === 'api') return undefined;
+  try {
+    // With the slash: a file is none.
+    accessSync(`${importDir}/`, constants.R_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return `IMPORT_DIR=${JSON.stringify(importDir)}: cannot be read (${(error as Error).message}); name a folder that the service may read`;
+  }
 }
 
 /** The first signal stops in good order, the second one at once. */

@@ -51,6 +51,26 @@ describe('the service with a mistake in its configuration', function () {
     assert.ok(complaints[0]?.includes(dataDir));
   });
 
+  it('says so of an IMPORT_DIR that is no folder it can read, where rebuilds run', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    for (const [importDir, code] of [
+      [join(folder, 'none'), 'ENOENT'],
+      [file, 'ENOTDIR'],
+    ] as const) {
+      const { code: ended, complaints } = await run({ DATA_DIR: folder, IMPORT_DIR: importDir });
+      assert.equal(ended, BAD_CONFIGURATION);
+      assert.equal(complaints.length, 1, complaints.join('\n'));
+      assert.match(
+        complaints[0] ?? '',
+        new RegExp(`^IMPORT_DIR=".*": cannot be read \\(${code}: .*\\); name a folder`),
+      );
+      assert.ok(complaints[0]?.includes(importDir));
+    }
+    const serving = await startService({ DATA_DIR: folder, IMPORT_DIR: file, ROLE: 'api' });
+    await serving.stop();
+  });
+
   it('says so of a DATA_DIR that another one has', async () => {
     const holder = await startService({ DATA_DIR: folder });
     await untilReady(holder);
