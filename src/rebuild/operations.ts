@@ -209,7 +209,9 @@ function whyNotActivated({ name, state, reason }: GenerationState): string {
 }
 
 function busyReason({ id, kind, step, generation }: RunState): string {
-  return kind === 'rebuild' ? `the rebuild ${id} of ${generation} is in ${step}` : `${generation} is being activated`;
+  if (kind === 'activation') return `${generation} is being activated`;
+  // Which one it makes is not known before it is made.
+  return `the rebuild ${id}${generation === '' ? '' : ` of ${generation}`} is in ${step}`;
 }
 
 /** By the same machine, so that an instance that dies in the middle of the swap leaves it to another one. Why it failed, or undefined. */

@@ -128,6 +128,21 @@ describe('what operators do about rebuilds and generations', () => {
     });
   });
 
+  describe('when a rebuild has no generation yet', () => {
+    it('says which rebuild stands in the way of a change of generations, and of no generation', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const readControl = index.readControl.bind(index);
+      index.readControl = (id) =>
+        id === 'generation-numbers' ? Promise.reject(new IndexUnavailableError('no primary')) : readControl(id);
+      const { rebuilds, generations: operations } = operated({});
+      const started = await rebuilds.start(request);
+      assert.ok(started.kind === 'started');
+      const refused = { kind: 'refused', reason: `the rebuild ${started.rebuild.id} is in CREATE` };
+      assert.deepEqual(await operations.activate(target.generation), refused);
+      assert.deepEqual(await operations.remove(target.generation), refused);
+    });
+  });
+
   describe('when an activation is held up', () => {
     it('is listed as one, can be cancelled, and leaves readers where they are', async () => {
       const { target } = await registerGeneration(index, 2);
