@@ -8,10 +8,15 @@ import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts'
 import type { Lease } from '../../../src/order-index/lease.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { createRunRecords } from '../../../src/rebuild/records.ts';
+import type { EventSource } from '../../../src/rebuild/event-source.ts';
 import { runRebuild } from '../../../src/rebuild/run-rebuild.ts';
 import { newRun } from '../../../src/rebuild/state.ts';
 import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
+import { eventAt } from '../../support/protocol.ts';
 import { aRebuild } from './runs.ts';
+
+/** Never aborted. */
+const STOPPING = new AbortController().signal;
 
 describe('whoever runs a rebuild', () => {
   let dataDir: string;
@@ -52,6 +57,41 @@ describe('whoever runs a rebuild', () => {
       await runRebuild('r-1', deps, new AbortController().signal);
       const { step, error, finishedAt } = (await records.read('r-1'))?.state ?? {};
       assert.deepEqual([step, error, finishedAt === undefined], ['FAILED', 'a bug of the lease', false]);
+    });
+  });
+
+  describe('when what it reads tells of an erasure', () => {
+    it('leaves nothing of that order once readers are moved', async () => {
+      const event = { specversion: '1.0', ...eventAt(1), subject: 'O-1', type: 'order.erased.v1', data: {} };
+      const read: EventSource['read'] = async function* () {
+        yield await Promise.resolve({ position: 0, body: Buffer.from(JSON.stringify(event)) });
+      };
+      const source = { read, readWhole: () => read(0, STOPPING), total: () => Promise.resolve(1) };
+      const at = new Date().toISOString();
+      const refusal = { reason: 'invalid', path: 'data', message: 'is none' } as const;
+      const times = { attempts: 1, firstFailedAt: at, lastFailedAt: at };
+      await index.putDeadLetter({ body: Buffer.from('of Ada'), refusal, orderId: 'O-1', ...times });
+      const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
+      const { request } = aRebuild({}, { source: 'history' });
+      await records.begin(newRun({ id: 'r-2', kind: 'rebuild', request, startedAt: Date.now() }));
+      await runRebuild(
+        'r-2',
+        {
+          ...{ index, records, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
+          lease: { hold: () => Promise.resolve(true), release: () => Promise.resolve() },
+          openSource: () => Promise.resolve(source),
+          ...{ now: () => new Date(), rollups: NO_AGGREGATES, onState: () => undefined },
+          reached: () => Promise.resolve(),
+        },
+        STOPPING,
+      );
+      assert.equal((await records.read('r-2'))?.state.step, 'DONE');
+      assert.equal(await index.countDeadLetters(), 0);
+      for (const target of (await index.registry()).targets) {
+        const loaded = await index.load(target, ['O-1']);
+        assert.ok(loaded.kind === 'loaded');
+        assert.equal(loaded.documents.get('O-1')?.status, 'erased', target.generation);
+      }
     });
   });
 });
