@@ -122,6 +122,18 @@ describe('a refresher of aggregates', () => {
       await eventually(() => assert.ok(times.length > before), 100 * TOOK_MS);
     });
 
+    it('looks at the lease all the time while another one has it: that one may have died, and they lag for this reason', async () => {
+      let asked = 0;
+      const lease = leaseOf(() => (asked += 1) > 20);
+      stage.put('A', DAY);
+      const from = performance.now();
+      stage
+        .refresher({ lease, isBehind: () => Promise.resolve(true), intervalMs: 10, maxRestBehindMs: 60_000 })
+        .start();
+      await seen({ [DAY]: 1 });
+      assert.ok(performance.now() - from < 20_000);
+    });
+
     it('goes on where nobody can say so', async () => {
       const { lease, times } = clockedLease();
       stage.refresher({ lease, isBehind: () => Promise.reject(new IndexUnavailableError('away')) }).start();
