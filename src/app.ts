@@ -12,7 +12,7 @@ import { listen, type HttpServer } from './http/server.ts';
 import { createInHandReader } from './in-hand-reader.ts';
 import { LagRecorder } from './lag-recorder.ts';
 import { createGaugeReader } from './service-gauges.ts';
-import { serviceHealth } from './service-health.ts';
+import { serviceHealth, type SharedKnowledge } from './service-health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import type { Tracing } from './observability/tracing.ts';
@@ -29,6 +29,7 @@ import { LateEvents } from './projector/late-events.ts';
 import { Projector } from './projector/projector.ts';
 import { createRepair } from './projector/repair.ts';
 import type { ProtocolStep } from './projector/round.ts';
+import { silentOthers } from './projector/shared-freshness.ts';
 import { createRebuilding, type Rebuilding } from './rebuilding.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
 import type { RollupStep } from './rollups/turn.ts';
@@ -93,7 +94,8 @@ export function createApp(config: Config, deps: AppDependencies): App {
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
     lag: createLagRecorder(backends, record, inHand),
   };
-  const http = httpDependencies(service, freshness);
+  const silent = async () => silentOthers(await record(), instanceOf(service), Date.now());
+  const http = httpDependencies(service, { freshness, silentOthers: silent });
   return {
     start: async () => {
       const serves = config.role === 'projector' ? 'operations' : 'all';
@@ -282,8 +284,9 @@ async function closeAll(
   await backends.index.close();
 }
 
-function httpDependencies(service: Service, freshness: HttpDependencies['freshness']): HttpDependencies {
+function httpDependencies(service: Service, shared: SharedKnowledge): HttpDependencies {
   const { config, deps, metrics, backends } = service;
+  const { freshness } = shared;
   const readGauges = createGaugeReader(service, freshness);
   return {
     search: (query, signal) => backends.index.search(query, signal),
@@ -299,7 +302,7 @@ function httpDependencies(service: Service, freshness: HttpDependencies['freshne
     verifyAggregates: (signal) => service.aggregating.verify(signal),
     rebuilds: service.rebuilding.rebuilds,
     generations: service.rebuilding.generations,
-    health: () => serviceHealth(service, freshness),
+    health: () => serviceHealth(service, shared),
     metricsText: async () => {
       await readGauges();
       return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };

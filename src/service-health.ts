@@ -9,6 +9,7 @@ import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
 import { withGaps, type GapMonitor } from './projector/gap-monitor.ts';
 import type { Rebuilding } from './rebuilding.ts';
 import type { Projector } from './projector/projector.ts';
+import type { SilentProjector } from './projector/shared-freshness.ts';
 
 /** What of the service its health is made of. */
 export interface HealthSources {
@@ -22,19 +23,30 @@ export interface HealthSources {
   readonly aggregating: Aggregating;
 }
 
+/** What the projectors say to one another. Both reject with IndexUnavailableError. */
+export interface SharedKnowledge {
+  readonly freshness: () => Promise<Freshness>;
+  readonly silentOthers: () => Promise<readonly SilentProjector[]>;
+}
+
 /** Shorter than any probe waits: a probe that times out tells nobody why. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /** Each part with its state and why. Answers in time, also when a part does not. */
 export async function serviceHealth(
   sources: HealthSources,
-  freshness: () => Promise<Freshness>,
+  { freshness, silentOthers }: SharedKnowledge,
 ): Promise<HealthReport> {
   if (!sources.isIndexOpen) return startingHealth(sources);
   const { config, backends, waitingFor, projector, gaps, rebuilding, aggregating } = sources;
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
-  const [asOf, index, rebuild, aggregates] = await Promise.all([
-    inTime(knownFreshness(freshness), ANSWER_WITHIN_MS, undefined),
+  const [asOf, silent, index, rebuild, aggregates] = await Promise.all([
+    inTime(
+      known(async () => Date.parse((await freshness()).asOf)),
+      ANSWER_WITHIN_MS,
+      undefined,
+    ),
+    inTime(known(silentOthers), ANSWER_WITHIN_MS, undefined),
     inTime(indexHealth(backends.index), ANSWER_WITHIN_MS, {
       state: 'down',
       reason: `the index has not answered within ${ANSWER_WITHIN_MS} ms`,
@@ -50,11 +62,25 @@ export async function serviceHealth(
   ]);
   return combineHealth({
     broker: backends.broker.health(),
-    index,
+    index: config.role === 'api' ? withSilent(index, silent) : index,
     rebuild,
     aggregates,
-    ...(config.role !== 'api' && { projector: withGaps(projector?.health(asOf) ?? waiting, gaps?.summary()) }),
+    ...(config.role !== 'api' && {
+      projector: withGaps(withSilent(projector?.health(asOf) ?? waiting, silent), gaps?.summary()),
+    }),
   });
+}
+
+/** Answers grow older meanwhile, though everything else goes on. */
+function withSilent(part: PartHealth, silent: readonly SilentProjector[] = []): PartHealth {
+  const [first] = silent;
+  if (!first || part.state !== 'up') return part;
+  const { id, saidLastAt, waitedForUntil } = first;
+  const forSeconds = Math.round((Date.now() - saidLastAt) / 1_000);
+  const reason =
+    `answers grow older: the projector ${id} has said nothing for ${forSeconds} s, and nobody knows what it had in hand; ` +
+    `it is waited for until ${new Date(waitedForUntil).toISOString()}`;
+  return { ...part, state: 'degraded', reason };
 }
 
 /** Nothing is asked of an index that is being opened: probes that come again and again would open its breaker before it is there. */
@@ -67,10 +93,10 @@ function startingHealth({ config, backends, waitingFor }: HealthSources): Health
   return combineHealth({ broker: backends.broker.health(), index, ...(config.role !== 'api' && { projector }) });
 }
 
-/** Epoch milliseconds; undefined where it cannot be read: the index says why. */
-async function knownFreshness(freshness: () => Promise<Freshness>): Promise<number | undefined> {
+/** Undefined where it cannot be read: the index says why. */
+async function known<T>(read: () => Promise<T>): Promise<T | undefined> {
   try {
-    return Date.parse((await freshness()).asOf);
+    return await read();
   } catch (error) {
     if (error instanceof IndexUnavailableError) return undefined;
     throw error;

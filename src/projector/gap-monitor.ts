@@ -87,19 +87,20 @@ function secondsSince(instant: string, now: Date): number {
   return (now.getTime() - Date.parse(instant)) / 1_000;
 }
 
-/** Gapped orders degrade the projector: what they wait for does not come by itself. */
+/** Gapped orders degrade the projector: what they wait for does not come by itself, unless it is what the projector is held up with. */
 export function withGaps(health: PartHealth, summary: GapSummary | undefined): PartHealth {
   if (summary === undefined) return health;
   const { parkedEvents, gappedOrders, isAtLeast, example } = summary;
   const details = { ...health.details, parkedEvents, gappedOrders };
   if (gappedOrders === 0) return { ...health, details };
   const orders = `${isAtLeast ? 'at least ' : ''}${gappedOrders} ${gappedOrders === 1 ? 'order waits' : 'orders wait'}`;
-  const reason =
-    `${orders} for events that have not come (such as ${example}): see GET /admin/parked, and repair with ` +
-    'POST /admin/parked/repair {"missing": "history"}, or {"missing": "skip"} for what is lost';
-  return {
-    state: health.state === 'up' ? 'degraded' : health.state,
-    reason: health.reason === undefined ? reason : `${health.reason}; ${reason}`,
-    details,
-  };
+  const waiting = `${orders} for events that have not come (such as ${example})`;
+  if (health.reason !== undefined) {
+    // A repair now would declare lost what comes once this is over.
+    const reason = `${health.reason.replace(/[;\s]+$/, '')}; ${waiting}: they may yet, once that is over`;
+    return { ...health, reason, details };
+  }
+  const repair =
+    'see GET /admin/parked, and repair with POST /admin/parked/repair {"missing": "history"}, or {"missing": "skip"} for what is lost';
+  return { state: 'degraded', reason: `${waiting}: ${repair}`, details };
 }

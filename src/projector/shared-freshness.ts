@@ -35,6 +35,8 @@ export interface Trust {
 const EXPIRY_MS = 130_000;
 /** Five beats. Of one that says nothing for so long nobody knows what it has in hand; if it is dead, that waits in the queue again. */
 const IN_HAND_EXPIRY_MS = 5_000;
+/** Ten beats: longer than one that works is silent. */
+const SILENT_MS = 10_000;
 /** Clocks of two machines, and messages on their way. */
 export const SKEW_MS = 1_000;
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
@@ -58,6 +60,23 @@ export function hasLeft({ settledTo }: InstanceProgress): boolean {
 export function inHandElsewhere({ instances }: FreshnessRecord, own: string, now: number): number {
   const others = Object.entries(instances).filter(([id, { at }]) => id !== own && now - at <= IN_HAND_EXPIRY_MS);
   return others.reduce((sum, [, { inHand = 0 }]) => sum + inHand, 0);
+}
+
+/** A projector that says nothing any more. */
+export interface SilentProjector {
+  readonly id: string;
+  /** Epoch ms. */
+  readonly saidLastAt: number;
+  /** Epoch ms; what it had in hand is in the queue again by then. */
+  readonly waitedForUntil: number;
+}
+
+/** Those that have not left, and are silent: nobody knows what they have settled, so that `asOf` stands still until they are given up. */
+export function silentOthers(record: FreshnessRecord, own: string, now: number): readonly SilentProjector[] {
+  const { others } = divided(record, own, now);
+  return others
+    .filter((one) => !hasLeft(one) && now - one.at > SILENT_MS)
+    .map(({ id, at }) => ({ id, saidLastAt: at, waitedForUntil: at + EXPIRY_MS }));
 }
 
 /** A queue hands out its messages in order, so what stands before a heartbeat was delivered, to whomever, before it was. */

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import { serviceHealth, type HealthSources, type SharedKnowledge } from '../../src/service-health.ts';
+
+describe('the health of the service', () => {
+  const healthOf = (role: 'api' | 'projector', shared: Partial<SharedKnowledge>) => {
+    const up = () => Promise.resolve({ state: 'up' });
+    const sources = {
+      ...{ config: { role }, waitingFor: undefined, isIndexOpen: true },
+      backends: {
+        broker: { health: () => ({ state: 'up' }) },
+        index: { health: up, countDeadLetters: () => Promise.resolve(0) },
+      },
+      ...{ rebuilding: { health: up }, aggregating: { health: up } },
+      ...(role === 'projector' && { projector: { health: () => ({ state: 'up' }) } }),
+    } as unknown as HealthSources;
+    return serviceHealth(sources, {
+      freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0 }),
+      silentOthers: () => Promise.resolve([]),
+      ...shared,
+    });
+  };
+
+  describe('when another projector has died', () => {
+    const killed = { id: 'vm:4201', saidLastAt: Date.now() - 79_000, waitedForUntil: Date.UTC(2026, 0, 1) };
+    const silentOthers = () => Promise.resolve([killed]);
+
+    for (const [role, part] of [
+      ['projector', 'projector'],
+      ['api', 'index'],
+    ] as const) {
+      it(`says why answers grow older, and stays in service: ${role}`, async () => {
+        const { status, ready, parts } = await healthOf(role, { silentOthers });
+        assert.deepEqual([status, ready, parts[part].state], ['degraded', true, 'degraded']);
+        assert.match(
+          parts[part].reason ?? '',
+          /^answers grow older: the projector vm:4201 has said nothing for (79|8\d) s, .* until 2026-01-01T00:00:00.000Z$/,
+        );
+      });
+    }
+  });
+
+  describe('when all is well, or nothing is known of the others', () => {
+    it('is up', async () => {
+      const silentOthers = () => Promise.reject(new IndexUnavailableError('away'));
+      for (const role of ['api', 'projector'] as const) {
+        assert.equal((await healthOf(role, {})).status, 'up');
+        assert.equal((await healthOf(role, { silentOthers })).status, 'up');
+      }
+    });
+  });
+});
