@@ -34,8 +34,8 @@ function createBroker(
     deliveryLimit: projector.deliveryLimit,
     historyMaxAge: history.maxAge,
     ...(history.maxBytes === undefined ? {} : { historyMaxBytes: history.maxBytes }),
-    // What is there already is the service's: a publisher only needs that nothing is missing.
-    onDifference: 'accept',
+    // What is there already is the service's, and a producer may not declare it.
+    declares: 'if-absent',
     tracing,
     log: {
       info: () => undefined,

@@ -135,7 +135,7 @@ export class BrokerUnavailableError extends Error {
   override readonly name = 'BrokerUnavailableError';
 }
 
-/** A queue or exchange exists, declared differently by someone else. */
+/** A queue or exchange is declared differently by someone else, or is not there and cannot be declared by this user. */
 export class BrokerTopologyError extends Error {
   readonly code = 'BROKER_TOPOLOGY';
   override readonly name = 'BrokerTopologyError';

@@ -153,7 +153,11 @@ async function attempt(publish: () => Promise<Outcome>, source: Source): Promise
         'Repair the line (a CloudEvent with "id", "type" and "subject"), or leave such lines out with --skip-invalid';
       return { exitCode: EXIT.failed, problem: `${source.name}:${error.line}: ${error.message}. ${remedy}` };
     }
-    if (error instanceof BrokerTopologyError) return { exitCode: EXIT.misconfigured, problem: error.message };
+    if (error instanceof BrokerTopologyError) {
+      const remedy =
+        "See that --exchange (EXCHANGE) and --prefix (PREFIX) are the service's, and that it was started once";
+      return { exitCode: EXIT.misconfigured, problem: `${error.message}. ${remedy}` };
+    }
     if (error instanceof BrokerUnavailableError) return { exitCode: EXIT.unavailable, problem: error.message };
     // Of the file system, or of zlib: anything else is a bug.
     if (error instanceof Error && 'code' in error && typeof error.code === 'string' && /^[EZ]/.test(error.code)) {

@@ -4,6 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
+import type { RabbitMqOptions } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   AMQP_URL,
   amqpAddress,
@@ -11,6 +13,7 @@ import {
   deleteTopology,
   eventIdOf,
   outgoingEvent,
+  rabbitMqOptions,
   takeFrom,
   uniquePrefix,
   withChannel,
@@ -51,6 +54,16 @@ describe('order-search publish', () => {
     return promise;
   }
 
+  /** As the service does at its start. */
+  async function declareTopology(changes: Partial<RabbitMqOptions> = {}): Promise<void> {
+    const broker = createRabbitMqBroker(rabbitMqOptions(prefix, changes));
+    try {
+      await broker.open();
+    } finally {
+      await broker.close();
+    }
+  }
+
   async function fileOf(content: string | Buffer): Promise<string> {
     const path = join(folder, 'events.ndjson');
     await writeFile(path, content);
@@ -80,6 +93,7 @@ describe('order-search publish', () => {
 
   describe('when the file is good', () => {
     it('publishes its lines as they are, in order, and says how many', async () => {
+      await declareTopology();
       const lines = ['  {"subject":"ö","type":"order.placed.v2",  "id":"1","unknown":[1e2]}', ...linesOf(20)];
       const { exitCode, stdout, stderr } = await run([await fileOf(lines.join('\r\n') + '\n\n')]);
       assert.match(stdout, /^published 21 events in \d+\.\d s\n$/);
@@ -110,12 +124,53 @@ describe('order-search publish', () => {
       assert.ok(performance.now() - begun >= 500);
       assert.equal((await published(11)).length, 11);
     });
+  });
 
-    it('uses queues that are declared differently as they are, and says so', async () => {
-      await run(['-'], { DELIVERY_LIMIT: '20' });
+  describe('when the service has declared its queues', () => {
+    beforeEach(() => declareTopology({ deliveryLimit: 20, singleActiveConsumer: false }));
+
+    it('uses them as they are', async () => {
       const { exitCode, stderr } = await run(['-'], { DELIVERY_LIMIT: '30' }, linesOf(1)[0]);
+      assert.deepEqual([exitCode, stderr], [0, '']);
+      assert.equal((await published(1)).length, 1);
+    });
+
+    it('refuses an exchange that is not there, and does not make it', async () => {
+      const exchange = `${prefix}.typo`;
+      try {
+        const { exitCode, stdout, stderr } = await run(['-', '--exchange', exchange, '--json'], {}, linesOf(1)[0]);
+        assert.equal(exitCode, 2);
+        assert.ok(stderr.startsWith(`there is no exchange '${exchange}' in RabbitMQ. `), stderr);
+        assert.match(stderr, /--exchange \(EXCHANGE\)/);
+        const { published: count, ok, problem } = JSON.parse(stdout) as Record<string, unknown>;
+        assert.deepEqual([count, ok, problem], [0, false, stderr.trimEnd()]);
+        await assert.rejects(
+          withChannel((channel) => channel.checkExchange(exchange)),
+          { code: 404 },
+        );
+      } finally {
+        await withChannel((channel) => channel.deleteExchange(exchange));
+      }
+    });
+
+    it('binds nothing to them', async () => {
+      const other = JSON.stringify({ id: '1', type: 'parcel.sent.v1', subject: 'p-1' });
+      const { exitCode, stderr } = await run(['-'], { BINDING_KEYS: 'order.#,parcel.#' }, other);
+      assert.equal(exitCode, 1);
+      assert.match(stderr, /^standard input:1: cannot be routed: no queue is bound to exchange/);
+    });
+  });
+
+  describe('when the service was never started', () => {
+    it('declares its queues, keeps the events in them, and says so', async () => {
+      const { exitCode, stderr } = await run(['-'], {}, linesOf(1)[0]);
       assert.equal(exitCode, 0);
-      assert.match(stderr, /x-delivery-limit is '20' in RabbitMQ, this service asks for '30'/);
+      assert.ok(
+        stderr.startsWith(`there was no queue '${prefix}.projector' in RabbitMQ, so it was declared: `),
+        stderr,
+      );
+      assert.match(stderr, /started with the same prefix\n$/);
+      await assert.doesNotReject(declareTopology());
       assert.equal((await published(1)).length, 1);
     });
   });
@@ -146,6 +201,8 @@ describe('order-search publish', () => {
   });
 
   describe('when a line is bad', () => {
+    beforeEach(() => declareTopology());
+
     it('names file, line and remedy, and says how many were published before it', async () => {
       const [first = '', second = '', third = ''] = linesOf(3);
       const path = await fileOf([first, second, '{"id":', third].join('\n'));

@@ -9,30 +9,53 @@ import type { QueueDeclaration, Topology } from './topology.ts';
 const REMEDY = "change this service's configuration to match, or drain and delete it in RabbitMQ and start again";
 
 /**
- * What to do about something that is declared differently. `accept`: warn and use it as it is, for a publisher that only
- * needs it to be there.
- */
-export type OnDifference = 'refuse' | 'accept';
-
-/**
  * Declares everything, which is harmless where it exists.
  * @throws BrokerTopologyError where something is declared differently, or this user may not declare it
  * @throws whatever amqplib rejects with when the connection is lost
  */
-export async function assertTopology(
-  model: ChannelModel,
-  topology: Topology,
-  onDifference: OnDifference,
-  log: BrokerLog,
-): Promise<void> {
+export async function assertTopology(model: ChannelModel, topology: Topology, log: BrokerLog): Promise<void> {
   const { exchange, queues, bindings } = topology;
-  await orAccept(onDifference, log, () =>
-    declare(model, (channel) => channel.assertExchange(exchange.name, exchange.type, { durable: true })),
-  );
-  for (const queue of queues) await orAccept(onDifference, log, () => assertQueue(model, queue, log));
+  await declare(model, (channel) => channel.assertExchange(exchange.name, exchange.type, { durable: true }));
+  for (const queue of queues) await assertQueue(model, queue, log);
   await declare(model, async (channel) => {
     for (const binding of bindings) await channel.bindQueue(binding.queue, binding.exchange, binding.key);
   });
+}
+
+/**
+ * For a publisher. Where the live queue is there, whatever the service declared is used as it is, and nothing is declared or bound:
+ * it takes no permission but to write into the exchange. Where it is not, everything is declared, with a warning.
+ * @throws BrokerTopologyError where the exchange is not there, or what is missing cannot be declared
+ * @throws whatever amqplib rejects with when the connection is lost
+ */
+export async function assertTopologyIfAbsent(model: ChannelModel, topology: Topology, log: BrokerLog): Promise<void> {
+  const { exchange, liveQueue } = topology;
+  if (await exists(model, (channel) => channel.checkQueue(liveQueue))) {
+    if (await exists(model, (channel) => channel.checkExchange(exchange.name))) return;
+    throw new BrokerTopologyError(`there is no exchange '${exchange.name}' in RabbitMQ`);
+  }
+  try {
+    await assertTopology(model, topology, log);
+  } catch (error) {
+    if (!(error instanceof BrokerTopologyError)) throw error;
+    const problem = `there is no queue '${liveQueue}' in RabbitMQ, and it cannot be declared: ${error.message}`;
+    throw new BrokerTopologyError(problem, { cause: error });
+  }
+  log.warn(
+    { queue: liveQueue },
+    `there was no queue '${liveQueue}' in RabbitMQ, so it was declared: nothing takes what is in it before the service is started with the same prefix`,
+  );
+}
+
+/** By a passive declaration, for which RabbitMQ asks no permission. */
+async function exists(model: ChannelModel, check: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+  try {
+    await onOwnChannel(model, check);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === 404) return false;
+    throw asTopologyError(error);
+  }
 }
 
 /**
@@ -79,22 +102,18 @@ async function declare(model: ChannelModel, calls: (channel: Channel) => Promise
   }
 }
 
-async function orAccept(onDifference: OnDifference, log: BrokerLog, assertion: () => Promise<void>): Promise<void> {
-  try {
-    await assertion();
-  } catch (error) {
-    if (onDifference === 'refuse' || !(error instanceof BrokerTopologyError)) throw error;
-    log.warn({ reason: error.message }, 'something is declared differently in RabbitMQ, and used as it is');
-  }
-}
-
 /** 406: declared differently (a long message is cut off by the server). 405: another's exclusive queue. 403: not allowed. Anything else is not the topology's fault. */
 function asTopologyError(error: unknown): unknown {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined;
+  const code = codeOf(error);
   if (code !== 403 && code !== 405 && code !== 406) return error;
   const difference = parseDifference(messageOf(error));
   const what = difference === undefined ? messageOf(error) : describeDifference(difference);
   return new BrokerTopologyError(`${what}; ${code === 403 ? 'give this user the permission' : REMEDY}`, {
     cause: error,
   });
+}
+
+/** By which the server closed the channel. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

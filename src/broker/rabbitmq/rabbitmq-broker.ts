@@ -14,8 +14,7 @@ import type {
   OutgoingEvent,
   ReadHistoryOptions,
 } from '../port.ts';
-import { assertTopology } from './assert-topology.ts';
-import type { OnDifference } from './assert-topology.ts';
+import { assertTopology, assertTopologyIfAbsent } from './assert-topology.ts';
 import { onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
@@ -34,8 +33,8 @@ import { within } from './within.ts';
 
 export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
   readonly log: BrokerLog;
-  /** What to do where a queue or the exchange exists and is declared differently; `refuse` unless said otherwise. */
-  readonly onDifference?: OnDifference;
+  /** What a connection declares: everything (`always`, unless said otherwise), or nothing while the live queue is there, for a publisher. */
+  readonly declares?: 'always' | 'if-absent';
   /** How long a confirm may take before the connection counts as broken; 30 s unless said otherwise. */
   readonly confirmTimeoutMs?: number;
   /** How long the history is waited for when its connection is lost; 60 s unless said otherwise. */
@@ -221,7 +220,8 @@ class RabbitMqBroker implements Broker {
   }
 
   async #assertTopology(model: ChannelModel): Promise<void> {
-    await assertTopology(model, topologyOf(this.#options), this.#options.onDifference ?? 'refuse', this.#options.log);
+    const assertion = this.#options.declares === 'if-absent' ? assertTopologyIfAbsent : assertTopology;
+    await assertion(model, topologyOf(this.#options), this.#options.log);
   }
 
   #newSubscription(options: ConsumeOptions, handlers: LiveHandlers): Subscription {

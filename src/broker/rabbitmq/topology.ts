@@ -3,6 +3,8 @@
  */
 export interface Topology {
   readonly exchange: ExchangeDeclaration;
+  /** The name of the one among `queues` that the service takes its events from. */
+  readonly liveQueue: string;
   readonly queues: readonly QueueDeclaration[];
   readonly bindings: readonly BindingDeclaration[];
 }
@@ -53,6 +55,7 @@ export function topologyOf(options: TopologyOptions): Topology {
   const bound = [names.live, names.history];
   return {
     exchange: { name: options.exchange, type: 'topic' },
+    liveQueue: names.live,
     queues: [deadLetterQueue(names), liveQueue(names, options), historyStream(names, options)],
     bindings: bound.flatMap((queue) => options.bindingKeys.map((key) => ({ queue, exchange: options.exchange, key }))),
   };

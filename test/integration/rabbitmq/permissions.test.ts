@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { AmqpPublisher } from '../../../examples/order-service/publisher.ts';
 import { outgoingOf } from '../../../src/sample/cloud-event.ts';
 import { generateEvents } from '../../../src/sample/generate-events.ts';
@@ -10,6 +13,7 @@ import { startService, untilReady } from '../../support/running-service.ts';
 import { startPrivateServices, type PrivateServices } from '../../support/services.ts';
 import { SHARED_SERVICES, testBackend, type TestBackend } from '../../support/test-backend.ts';
 
+const LAUNCHER = new URL('../../../bin/order-search.js', import.meta.url).pathname;
 const PASSWORD = 'not-secret';
 
 /** As docs/permissions.md has them: configure, write, read. */
@@ -35,7 +39,7 @@ if (RUNS_LONG_TESTS) {
         only: 'rabbitmq',
       });
       backend = await testBackend({ ...SHARED_SERVICES, amqpUrl: services.amqpUrl });
-      for (const user of ['order-search', 'order-service']) {
+      for (const user of ['order-search', 'order-service', 'order-import']) {
         await services.rabbitmqctl('add_user', user, PASSWORD);
         await services.rabbitmqctl('set_permissions', user, ...documentedPermissions(user, backend.prefix));
       }
@@ -84,6 +88,37 @@ if (RUNS_LONG_TESTS) {
       const producer = new AmqpPublisher(urlOf('order-service'), `${backend.prefix}.other`);
       await assert.rejects(producer.publish([]), /ACCESS_REFUSED/);
       await producer.close();
+    });
+
+    describe('when order-search publish has its own', () => {
+      async function publish(prefix: string): Promise<{ exitCode: unknown; stdout: string; stderr: string }> {
+        const env = { ...process.env, AMQP_URL: urlOf('order-import'), EXCHANGE: backend.prefix, PREFIX: prefix };
+        const child = spawn(process.execPath, [LAUNCHER, 'publish', '-'], { env });
+        child.stdin.end(JSON.stringify({ id: '1', type: 'order.tagged.v1', subject: 'o-1' }));
+        const [stdout, stderr, [exitCode]] = await Promise.all([
+          text(child.stdout),
+          text(child.stderr),
+          once(child, 'exit') as Promise<unknown[]>,
+        ]);
+        return { exitCode, stdout, stderr };
+      }
+
+      it('publishes to the service that has declared its queues', async () => {
+        const { exitCode, stdout, stderr } = await publish(backend.prefix);
+        assert.deepEqual([exitCode, stderr], [0, '']);
+        assert.match(stdout, /^published 1 events/);
+      });
+
+      it('says of one that was never started that it may not declare its queues', async () => {
+        const prefix = `${backend.prefix}.other`;
+        const { exitCode, stdout, stderr } = await publish(prefix);
+        assert.equal(exitCode, 2);
+        assert.ok(
+          stderr.startsWith(`there is no queue '${prefix}.projector' in RabbitMQ, and it cannot be declared: `),
+        );
+        assert.match(stderr, /ACCESS.REFUSED.*give this user the permission\. .*--prefix/);
+        assert.match(stdout, /^published 0 events/);
+      });
     });
   });
 }

@@ -108,18 +108,43 @@ describe('the RabbitMQ topology', () => {
         message: /x-max-length-bytes is not set in RabbitMQ, this service asks for '1000000000'/,
       });
     });
+  });
 
-    it('is used as it is by a publisher that accepts it', async () => {
+  describe('when it is opened by a publisher', () => {
+    it('is used as it is where it is declared, and no more is declared', async () => {
       await openOnce({ deliveryLimit: 20 });
-      const broker = createRabbitMqBroker(rabbitMqOptions(prefix, { onDifference: 'accept' }));
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
+      const log = recordingLog();
+      const broker = createRabbitMqBroker(rabbitMqOptions(prefix, { declares: 'if-absent', log }));
       await broker.open();
       try {
         await broker.publish([outgoingEvent(1)]);
+        assert.equal(await broker.queueDepth(), 1);
       } finally {
         await broker.close();
       }
-      await withChannel(async (channel) => {
-        assert.equal((await channel.checkQueue(`${prefix}.projector`)).messageCount, 1);
+      assert.deepEqual(log.entries, []);
+      await assert.rejects(
+        withChannel((channel) => channel.checkQueue(`${prefix}.history`)),
+        { code: 404 },
+      );
+    });
+
+    it('is declared, with a warning, where it is not', async () => {
+      const log = recordingLog();
+      await openOnce({ declares: 'if-absent', log });
+      assert.deepEqual(
+        log.entries.map(({ level, fields }) => ({ level, fields })),
+        [{ level: 'warn', fields: { queue: `${prefix}.projector` } }],
+      );
+      await assert.doesNotReject(openOnce());
+    });
+
+    it('says what is missing where it cannot be declared', async () => {
+      await withChannel((channel) => channel.assertExchange(prefix, 'fanout', { durable: true }));
+      await assert.rejects(openOnce({ declares: 'if-absent' }), {
+        code: 'BROKER_TOPOLOGY',
+        message: /^there is no queue '.*\.projector' in RabbitMQ, and it cannot be declared: .* type is 'fanout'/,
       });
     });
   });
