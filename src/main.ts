@@ -20,10 +20,7 @@ const CONFIGURATION_ERRORS: ReadonlySet<unknown> = new Set([
   'BROKER_TOPOLOGY',
   'DATABASE_IN_USE',
   'DATA_DIR_UNUSABLE',
-  'EADDRINUSE',
-  'EADDRNOTAVAIL',
-  'ENOTFOUND',
-  'EACCES',
+  'ADDRESS_UNUSABLE',
 ]);
 
 async function main(): Promise<void> {

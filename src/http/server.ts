@@ -26,13 +26,23 @@ const LIMITS = {
   keepAliveTimeout: 75_000,
 };
 
-/** @throws the system's error where the address cannot be listened on */
+/** The service cannot listen where HOST and PORT say: only an operator can mend that. */
+class AddressUnusableError extends Error {
+  readonly code = 'ADDRESS_UNUSABLE';
+  override readonly name = 'AddressUnusableError';
+}
+
+/** @throws AddressUnusableError, or the system's error where neither the host nor the port is at fault */
 export async function listen(app: Express, address: { host: string; port: number }): Promise<HttpServer> {
   const server = createServer(LIMITS, app);
   server.on('clientError', answerMalformedRequest);
   const connections = trackConnections(server);
   server.listen(address.port, address.host);
-  await once(server, 'listening');
+  try {
+    await once(server, 'listening');
+  } catch (error) {
+    throw whyNotListening(address, error as NodeJS.ErrnoException);
+  }
   const { port } = server.address() as AddressInfo;
   let closed: Promise<void> | undefined;
   const close = async (graceMs: number): Promise<void> => {
@@ -45,6 +55,26 @@ export async function listen(app: Express, address: { host: string; port: number
     clearTimeout(cut);
   };
   return { port, close: (graceMs) => (closed ??= close(graceMs)) };
+}
+
+const HOST_ERRORS: ReadonlySet<unknown> = new Set([
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EADDRNOTAVAIL',
+  'EAFNOSUPPORT',
+  'EINVAL',
+]);
+
+function whyNotListening({ host, port }: { host: string; port: number }, error: NodeJS.ErrnoException): Error {
+  const unusable = (what: string, remedy: string) =>
+    new AddressUnusableError(`${what} (${error.message}); ${remedy}`, { cause: error });
+  if (error.code === 'EADDRINUSE')
+    return unusable(`PORT=${port}: is taken`, 'choose another one, or 0 for any that is free');
+  if (error.code === 'EACCES')
+    return unusable(`PORT=${port}: is not for this user`, 'choose one from 1024, or give the process that right');
+  if (!HOST_ERRORS.has(error.code)) return error;
+  const remedy = 'use an address of this machine, such as 127.0.0.1 or 0.0.0.0';
+  return unusable(`HOST=${JSON.stringify(host)}: cannot be listened on`, remedy);
 }
 
 /**

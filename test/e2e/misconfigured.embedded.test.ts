@@ -40,6 +40,16 @@ describe('the service with a mistake in its configuration', function () {
     );
   });
 
+  it('says so of a HOST that cannot be listened on', async () => {
+    const { code, complaints } = await run({ HOST: '999.1.1.1', DATA_DIR: folder });
+    assert.equal(code, BAD_CONFIGURATION);
+    assert.equal(complaints.length, 1, complaints.join('\n'));
+    assert.match(
+      complaints[0] ?? '',
+      /^HOST="999\.1\.1\.1": cannot be listened on \(.*\); use an address of this machine/,
+    );
+  });
+
   it('says so of a DATA_DIR that cannot be written to', async () => {
     const file = join(folder, 'file');
     writeFileSync(file, '');

@@ -22,12 +22,31 @@ function slowApp() {
 
 describe('listen', () => {
   describe('when the port is taken', () => {
-    it('rejects', async () => {
+    it('rejects, and names PORT and the remedy', async () => {
       const server = await listen(express(), LOCAL);
+      const { port } = server;
       try {
-        await assert.rejects(listen(express(), { host: '127.0.0.1', port: server.port }), { code: 'EADDRINUSE' });
+        await assert.rejects(listen(express(), { host: '127.0.0.1', port }), {
+          code: 'ADDRESS_UNUSABLE',
+          message: `PORT=${port}: is taken (listen EADDRINUSE: address already in use 127.0.0.1:${port}); choose another one, or 0 for any that is free`,
+        });
       } finally {
         await server.close(0);
+      }
+    });
+  });
+
+  describe('when the host is none of this machine', () => {
+    it('rejects, and names HOST and the remedy', async () => {
+      // No machine has an address of TEST-NET-1 (RFC 5737), and a link-local one is none without its interface.
+      for (const host of ['999.1.1.1', '192.0.2.1', 'fe80::1']) {
+        await assert.rejects(listen(express(), { host, port: 0 }), (error: Error & { code: string }) => {
+          assert.equal(error.code, 'ADDRESS_UNUSABLE');
+          const named = `HOST="${host}": cannot be listened on (`;
+          assert.ok(error.message.startsWith(named), error.message);
+          assert.match(error.message, /\); use an address of this machine, such as 127\.0\.0\.1 or 0\.0\.0\.0$/);
+          return true;
+        });
       }
     });
   });
