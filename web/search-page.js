@@ -1,23 +1,20 @@
 import { clear } from './combobox.js';
 import { find } from './dom.js';
 import { hideEmpty, showEmpty } from './empty-results.js';
-import { showFacets, writeFilters } from './facets.js';
+import { showFacets } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
 import { createKeptList } from './kept-list.js';
 import { orderCard } from './order-card.js';
 import { createOrderDrawer } from './order-drawer.js';
 import { explain, showProblem } from './problem.js';
-import { readQuery, toParameters, toSearchQuery } from './query.js';
-import { formData, nameCurrency, writeRanges } from './ranges.js';
+import { toParameters, toSearchQuery } from './query.js';
 import { service } from './search-client.js';
+import { box, form, readAddress, readForm, writeAddress, writeForm } from './search-form.js';
 import { createSession } from './session.js';
 import { createSuggestions } from './suggestions.js';
 
-/**
- * @import { Hit, SearchAnswer } from './client/index.ts'
- * @import { Query } from './query.js'
- */
+/** @import { Hit, SearchAnswer } from './client/index.ts' */
 /** @typedef {'search' | 'refresh' | 'more'} Purpose */
 /** @typedef {{ purpose: Purpose, abort: AbortController }} Asking */
 
@@ -30,9 +27,6 @@ const REFRESH_MS = 2_500;
 const SLOW_MS = 600;
 
 const page = {
-  form: find('#search-form', HTMLFormElement),
-  box: find('#q', HTMLInputElement),
-  sort: find('select[name=sort]', HTMLSelectElement),
   count: find('#count', HTMLElement),
   announcement: find('#announcement', HTMLElement),
   problem: find('#problem', HTMLElement),
@@ -57,36 +51,6 @@ const view = {
   /** The one request whose answer counts; all older ones are aborted. @type {Asking | undefined} */
   asking: undefined,
 };
-
-function readAddress() {
-  return readQuery(new URLSearchParams(location.search));
-}
-
-/** @param {Query} query */
-function writeForm({ q, sort, filters, ranges }) {
-  page.box.value = q;
-  page.sort.value = sort;
-  nameSort();
-  writeFilters(page.form, filters);
-  writeRanges(page.form, ranges, filters.currency);
-}
-
-/** What sorting is without a choice depends on whether there is a text to match. */
-function nameSort() {
-  const [usual, newest] = page.sort.options;
-  if (!usual || !newest) return;
-  const hasText = page.box.value.trim() !== '';
-  usual.textContent = hasText ? 'Best match' : 'Newest first';
-  newest.hidden = !hasText && !newest.selected;
-}
-
-/** @param {'push' | 'replace'} way */
-function writeAddress(way) {
-  const parameters = toParameters(view.query).toString();
-  const address = parameters === '' ? location.pathname : `?${parameters}`;
-  if (way === 'push') history.pushState(null, '', address);
-  else history.replaceState(null, '', address);
-}
 
 /**
  * Asks the service. A newer question aborts an older one, so an old answer never replaces a newer one.
@@ -138,7 +102,7 @@ function show(purpose, answer) {
   // How old the list is that is shown: more of it does not make what was there before any newer.
   if (purpose !== 'more') freshness.answered(answer.lagSeconds, isCurrent);
   if (isCurrent) showHits(purpose, answer);
-  if (purpose !== 'more') showFacets(page.form, answer.facets, purpose === 'search');
+  if (purpose !== 'more') showFacets(form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
   showEmpty(view.total, view.query);
   if (purpose === 'search') page.announcement.textContent = `${countText(view.total)} found`;
@@ -195,7 +159,7 @@ function forget() {
   page.more.hidden = true;
   page.count.textContent = '\u00a0';
   hideEmpty();
-  showFacets(page.form, { status: [], tag: [], seller: [], currency: [] }, true);
+  showFacets(form, { status: [], tag: [], seller: [], currency: [] }, true);
   cards.show([]);
 }
 
@@ -219,24 +183,22 @@ function askToken(why) {
 
 /** @param {'push' | 'replace'} way */
 function queryChanged(way) {
-  nameSort();
-  const query = readQuery(formData(page.form));
-  nameCurrency(page.form, query.filters.currency);
+  const query = readForm();
   if (toParameters(query).toString() === toParameters(view.query).toString() && page.problem.hidden) return;
   view.query = query;
-  writeAddress(way);
+  writeAddress(view.query, way);
   void ask('search');
   suggestions.ask();
 }
 
 const suggestions = createSuggestions({
-  box: page.box,
+  box,
   completions: find('#completions', HTMLElement),
   told: find('#suggested', HTMLElement),
   meant: find('#meant', HTMLElement),
   choose: (q) => {
-    page.box.value = q;
-    page.box.focus();
+    box.value = q;
+    box.focus();
     queryChanged('push');
   },
 });
@@ -265,7 +227,7 @@ const session = createSession(() => {
 function start() {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
-  page.box.addEventListener('input', () => {
+  box.addEventListener('input', () => {
     clearTimeout(typing);
     typing = setTimeout(() => {
       typing = undefined;
@@ -273,11 +235,11 @@ function start() {
     }, TYPING_PAUSE_MS);
   });
   find('#clear', HTMLButtonElement).addEventListener('click', () => {
-    clear(page.box);
-    page.box.focus();
+    clear(box);
+    box.focus();
   });
-  page.form.addEventListener('change', (event) => event.target !== page.box && queryChanged('push'));
-  page.form.addEventListener('submit', (event) => {
+  form.addEventListener('change', (event) => event.target !== box && queryChanged('push'));
+  form.addEventListener('submit', (event) => {
     event.preventDefault();
     clearTimeout(typing);
     typing = undefined;
@@ -309,9 +271,9 @@ function start() {
   document.addEventListener('visibilitychange', refresh);
   setInterval(refresh, REFRESH_MS);
   // What somebody has typed before this was loaded is meant, and stays.
-  if (page.box.value !== '') {
-    view.query.q = page.box.value;
-    writeAddress('replace');
+  if (box.value !== '') {
+    view.query.q = box.value;
+    writeAddress(view.query, 'replace');
   }
   writeForm(view.query);
   drawer.readAddress();
