@@ -29,6 +29,7 @@ function bySchemas(message: Message): unknown {
 
 const EDGES: readonly unknown[] = [
   ...[null, true, '', ' ', '1', 'EUR', 'XXX', '1.0', 'order.placed.v2', '2010-12-01T08:01:00Z', '2010-13-01T08:01:00Z'],
+  ...['/a%zz', '%', '%4', '%41', '/a%2Fb%'],
   ...[-1, 0, -0, 1, 1.5, 2 ** 53 - 1, 2 ** 53, 1e300, [], {}, [''], [null], [{}], ['a', 'a']],
   ...[170, 171, 256, 257, 512, 513, 1_024, 1_025, 2_048, 2_049].map((length) => 'x'.repeat(length)),
   ...[42, 43, 128, 129, 170, 512, 513].flatMap((length) => ['😀'.repeat(length), 'ä'.repeat(length)]),
