@@ -50,6 +50,15 @@ export function showFacets(form, facets, isNewSearch) {
   }
 }
 
+/** Shows no numbers, since none is known; what is chosen stays, and what there always is to choose. @param {HTMLFormElement} form */
+export function forgetFacets(form) {
+  for (const facet of FACETS) {
+    if (facet !== 'status') placeChips(form, facet, [], true);
+    for (const label of chipsOf(form, facet).values()) hideCount(label);
+    hideIdle(form, facet);
+  }
+}
+
 /**
  * @param {HTMLFormElement} form
  * @param {keyof Facets} facet
@@ -90,6 +99,13 @@ function showCount(label, count) {
   label.querySelector('span')?.append(shown);
   box.setAttribute('aria-description', `${text} ${count === 1 ? 'order' : 'orders'}`);
   label.classList.toggle('none', count === 0);
+}
+
+/** @param {HTMLLabelElement} label */
+function hideCount(label) {
+  label.querySelector('small')?.replaceChildren();
+  boxOf(label).removeAttribute('aria-description');
+  label.classList.remove('none');
 }
 
 /**

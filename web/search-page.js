@@ -1,7 +1,7 @@
 import { clear } from './combobox.js';
 import { find } from './dom.js';
 import { hideEmpty, showEmpty } from './empty-results.js';
-import { showFacets } from './facets.js';
+import { forgetFacets, showFacets } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
 import { createKeptList } from './kept-list.js';
@@ -159,7 +159,7 @@ function forget() {
   page.more.hidden = true;
   page.count.textContent = '\u00a0';
   hideEmpty();
-  showFacets(form, { status: [], tag: [], seller: [], currency: [] }, true);
+  forgetFacets(form);
   cards.show([]);
 }
 

@@ -765,6 +765,27 @@ describe('the search page', function () {
       await countIs('2 orders');
       await page.getByRole('alert').waitFor({ state: 'hidden' });
     });
+
+    it('gives no numbers of choices while it does not know them', async () => {
+      let lost = false;
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Coat Hanger'] }));
+      await open('/', {
+        search: (query) =>
+          lost ? Promise.reject(new IndexUnavailableError('gone')) : Promise.resolve(orders.search(query)),
+      });
+      const placed = page.getByRole('checkbox', { name: 'Placed' });
+      const counts = page.locator('fieldset[data-facet=status] small');
+      await countIs('2 orders');
+      assert.equal(await placed.getAttribute('aria-description'), '2 orders');
+      lost = true;
+      await box().fill('coat');
+      await page.getByRole('alert').waitFor();
+      assert.deepEqual(new Set(await counts.allTextContents()), new Set(['']));
+      assert.equal(await placed.getAttribute('aria-description'), null);
+      lost = false;
+      await countIs('1 order');
+      assert.equal(await placed.getAttribute('aria-description'), '1 order');
+    });
   });
 
   describe('when the index lags behind', () => {
