@@ -93,6 +93,7 @@ function pageFor(purpose) {
  * @param {SearchAnswer} answer
  */
 function show(purpose, answer) {
+  const hadFailed = !page.problem.hidden;
   showProblem('');
   session.settled();
   view.total = answer.total;
@@ -105,7 +106,8 @@ function show(purpose, answer) {
   if (purpose !== 'more') showFacets(form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
   showEmpty(view.total, view.query);
-  if (purpose === 'search') page.announcement.textContent = `${countText(view.total)} found`;
+  const isNews = purpose === 'search' || (purpose === 'refresh' && hadFailed);
+  if (isNews) page.announcement.textContent = `${countText(view.total)} found`;
   if (purpose === 'more') announceMore(beforeMore);
 }
 
@@ -167,6 +169,8 @@ function forget() {
 function fail(error) {
   const { status, text } = explain(error);
   hideEmpty();
+  // It says that it is searching, or what another answer had.
+  page.announcement.textContent = '';
   if (view.answered !== toParameters(view.query).toString()) forget();
   page.count.textContent = view.hits.length > 0 ? countText(view.total) : '\u00a0';
   if (status === 401) {

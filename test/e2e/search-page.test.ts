@@ -766,7 +766,7 @@ describe('the search page', function () {
       await page.getByRole('alert').waitFor({ state: 'hidden' });
     });
 
-    it('gives no numbers of choices while it does not know them', async () => {
+    it('gives no numbers that it does not know, and says what was found once it is', async () => {
       let lost = false;
       orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Coat Hanger'] }));
       await open('/', {
@@ -775,15 +775,17 @@ describe('the search page', function () {
       });
       const placed = page.getByRole('checkbox', { name: 'Placed' });
       const counts = page.locator('fieldset[data-facet=status] small');
-      await countIs('2 orders');
+      const said = page.locator('#announcement');
+      await said.filter({ hasText: /^2 orders found$/ }).waitFor();
       assert.equal(await placed.getAttribute('aria-description'), '2 orders');
       lost = true;
       await box().fill('coat');
       await page.getByRole('alert').waitFor();
       assert.deepEqual(new Set(await counts.allTextContents()), new Set(['']));
       assert.equal(await placed.getAttribute('aria-description'), null);
+      assert.equal(await said.textContent(), '');
       lost = false;
-      await countIs('1 order');
+      await said.filter({ hasText: /^1 order found$/ }).waitFor();
       assert.equal(await placed.getAttribute('aria-description'), '1 order');
     });
   });
