@@ -1,9 +1,10 @@
 import { load, lagging } from './compare.ts';
 import type { OrderDocument } from '../order/document.ts';
+import { diverge } from '../order-index/diverge.ts';
 import { forgetOrder } from '../order-index/forget-order.ts';
 import type { ParkedPlace, WriteTarget } from '../order-index/port.ts';
 import type { RebuildIndex } from './state.ts';
-import { LostTargetError, writeSurely } from './write-surely.ts';
+import { LostTargetError, RefusedError, writeSurely } from './write-surely.ts';
 
 export interface ForgetDependencies {
   readonly index: RebuildIndex;
@@ -29,7 +30,17 @@ export async function forgetErasures({ index, signal }: ForgetDependencies): Pro
       await forgetOrder(index, erased);
   }
   for (const target of targets)
-    if (target.generation !== live.generation) await bury(target.generation, live, { index, signal });
+    if (target.generation !== live.generation) await buryOrDiverge(target.generation, live, { index, signal });
+}
+
+/** A standby that does not take a tombstone would bring back what was erased: nobody may be moved there. */
+async function buryOrDiverge(standby: string, live: WriteTarget, deps: ForgetDependencies): Promise<void> {
+  try {
+    await bury(standby, live, deps);
+  } catch (error) {
+    if (!(error instanceof LostTargetError) && !(error instanceof RefusedError)) throw error;
+    await diverge(deps.index, standby, `it lacks the erasure of an order: ${error.message}`);
+  }
 }
 
 async function erasedOf(orderIds: readonly string[], live: WriteTarget, index: RebuildIndex): Promise<OrderDocument[]> {
@@ -59,7 +70,7 @@ async function ordersWithDeadLetters(index: RebuildIndex): Promise<Set<string>> 
   return orderIds;
 }
 
-/** Writes the tombstones that a standby lacks: it would bring back what was erased. */
+/** Writes the tombstones that a standby lacks. @throws LostTargetError, RefusedError */
 async function bury(standby: string, live: WriteTarget, { index, signal }: ForgetDependencies): Promise<void> {
   const { generations } = index;
   await generations.refresh(live.generation);
@@ -73,9 +84,6 @@ async function bury(standby: string, live: WriteTarget, { index, signal }: Forge
         const writes = erased.map((document) => ({ orderId: document.orderId, version: document.version, document }));
         await writeSurely(index, standby, writes, signal);
       }
-    } catch (error) {
-      // It is written to no more, and readers will never be moved there.
-      if (!(error instanceof LostTargetError)) throw error;
     } finally {
       await snapshot.close();
     }

@@ -324,6 +324,22 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
         const [erased, other] = orderIds.map((orderId) => loaded.documents.get(orderId));
         assert.deepEqual([erased?.status, erased?.version, other?.version], ['erased', 6, 1]);
       });
+
+      it('takes a standby out of the write targets that refuses a tombstone', async () => {
+        await writeLive(new Map([['erased', [eventAt(1)]]]));
+        const run = aRebuild({ generation: built, step: 'COPY' }, { source: 'file', path: 'erasures.ndjson' });
+        await replaying([cloudEvent('erased', eventOf('order.erased.v1', 6))], run).result;
+        await index.generations.renameEpoch((await index.registry()).epoch, { live: built });
+        assert.equal((await index.registry()).targets.length, 2);
+        const refuse: OrderIndex['write'] = (_target, writes) =>
+          Promise.resolve(writes.map(() => ({ kind: 'refused', path: 'erasedAt', reason: 'is not mapped' })));
+        await forgetErasures({ index: { ...index, write: refuse }, signal: NEVER });
+        const { targets } = await index.registry();
+        assert.deepEqual(
+          targets.map(({ generation }) => generation),
+          [built],
+        );
+      });
     });
   });
 
