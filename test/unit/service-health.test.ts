@@ -22,8 +22,10 @@ describe('the health of the service', () => {
   };
 
   describe('when another projector has died', () => {
-    const killed = { id: 'vm:4201', saidLastAt: Date.now() - 79_000, waitedForUntil: Date.UTC(2026, 0, 1) };
-    const silentOthers = () => Promise.resolve([killed]);
+    const silentOthers = () => {
+      const saidLastAt = Date.now() - 79_000;
+      return Promise.resolve([{ id: 'vm:4201', saidLastAt, waitedForUntil: Date.UTC(2026, 0, 1) }]);
+    };
 
     for (const [role, part] of [
       ['projector', 'projector'],
