@@ -68,7 +68,7 @@ module.exports = {
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(broker|order-index)/` },
       to: {
         path: '^src/(broker|order-index)/',
-        pathNot: '^src/(broker|order-index)/([^/]*port|diverge|document-write|forget-order|lease)[.]ts$',
+        pathNot: '^src/(broker|order-index)/([^/]*port|diverge|document-write|forget-order|lease|parked-pages)[.]ts$',
       },
     },
     {

@@ -1,5 +1,6 @@
 import { identityOf } from '../order/fold.ts';
-import type { OrderIndex, ParkedPlace } from './port.ts';
+import { parkedPages } from './parked-pages.ts';
+import type { OrderIndex } from './port.ts';
 
 /** How many parked events at once: each may be megabytes long. */
 const PARKED_PAGE = 20;
@@ -14,14 +15,11 @@ export async function forgetOrder(
   { orderId, version }: { readonly orderId: string; readonly version: number },
 ): Promise<void> {
   await index.forgetOrder(orderId);
-  for (let after: ParkedPlace = { orderId, sequence: 0 }; ;) {
-    const listed = await index.listParked({ after, size: PARKED_PAGE });
-    const parked = listed.filter((one) => one.orderId === orderId);
-    const last = parked.at(-1);
-    if (!last) return;
+  for await (const page of parkedPages(index, PARKED_PAGE, { orderId, sequence: 0 })) {
+    const parked = page.filter((one) => one.orderId === orderId);
+    if (parked.length === 0) return;
     await index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
     const later = parked.filter(({ event }) => event.sequence > version);
     if (later.length > 0) await index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
-    after = { orderId, sequence: last.event.sequence };
   }
 }

@@ -36,17 +36,28 @@ export async function compareWithLive(generation: string, deps: CompareDependenc
   const { index } = deps;
   await targetOf(index, generation);
   const { live } = await index.registry();
-  await index.generations.refresh(live.generation);
-  const liveSnapshot = await index.generations.openSnapshot(live.generation);
+  const found: Finding = { copied: 0, different: 0, named: [] };
+  for await (const suspects of behindLive(generation, live, deps)) await repair(suspects, generation, found, deps);
+  return found;
+}
+
+/**
+ * The orders of which a generation has less than the live one, or something else; a few at a time. As both were refreshed now, the live
+ * one first.
+ * @throws SnapshotLostError, IndexUnavailableError, the signal's reason
+ */
+export async function* behindLive(
+  generation: string,
+  live: WriteTarget,
+  { index: { generations }, signal }: Pick<CompareDependencies, 'index' | 'signal'>,
+): AsyncGenerator<string[]> {
+  await generations.refresh(live.generation);
+  const liveSnapshot = await generations.openSnapshot(live.generation);
   try {
-    await index.generations.refresh(generation);
-    const snapshot = await index.generations.openSnapshot(generation);
+    await generations.refresh(generation);
+    const snapshot = await generations.openSnapshot(generation);
     try {
-      const found: Finding = { copied: 0, different: 0, named: [] };
-      for await (const suspects of lagging(liveSnapshot, snapshot, deps.signal)) {
-        await repair(suspects, generation, found, deps);
-      }
-      return found;
+      yield* lagging(liveSnapshot, snapshot, signal);
     } finally {
       await snapshot.close();
     }
@@ -62,7 +73,7 @@ interface Finding {
 }
 
 /** The orders of which the second snapshot has less than the first, or something else; a few at a time. */
-export async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string[]> {
+async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string[]> {
   const [pages, others] = [readAhead(first, signal), readAhead(second, signal)];
   try {
     const place: Place = { page: await others.next(), at: 0 };

@@ -1,8 +1,9 @@
-import { load, lagging } from './compare.ts';
+import { behindLive, load } from './compare.ts';
 import type { OrderDocument } from '../order/document.ts';
 import { diverge } from '../order-index/diverge.ts';
 import { forgetOrder } from '../order-index/forget-order.ts';
-import type { ParkedPlace, WriteTarget } from '../order-index/port.ts';
+import { parkedPages } from '../order-index/parked-pages.ts';
+import type { WriteTarget } from '../order-index/port.ts';
 import type { RebuildIndex } from './state.ts';
 import { LostTargetError, RefusedError, writeSurely } from './write-surely.ts';
 
@@ -51,13 +52,10 @@ async function erasedOf(orderIds: readonly string[], live: WriteTarget, index: R
 /** Those of which more than the place of an event is parked. */
 async function ordersParked(index: RebuildIndex): Promise<Set<string>> {
   const orderIds = new Set<string>();
-  for (let after: ParkedPlace | undefined; ;) {
-    const page = await index.listParked({ ...(after && { after }), size: PARKED_PAGE });
+  for await (const page of parkedPages(index, PARKED_PAGE)) {
     for (const { orderId, event } of page) if (Object.keys(event.data as object).length > 0) orderIds.add(orderId);
-    const last = page.at(-1);
-    if (!last) return orderIds;
-    after = { orderId: last.orderId, sequence: last.event.sequence };
   }
+  return orderIds;
 }
 
 async function ordersWithDeadLetters(index: RebuildIndex): Promise<Set<string>> {
@@ -72,22 +70,9 @@ async function ordersWithDeadLetters(index: RebuildIndex): Promise<Set<string>> 
 
 /** Writes the tombstones that a standby lacks. @throws LostTargetError, RefusedError */
 async function bury(standby: string, live: WriteTarget, { index, signal }: ForgetDependencies): Promise<void> {
-  const { generations } = index;
-  await generations.refresh(live.generation);
-  const liveSnapshot = await generations.openSnapshot(live.generation);
-  try {
-    await generations.refresh(standby);
-    const snapshot = await generations.openSnapshot(standby);
-    try {
-      for await (const suspects of lagging(liveSnapshot, snapshot, signal)) {
-        const erased = await erasedOf(suspects, live, index);
-        const writes = erased.map((document) => ({ orderId: document.orderId, version: document.version, document }));
-        await writeSurely(index, standby, writes, signal);
-      }
-    } finally {
-      await snapshot.close();
-    }
-  } finally {
-    await liveSnapshot.close();
+  for await (const suspects of behindLive(standby, live, { index, signal })) {
+    const erased = await erasedOf(suspects, live, index);
+    const writes = erased.map((document) => ({ orderId: document.orderId, version: document.version, document }));
+    await writeSurely(index, standby, writes, signal);
   }
 }

@@ -4,7 +4,8 @@ import { parseEvent } from '../order/parse-event.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { sequence } from '../order/sequencing.ts';
 import { documentWrite } from '../order-index/document-write.ts';
-import type { DocumentWrite, ParkedPlace } from '../order-index/port.ts';
+import { parkedPages } from '../order-index/parked-pages.ts';
+import type { DocumentWrite } from '../order-index/port.ts';
 import { load } from './compare.ts';
 import { collectSkips, type Skips } from './declared-missing.ts';
 import { EventSourceError, type EventSource, type SourceEvent } from './event-source.ts';
@@ -263,15 +264,15 @@ class Replay {
   /** Of what is parked, whoever parked it; one that is counted already is left out. */
   async #countParkedWithoutBeginning(counted: ReadonlySet<string>): Promise<number> {
     let count = 0;
-    for (let after: ParkedPlace | undefined; ;) {
-      const page = await this.#deps.index.listParked({ ...(after && { after }), size: PARKED_PAGE });
-      const last = page.at(-1);
-      if (!last) return count;
+    let lastOrder: string | undefined;
+    for await (const page of parkedPages(this.#deps.index, PARKED_PAGE)) {
       const orderIds = new Set(page.map(({ orderId }) => orderId).filter((orderId) => !counted.has(orderId)));
-      if (after) orderIds.delete(after.orderId);
+      // It may go on from one page to the next.
+      if (lastOrder !== undefined) orderIds.delete(lastOrder);
       count += await this.#countWithoutBeginning([...orderIds]);
-      after = { orderId: last.orderId, sequence: last.event.sequence };
+      lastOrder = page.at(-1)?.orderId;
     }
+    return count;
   }
 
   async #countWithoutBeginning(orderIds: readonly string[]): Promise<number> {
