@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { passed } from '../back-off/pause.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
@@ -126,9 +126,7 @@ class Run {
   }
 
   async #keepBeating(stop: AbortController, over: AbortSignal): Promise<void> {
-    while (!over.aborted) {
-      await delay(BEAT_MS, undefined, { signal: over }).catch(() => undefined); // Aborted: the action is over.
-      if (isAborted(over)) return;
+    while (await passed(BEAT_MS, over)) {
       try {
         await this.#beat();
         const { paused, cancelled } = await this.#deps.records.wishes(this.#state.id);
@@ -184,13 +182,10 @@ class Run {
     return turn;
   }
 
+  /** Stopping ends it, and then the loop. */
   async #pause(ms: number): Promise<void> {
-    await delay(ms, undefined, { signal: this.#stopping }).catch(() => undefined); // Stopping: the loop ends.
+    await passed(ms, this.#stopping);
   }
-}
-
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 /** Of the last seconds, an exponential average. */

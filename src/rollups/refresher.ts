@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { backOffMs } from '../back-off/back-off.ts';
+import { passed } from '../back-off/pause.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
 import { AggregateMovedError, IndexUnavailableError } from '../order-index/port.ts';
@@ -113,9 +114,7 @@ export class Refresher {
    */
   async #keepLead(over: AbortSignal): Promise<void> {
     const { renewMs = RENEW_MS } = this.#options;
-    for (;;) {
-      await delay(renewMs, undefined, { signal: over }).catch(() => undefined); // Aborted: there is nothing to keep.
-      if (isAborted(over)) return;
+    while (await passed(renewMs, over)) {
       if (!this.#hasLead) continue;
       try {
         if (!(await this.#hold())) this.#work.abort(new LeadLostError('another instance leads'));
@@ -266,10 +265,6 @@ export class Refresher {
   #isStopping(): boolean {
     return this.#stopping.signal.aborted;
   }
-}
-
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
 }
 
 function restAfter(tookMs: number, intervalMs: number): number {
