@@ -36,25 +36,20 @@ export function writeFilters(form, filters) {
 }
 
 /**
- * Shows how many orders each choice would find. The order of the choices changes with a new search only, never under the reader's hand.
+ * Shows how many orders each choice would find; no numbers where none is known, and then what is chosen stays, and what there always is to
+ * choose. The order of the choices changes with a new search only, never under the reader's hand.
  * @param {HTMLFormElement} form
- * @param {Facets} facets
+ * @param {Facets | undefined} facets
  * @param {boolean} isNewSearch
  */
 export function showFacets(form, facets, isNewSearch) {
   for (const facet of FACETS) {
-    const counts = new Map(facets[facet].map(({ value, count }) => [value, count]));
+    const counts = new Map(facets?.[facet].map(({ value, count }) => [value, count]));
     if (facet !== 'status') placeChips(form, facet, [...counts.keys()], isNewSearch);
-    for (const label of chipsOf(form, facet).values()) showCount(label, counts.get(boxOf(label).value) ?? 0);
-    hideIdle(form, facet);
-  }
-}
-
-/** Shows no numbers, since none is known; what is chosen stays, and what there always is to choose. @param {HTMLFormElement} form */
-export function forgetFacets(form) {
-  for (const facet of FACETS) {
-    if (facet !== 'status') placeChips(form, facet, [], true);
-    for (const label of chipsOf(form, facet).values()) hideCount(label);
+    for (const label of chipsOf(form, facet).values()) {
+      if (facets) showCount(label, counts.get(boxOf(label).value) ?? 0);
+      else hideCount(label);
+    }
     hideIdle(form, facet);
   }
 }

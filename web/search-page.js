@@ -1,7 +1,7 @@
 import { clear } from './combobox.js';
 import { find } from './dom.js';
 import { hideEmpty, showEmpty } from './empty-results.js';
-import { forgetFacets, showFacets } from './facets.js';
+import { showFacets } from './facets.js';
 import { whole } from './format.js';
 import { createFreshness } from './freshness.js';
 import { createKeptList } from './kept-list.js';
@@ -161,7 +161,7 @@ function forget() {
   page.more.hidden = true;
   page.count.textContent = '\u00a0';
   hideEmpty();
-  forgetFacets(form);
+  showFacets(form, undefined, true);
   cards.show([]);
 }
 
