@@ -4,16 +4,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
-import type { RabbitMqOptions } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   AMQP_URL,
   amqpAddress,
   amqpUrlVia,
   deleteTopology,
   eventIdOf,
+  openOnce,
   outgoingEvent,
-  rabbitMqOptions,
   takeFrom,
   uniquePrefix,
   withChannel,
@@ -54,16 +52,6 @@ describe('order-search publish', () => {
     return promise;
   }
 
-  /** As the service does at its start. */
-  async function declareTopology(changes: Partial<RabbitMqOptions> = {}): Promise<void> {
-    const broker = createRabbitMqBroker(rabbitMqOptions(prefix, changes));
-    try {
-      await broker.open();
-    } finally {
-      await broker.close();
-    }
-  }
-
   async function fileOf(content: string | Buffer): Promise<string> {
     const path = join(folder, 'events.ndjson');
     await writeFile(path, content);
@@ -93,7 +81,7 @@ describe('order-search publish', () => {
 
   describe('when the file is good', () => {
     it('publishes its lines as they are, in order, and says how many', async () => {
-      await declareTopology();
+      await openOnce(prefix);
       const lines = ['  {"subject":"ö","type":"order.placed.v2",  "id":"1","unknown":[1e2]}', ...linesOf(20)];
       const { exitCode, stdout, stderr } = await run([await fileOf(lines.join('\r\n') + '\n\n')]);
       assert.match(stdout, /^published 21 events in \d+\.\d s\n$/);
@@ -127,7 +115,7 @@ describe('order-search publish', () => {
   });
 
   describe('when the service has declared its queues', () => {
-    beforeEach(() => declareTopology({ deliveryLimit: 20, singleActiveConsumer: false }));
+    beforeEach(() => openOnce(prefix, { deliveryLimit: 20, singleActiveConsumer: false }));
 
     it('uses them as they are', async () => {
       const { exitCode, stderr } = await run(['-'], { DELIVERY_LIMIT: '30' }, linesOf(1)[0]);
@@ -170,7 +158,7 @@ describe('order-search publish', () => {
         stderr,
       );
       assert.match(stderr, /started with the same prefix\n$/);
-      await assert.doesNotReject(declareTopology());
+      await assert.doesNotReject(openOnce(prefix));
       assert.equal((await published(1)).length, 1);
     });
   });
@@ -201,7 +189,7 @@ describe('order-search publish', () => {
   });
 
   describe('when a line is bad', () => {
-    beforeEach(() => declareTopology());
+    beforeEach(() => openOnce(prefix));
 
     it('names file, line and remedy, and says how many were published before it', async () => {
       const [first = '', second = '', third = ''] = linesOf(3);

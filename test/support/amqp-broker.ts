@@ -3,6 +3,7 @@ import { connect } from 'amqplib';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import type { BrokerLog } from '../../src/broker/broker-log.ts';
 import type { EventDelivery, LiveDelivery, LiveHandlers, OutgoingEvent } from '../../src/broker/port.ts';
+import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import type { RabbitMqOptions } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 
@@ -40,6 +41,16 @@ export function rabbitMqOptions(prefix: string, changes: Partial<RabbitMqOptions
     log: recordingLog(),
     ...changes,
   };
+}
+
+/** Declares the topology as the service does at its start, and closes again. */
+export async function openOnce(prefix: string, changes: Partial<RabbitMqOptions> = {}): Promise<void> {
+  const broker = createRabbitMqBroker(rabbitMqOptions(prefix, changes));
+  try {
+    await broker.open();
+  } finally {
+    await broker.close();
+  }
 }
 
 /** Through a proxy, or with other parameters: `amqpUrlVia({ port }, 'heartbeat=1')`. */

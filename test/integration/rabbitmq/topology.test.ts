@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import type { ConsumeMessage } from 'amqplib';
 import { BrokerTopologyError } from '../../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
-import type { RabbitMqOptions } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   deleteTopology,
+  openOnce,
   outgoingEvent,
   rabbitMqOptions,
   recordingLog,
@@ -23,18 +23,9 @@ describe('the RabbitMQ topology', () => {
 
   afterEach(() => deleteTopology(prefix));
 
-  async function openOnce(changes: Partial<RabbitMqOptions> = {}): Promise<void> {
-    const broker = createRabbitMqBroker(rabbitMqOptions(prefix, changes));
-    try {
-      await broker.open();
-    } finally {
-      await broker.close();
-    }
-  }
-
   describe('when nothing is declared yet', () => {
     it('declares exchange, live queue, history and dead letters', async () => {
-      await openOnce();
+      await openOnce(prefix);
       await withChannel(async (channel) => {
         await channel.checkExchange(prefix);
         for (const queue of ['projector', 'history', 'dead-letters']) await channel.checkQueue(`${prefix}.${queue}`);
@@ -60,15 +51,15 @@ describe('the RabbitMQ topology', () => {
 
   describe('when everything is declared already', () => {
     it('opens again, and several at once', async () => {
-      await openOnce();
-      await assert.doesNotReject(Promise.all([openOnce(), openOnce(), openOnce()]));
+      await openOnce(prefix);
+      await assert.doesNotReject(Promise.all([openOnce(prefix), openOnce(prefix), openOnce(prefix)]));
     });
   });
 
   describe('when something is declared differently', () => {
     it('refuses another delivery limit and says what differs', async () => {
-      await openOnce({ deliveryLimit: 20 });
-      await assert.rejects(openOnce({ deliveryLimit: 50 }), (error: unknown) => {
+      await openOnce(prefix, { deliveryLimit: 20 });
+      await assert.rejects(openOnce(prefix, { deliveryLimit: 50 }), (error: unknown) => {
         assert.ok(error instanceof BrokerTopologyError);
         assert.match(
           error.message,
@@ -81,7 +72,7 @@ describe('the RabbitMQ topology', () => {
 
     it('refuses an exchange of another type', async () => {
       await withChannel((channel) => channel.assertExchange(prefix, 'fanout', { durable: true }));
-      await assert.rejects(openOnce(), {
+      await assert.rejects(openOnce(prefix), {
         code: 'BROKER_TOPOLOGY',
         message: /exchange '.*' is declared differently: type is 'fanout' in RabbitMQ, this service asks for 'topic'/,
       });
@@ -89,21 +80,24 @@ describe('the RabbitMQ topology', () => {
 
     it('refuses a live queue that is not a quorum queue', async () => {
       await withChannel((channel) => channel.assertQueue(`${prefix}.projector`, { durable: true }));
-      await assert.rejects(openOnce(), { code: 'BROKER_TOPOLOGY', message: /projector' is declared differently/ });
+      await assert.rejects(openOnce(prefix), {
+        code: 'BROKER_TOPOLOGY',
+        message: /projector' is declared differently/,
+      });
     });
 
     it('warns of another maximal age of the history and goes on', async () => {
-      await openOnce({ historyMaxAge: '30D' });
+      await openOnce(prefix, { historyMaxAge: '30D' });
       const log = recordingLog();
-      await openOnce({ historyMaxAge: '7D', log });
+      await openOnce(prefix, { historyMaxAge: '7D', log });
       const warnings = log.entries.filter(({ level }) => level === 'warn');
       assert.equal(warnings.length, 1);
       assert.match(warnings[0]?.message ?? '', /x-max-age is '30D' in RabbitMQ, this service asks for '7D'/);
     });
 
     it('refuses another maximal size of the history behind another maximal age', async () => {
-      await openOnce({ historyMaxAge: '30D' });
-      await assert.rejects(openOnce({ historyMaxAge: '7D', historyMaxBytes: 1_000_000_000 }), {
+      await openOnce(prefix, { historyMaxAge: '30D' });
+      await assert.rejects(openOnce(prefix, { historyMaxAge: '7D', historyMaxBytes: 1_000_000_000 }), {
         code: 'BROKER_TOPOLOGY',
         message: /x-max-length-bytes is not set in RabbitMQ, this service asks for '1000000000'/,
       });
@@ -112,7 +106,7 @@ describe('the RabbitMQ topology', () => {
 
   describe('when it is opened by a publisher', () => {
     it('is used as it is where it is declared, and no more is declared', async () => {
-      await openOnce({ deliveryLimit: 20 });
+      await openOnce(prefix, { deliveryLimit: 20 });
       await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
       const log = recordingLog();
       const broker = createRabbitMqBroker(rabbitMqOptions(prefix, { declares: 'if-absent', log }));
@@ -132,17 +126,17 @@ describe('the RabbitMQ topology', () => {
 
     it('is declared, with a warning, where it is not', async () => {
       const log = recordingLog();
-      await openOnce({ declares: 'if-absent', log });
+      await openOnce(prefix, { declares: 'if-absent', log });
       assert.deepEqual(
         log.entries.map(({ level, fields }) => ({ level, fields })),
         [{ level: 'warn', fields: { queue: `${prefix}.projector` } }],
       );
-      await assert.doesNotReject(openOnce());
+      await assert.doesNotReject(openOnce(prefix));
     });
 
     it('says what is missing where it cannot be declared', async () => {
       await withChannel((channel) => channel.assertExchange(prefix, 'fanout', { durable: true }));
-      await assert.rejects(openOnce({ declares: 'if-absent' }), {
+      await assert.rejects(openOnce(prefix, { declares: 'if-absent' }), {
         code: 'BROKER_TOPOLOGY',
         message: /^there is no queue '.*\.projector' in RabbitMQ, and it cannot be declared: .* type is 'fanout'/,
       });
@@ -151,7 +145,7 @@ describe('the RabbitMQ topology', () => {
 
   describe('when a delivery is rejected beyond the delivery limit', () => {
     it('dead-letters it', async () => {
-      await openOnce({ deliveryLimit: 1, singleActiveConsumer: false });
+      await openOnce(prefix, { deliveryLimit: 1, singleActiveConsumer: false });
       await withChannel(async (channel) => {
         channel.sendToQueue(`${prefix}.projector`, Buffer.from('poison'));
         await channel.prefetch(1);
@@ -169,25 +163,28 @@ describe('the RabbitMQ topology', () => {
   describe('when no host answers', () => {
     it('says so at once, of each host', async () => {
       const urls = ['amqp://guest:secret@127.0.0.1:1', 'amqp://guest:secret@127.0.0.1:2'];
-      await assert.rejects(openOnce({ urls }), (error: unknown) => {
+      await assert.rejects(openOnce(prefix, { urls }), (error: unknown) => {
         assert.ok(error instanceof Error);
         assert.match(error.message, /127\.0\.0\.1:1: .*ECONNREFUSED.*; 127\.0\.0\.1:2: .*ECONNREFUSED/);
         assert.doesNotMatch(error.message, /secret/);
         return 'code' in error && error.code === 'BROKER_UNAVAILABLE';
       });
-      await openOnce();
+      await openOnce(prefix);
     });
 
     it('tries the next host', async () => {
       const { urls } = rabbitMqOptions(prefix);
-      await assert.doesNotReject(openOnce({ urls: ['amqp://127.0.0.1:1', ...urls] }));
+      await assert.doesNotReject(openOnce(prefix, { urls: ['amqp://127.0.0.1:1', ...urls] }));
     });
 
     it('says that the password is wrong', async () => {
       const url = new URL(rabbitMqOptions(prefix).urls[0] ?? '');
       url.password = 'wrong';
-      await assert.rejects(openOnce({ urls: [url.href] }), { code: 'BROKER_UNAVAILABLE', message: /ACCESS_REFUSED/ });
-      await openOnce();
+      await assert.rejects(openOnce(prefix, { urls: [url.href] }), {
+        code: 'BROKER_UNAVAILABLE',
+        message: /ACCESS_REFUSED/,
+      });
+      await openOnce(prefix);
     });
   });
 });

@@ -3,6 +3,7 @@ import { createLease } from '../../../src/order-index/lease.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { plusDays } from '../../../src/order/day.ts';
 import { eventually } from '../../support/eventually.ts';
+import { heldSteps } from '../../support/held-steps.ts';
 import { leaseOf, ORDERS, RefresherStage } from './refresher-stage.ts';
 
 const DAY = '2026-03-01';
@@ -26,6 +27,16 @@ describe('a refresher of aggregates', () => {
     });
     const gaps = () => times.slice(1).map((at, place) => at - (times[place] ?? 0));
     return { lease, times, gaps };
+  }
+
+  /** Three pages to add up, and whoever leads is held before the first of them. Returns what lets it go on. */
+  async function heldAtItsFirstPage(): Promise<() => void> {
+    const steps = heldSteps<string>();
+    stage.aggregates.before = steps.reached;
+    const { arrived, release } = steps.hold('compute');
+    for (let order = 0; order < 450; order++) stage.put(`O-${order}`, plusDays(DAY, order));
+    await arrived;
+    return release;
   }
 
   it('builds what is not there, and refreshes it after each interval', async () => {
@@ -271,18 +282,10 @@ describe('a refresher of aggregates', () => {
       });
       refresher.start();
       await eventually(async () => assert.ok(await stage.live()));
-      const arrived = Promise.withResolvers<void>();
-      const going = Promise.withResolvers<void>();
-      stage.aggregates.before = async (step) => {
-        if (step !== 'compute') return;
-        arrived.resolve();
-        await going.promise;
-      };
-      for (let order = 0; order < 450; order++) stage.put(`O-${order}`, plusDays(DAY, order));
-      await arrived.promise;
+      const goOn = await heldAtItsFirstPage();
       isOurs = false;
       await eventually(() => assert.equal(told.at(-1), false));
-      going.resolve();
+      goOn();
       const toldBefore = told.length;
       await eventually(() => assert.ok(told.length > toldBefore + 2));
       assert.deepEqual([stage.count('compute'), failed], [1, []]);
@@ -314,18 +317,10 @@ describe('a refresher of aggregates', () => {
       const refresher = stage.refresher({ lease: leaseOf(() => true, () => (isReleased = true)) }); // prettier-ignore
       refresher.start();
       await eventually(async () => assert.ok(await stage.live()));
-      const arrived = Promise.withResolvers<void>();
-      const going = Promise.withResolvers<void>();
-      stage.aggregates.before = async (step) => {
-        if (step !== 'compute') return;
-        arrived.resolve();
-        await going.promise;
-      };
-      for (let order = 0; order < 450; order++) stage.put(`O-${order}`, plusDays(DAY, order));
-      await arrived.promise;
+      const goOn = await heldAtItsFirstPage();
       const stopped = refresher.stop();
       assert.equal(isReleased, false);
-      going.resolve();
+      goOn();
       await stopped;
       assert.deepEqual([isReleased, stage.count('compute'), (await stage.live())?.checkpoint], [true, 1, [0]]);
       stage.refresher().start();
