@@ -98,9 +98,9 @@ class RefusedRequestError extends IndexUnavailableError {}
 
 /** Whether it speaks against Elasticsearch that a request failed so; everything else (a refusal, a conflict) shows that it works. */
 export function isOutage(error: unknown): boolean {
-  if (error instanceof MissingIndexError || error instanceof RefusedRequestError) return false;
-  if (error instanceof RegistryError) return false;
-  return error instanceof IndexUnavailableError;
+  const hasAnswered =
+    error instanceof MissingIndexError || error instanceof RefusedRequestError || error instanceof RegistryError;
+  return !hasAnswered && error instanceof IndexUnavailableError;
 }
 
 /** For reads: what the client threw, as the port's error; bugs are thrown as they are. */

@@ -51,9 +51,10 @@ type Writer = WriteTarget & { readonly index: string };
 
 function problemOf(names: IndexNames, readers: readonly string[], markers: readonly Marker[]): string | undefined {
   const [live] = readers;
-  if (live === undefined) return `the alias "${names.alias}" is on no index: ${whereToPut(names, markers)}`;
+  const only = markers.length === 1 ? markers[0] : undefined;
+  if (live === undefined) return `the alias "${names.alias}" is on no index: ${whereToPut(names, only)}`;
   if (readers.length > 1) {
-    const remedy = whereToTakeOff(names, readers, markers);
+    const remedy = whereToTakeOff(names, readers, only);
     return `the alias "${names.alias}" is on ${readers.toSorted().join(' and ')}: ${remedy}`;
   }
   if (names.generationNumber(live) === undefined) {
@@ -65,18 +66,14 @@ function problemOf(names: IndexNames, readers: readonly string[], markers: reado
 }
 
 /** The marker moves with the read alias in one call: where the one is lost, the other still tells. */
-function whereToPut(names: IndexNames, markers: readonly Marker[]): string {
-  const [marker] = markers;
-  const isTold = marker !== undefined && markers.length === 1 && names.generationNumber(marker.index) !== undefined;
+function whereToPut(names: IndexNames, marker: Marker | undefined): string {
+  const isTold = marker !== undefined && names.generationNumber(marker.index) !== undefined;
   const place = isTold ? `${marker.index}, which has ${names.marker(marker.epoch)}` : 'the generation that was live';
   return `put it back on ${place} (POST /_aliases, add)`;
 }
 
-function whereToTakeOff(names: IndexNames, readers: readonly string[], markers: readonly Marker[]): string {
-  const [marker] = markers;
-  if (marker === undefined || markers.length > 1 || !readers.includes(marker.index)) {
-    return 'take it off all but one (POST /_aliases, remove)';
-  }
+function whereToTakeOff(names: IndexNames, readers: readonly string[], marker: Marker | undefined): string {
+  if (!marker || !readers.includes(marker.index)) return 'take it off all but one (POST /_aliases, remove)';
   const others = readers.filter((index) => index !== marker.index).toSorted();
   const why = `${marker.index} has ${names.marker(marker.epoch)}`;
   return `take it off ${others.join(' and ')} (POST /_aliases, remove), since ${why}`;
