@@ -29,6 +29,12 @@ export interface Generations {
   freeze(generation: string): Promise<void>;
   /** Undoes `freeze`; does nothing where it is not frozen. */
   thaw(generation: string): Promise<void>;
+  /**
+   * How often what is written to a target becomes visible by itself. `relaxed` is up to 5 s, for a backlog; an interval that is not the
+   * configured one is an operator's own, and stays. False where the registry has moved on: nothing was changed. Only for the one target
+   * that there is: what registers another moves the registry first, so that this never meets a `freeze`.
+   */
+  paceRefreshes(target: WriteTarget, pace: RefreshPace): Promise<boolean>;
   /** Deletes it, with everything in it; nothing where it is gone. @throws Error where it is a write target still, a bug */
   drop(generation: string): Promise<void>;
   /** Which generation it is that has this name, and by which code it was folded. */
@@ -36,6 +42,8 @@ export interface Generations {
   /** How the live generation stands to the code. */
   drift(): Promise<MappingDrift>;
 }
+
+export type RefreshPace = 'usual' | 'relaxed';
 
 export type Readiness =
   | { readonly kind: 'ready' }

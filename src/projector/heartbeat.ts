@@ -41,6 +41,7 @@ export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #settled = new SettledHeartbeats();
   #asOf: number | undefined;
+  #asOfAnyone: number | undefined;
   #lookedAt: number | undefined;
   #lookedBeforeAt = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -109,6 +110,11 @@ export class Heartbeat {
     return this.#asOf;
   }
 
+  /** How old is what is found, by the word of whichever projector knows best; undefined before the first beat. */
+  lagMs(): number | undefined {
+    return this.#asOfAnyone === undefined ? undefined : Date.now() - Math.max(this.#asOfAnyone, this.#asOf ?? 0);
+  }
+
   async #onBeat(): Promise<void> {
     try {
       await this.#advance();
@@ -122,6 +128,7 @@ export class Heartbeat {
   async #advance(): Promise<void> {
     const { index, instance } = this.#options;
     const { record, revision } = await readFreshness(index);
+    this.#asOfAnyone = record.asOf;
     const now = Date.now();
     const newest = this.#settled.newest(trustIn(record, instance, now));
     const kept = withoutGone(record, instance, now);

@@ -14,6 +14,7 @@ import { Batcher } from './batcher.ts';
 import { letterForDelivery } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake, type IntakeHandlers } from './intake.ts';
+import { RefreshPace } from './refresh-pace.ts';
 import type { ProtocolStep } from './round.ts';
 import { Sweeper } from './sweeper.ts';
 import { judgeProgress, type ProjectorState } from './watchdog.ts';
@@ -72,6 +73,7 @@ export class Projector {
   readonly #options: ProjectorOptions;
   readonly #deps: ProjectorDependencies;
   readonly #heartbeat: Heartbeat;
+  readonly #refreshPace: RefreshPace;
   readonly #intake: Intake;
   readonly #batcher: Batcher<Job>;
   readonly #runner: BatchRunner;
@@ -94,6 +96,7 @@ export class Projector {
       deps.metrics.updateErrors.inc({ projection: 'orders', reason }, 0);
     }
     this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
+    this.#refreshPace = new RefreshPace({ ...deps, fullBatch: options.batchSize });
     const limits = { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND };
     this.#intake = new Intake(deps.broker, limits, this.#intakeHandlers());
     this.#runner = new BatchRunner(options, {
@@ -148,6 +151,7 @@ export class Projector {
     this.#batcher.flush();
     await this.#runner.idle();
     clearTimeout(limit);
+    await this.#refreshPace.stop();
     await this.#heartbeat.stop(this.inHand() > 0);
     this.#state = 'stopped';
   }
@@ -265,6 +269,8 @@ export class Projector {
 
   #guard(): void {
     const { withdrawAfterMs } = this.#options;
+    const lagMs = this.#heartbeat.lagMs();
+    if (lagMs !== undefined) this.#refreshPace.look({ lagMs, inHand: this.inHand() });
     if (this.#outage && Date.now() - this.#outage.since > withdrawAfterMs && this.inHand() > 0) {
       this.#withdrawal ??= this.#withdraw()
         .catch((error: unknown) => this.#failed(error))

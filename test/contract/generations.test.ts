@@ -86,6 +86,16 @@ describeForEachBackend('generations', (backend) => {
     });
   });
 
+  describe('when a backlog is worked off', () => {
+    it('is refreshed at another pace under its present name, and not under a former one', async () => {
+      assert.equal(await index.generations.paceRefreshes(first, 'relaxed'), true);
+      assert.equal(await index.generations.paceRefreshes(first, 'usual'), true);
+      const { registry } = await second();
+      assert.equal(await index.generations.paceRefreshes(first, 'relaxed'), false);
+      assert.equal(await index.generations.paceRefreshes(registry.live, 'relaxed'), true);
+    });
+  });
+
   describe('when it is swapped to and back', () => {
     it('refuses writes while frozen, and answers reads from the new one afterwards', async () => {
       await write(first, 'O-1');

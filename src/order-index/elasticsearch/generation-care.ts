@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client, estypes } from '@elastic/elasticsearch';
-import type { Generation, Readiness } from '../generations-port.ts';
+import type { Generation, Readiness, RefreshPace, WriteTarget } from '../generations-port.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ, serverTimeout } from './client.ts';
@@ -152,6 +152,36 @@ export async function thaw({ client, sizing }: Care, index: string): Promise<voi
     if (!isMissing(thrown)) throw unavailable(`lifting the write block of ${index}`, thrown);
     // Dropped meanwhile: there is no block to lift.
   }
+}
+
+/** Written as nobody writes it by hand, so that it is known for ours. */
+const RELAXED_INTERVAL = '5000ms';
+const RELAXED_MS = 5_000;
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 };
+
+/** By the write alias, which is another one as soon as the registry moves. @throws IndexUnavailableError */
+export async function paceRefreshes(
+  { client, sizing: { refreshInterval } }: Care,
+  { generation, address }: WriteTarget,
+  pace: RefreshPace,
+): Promise<boolean> {
+  const [from, to] = pace === 'relaxed' ? [refreshInterval, RELAXED_INTERVAL] : [RELAXED_INTERVAL, refreshInterval];
+  try {
+    const there = (await client.indices.getSettings({ index: address, flat_settings: true }, READ))[generation];
+    if (!there) return false; // An address that is gone is no error of this call.
+    const settings: Readonly<Record<string, unknown>> = { ...there.settings };
+    if (settings['index.refresh_interval'] === from && isShort(refreshInterval))
+      await client.indices.putSettings({ index: address, settings: { refresh_interval: to } });
+    return true;
+  } catch (thrown) {
+    if (isMissing(thrown)) return false;
+    throw unavailable(`the refresh interval of ${generation}`, thrown);
+  }
+}
+
+function isShort(interval: string): boolean {
+  const [, number = '', unit = ''] = /^(\d+)(\w+)$/.exec(interval) ?? [];
+  return Number(number) * (UNIT_MS[unit] ?? Infinity) < RELAXED_MS;
 }
 
 /** @throws IndexUnavailableError */

@@ -11,6 +11,7 @@ import {
   dropIndex,
   freeze,
   listGenerations,
+  paceRefreshes,
   refreshIndex,
   restoreSettings,
   thaw,
@@ -92,7 +93,7 @@ async function dropUnlessTarget(options: GenerationsOptions, generation: string,
 
 function careOf(
   options: GenerationsOptions,
-): Pick<Generations, 'origin' | 'restoreSettings' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw'> {
+): Pick<Generations, 'origin' | 'restoreSettings' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw' | 'paceRefreshes'> {
   return {
     async origin(generation) {
       const { foldVersion = 0, createdAt = '' } = (await readMapping(options.client, generation)).meta;
@@ -103,6 +104,7 @@ function careOf(
     openSnapshot: (generation) => openSnapshot(options, generation),
     freeze: (generation) => freeze(options, generation),
     thaw: (generation) => thaw(options, generation),
+    paceRefreshes: (target, pace) => paceRefreshes(options, target, pace),
   };
 }
 

@@ -48,6 +48,8 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
         frozen.add(name);
       }),
     thaw: (name) => reading(({ frozen }) => void frozen.delete(name)),
+    paceRefreshes: ({ address }) =>
+      reading(({ database }) => readRegistry(database).targets.some((target) => target.address === address)),
     drop: (name) => reading((store) => drop(store, name)),
     origin: (name) => reading(({ database }) => originOf(database, name)),
     drift: () => reading(({ database }) => driftOf(database, foldVersion)),

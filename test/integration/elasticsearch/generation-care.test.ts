@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { OrderIndex } from '../../../src/order-index/port.ts';
+import type { OrderIndex, WriteTarget } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { keepHouse } from '../../../src/rebuild/housekeeping.ts';
@@ -63,6 +63,50 @@ describe('single generations in Elasticsearch', () => {
       await index.generations.thaw(live.generation);
       const [outcome] = await index.write(live, [sampleWrite({ orderId: 'O-1' })], 'live');
       assert.equal(outcome?.kind, 'moved');
+    });
+  });
+
+  describe('when a backlog is worked off', () => {
+    let live: WriteTarget;
+    let often: OrderIndex;
+    beforeEach(async () => {
+      ({ live } = await index.registry());
+      often = under.instance({ refreshInterval: '1s' });
+      await setInterval('1s');
+    });
+
+    const setInterval = async (refresh_interval: string) => {
+      await under.elasticsearch.indices.putSettings({ index: live.generation, settings: { refresh_interval } });
+    };
+
+    const interval = async () => {
+      const answer = await under.elasticsearch.indices.getSettings({ index: live.generation });
+      return answer[live.generation]?.settings?.index?.refresh_interval;
+    };
+
+    it('is refreshed every five seconds, and then again as configured', async () => {
+      for (let time = 0; time < 2; time++) await often.generations.paceRefreshes(live, 'relaxed');
+      assert.equal(await interval(), '5000ms');
+      await often.generations.paceRefreshes(live, 'usual');
+      assert.equal(await interval(), '1s');
+    });
+
+    it('is left at the interval that an operator has given it', async () => {
+      await setInterval('3s');
+      for (const pace of ['relaxed', 'usual'] as const) await often.generations.paceRefreshes(live, pace);
+      assert.equal(await interval(), '3s');
+    });
+
+    it('is left where it is refreshed no more often anyway', async () => {
+      await setInterval('1m');
+      await under.instance({ refreshInterval: '1m' }).generations.paceRefreshes(live, 'relaxed');
+      assert.equal(await interval(), '1m');
+    });
+
+    it('is left stopped where a swap has stopped it', async () => {
+      await often.generations.freeze(live.generation);
+      for (const pace of ['relaxed', 'usual'] as const) await often.generations.paceRefreshes(live, pace);
+      assert.equal(await interval(), '-1');
     });
   });
 

@@ -3,7 +3,7 @@ import type { Broker } from '../../../src/broker/port.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from '../../../src/order/fold.ts';
-import type { OrderIndex } from '../../../src/order-index/port.ts';
+import type { OrderIndex, WriteTarget } from '../../../src/order-index/port.ts';
 import { Projector } from '../../../src/projector/projector.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryBroker } from '../../support/memory-broker.ts';
@@ -13,6 +13,7 @@ import { eventAt } from '../../support/protocol.ts';
 
 const LIVE = 'orders-000001';
 const WITHDRAW_AFTER_MS = 1_500;
+const BATCH_SIZE = 50;
 const PARKED_AT = '2026-01-01T00:00:00.000Z';
 
 function message(orderId: string, sequence: number): Buffer {
@@ -25,8 +26,10 @@ describe('Projector', function () {
   let broker: MemoryBroker;
   let projector: Projector;
   let loads: (readonly string[])[];
+  let paces: string[];
   beforeEach(async () => {
-    [index, broker, loads] = [new MemoryIndex(), new MemoryBroker(), []];
+    [index, broker, loads, paces] = [new MemoryIndex(), new MemoryBroker(), [], []];
+    Object.assign(index.generations, { paceRefreshes: (_target: WriteTarget, pace: string) => paces.push(pace) > 0 });
     const load = index.load.bind(index);
     index.load = (from, orderIds) => {
       loads.push(orderIds);
@@ -42,7 +45,7 @@ describe('Projector', function () {
     projector = new Projector(
       {
         prefetch: 100,
-        batchSize: 50,
+        batchSize: BATCH_SIZE,
         batchDelayMs: 5,
         concurrency: 2,
         maxMessageBytes: 1_000_000,
@@ -91,6 +94,14 @@ describe('Projector', function () {
       broker.deliver(message('o', 2), 1);
       broker.deliver(message('o', 1), 1);
       await eventually(() => assert.deepEqual([versionOf('o'), index.parked.size], [2, 0]), 3_000);
+    });
+  });
+
+  describe('when more waits than the next batch takes, and answers are old', () => {
+    it('has the index refreshed less often', async () => {
+      unavailable(() => true);
+      for (let number = 0; number < BATCH_SIZE; number++) broker.deliver(message(`o-${number}`, 1));
+      await eventually(() => assert.deepEqual(paces, ['relaxed']));
     });
   });
 
