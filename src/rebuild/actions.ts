@@ -117,6 +117,8 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
   const { generations } = deps.index;
   switch (action.kind) {
     case 'create':
+      // What is not there is missed now, and not after everything was copied.
+      if (run.request.source !== 'index') await deps.openSource(run.request);
       await forgetDivergence(deps.index, run.generation);
       await generations.create(action.number);
       return { kind: 'done' };

@@ -8,9 +8,9 @@ import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts'
 import type { Lease } from '../../../src/order-index/lease.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { createRunRecords } from '../../../src/rebuild/records.ts';
-import type { EventSource } from '../../../src/rebuild/event-source.ts';
-import { runRebuild } from '../../../src/rebuild/run-rebuild.ts';
-import { newRun } from '../../../src/rebuild/state.ts';
+import { EventSourceError, type EventSource } from '../../../src/rebuild/event-source.ts';
+import { runRebuild, type RunDependencies } from '../../../src/rebuild/run-rebuild.ts';
+import { newRun, type RebuildRequest, type RunState } from '../../../src/rebuild/state.ts';
 import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
 import { eventAt } from '../../support/protocol.ts';
 import { aRebuild } from './runs.ts';
@@ -32,6 +32,26 @@ describe('whoever runs a rebuild', () => {
     rmSync(dataDir, { recursive: true });
   });
 
+  /** What has become of a run. */
+  async function ran(request: Partial<RebuildRequest>, deps: Partial<RunDependencies>): Promise<RunState | undefined> {
+    const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
+    const run = { id: 'r-1', kind: 'rebuild', request: aRebuild({}, request).request, startedAt: Date.now() } as const;
+    await records.begin(newRun(run));
+    await runRebuild(
+      run.id,
+      {
+        ...{ index, records, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
+        lease: { hold: () => Promise.resolve(true), release: () => Promise.resolve() },
+        openSource: () => Promise.reject(new Error('there is nothing to read')),
+        ...{ now: () => new Date(), rollups: NO_AGGREGATES, onState: () => undefined },
+        reached: () => Promise.resolve(),
+        ...deps,
+      },
+      STOPPING,
+    );
+    return (await records.read(run.id))?.state;
+  }
+
   describe('when what it does beside an action meets a bug', () => {
     it('fails, and says what it was: the action was not interrupted for nothing', async () => {
       const met = Promise.withResolvers<void>();
@@ -45,18 +65,20 @@ describe('whoever runs a rebuild', () => {
         },
         release: () => Promise.resolve(),
       };
-      const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
-      const { request } = aRebuild();
-      await records.begin(newRun({ id: 'r-1', kind: 'rebuild', request, startedAt: Date.now() }));
-      const deps = {
-        ...{ index, records, lease, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
-        openSource: () => Promise.reject(new Error('there is nothing to read')),
-        ...{ now: () => new Date(), rollups: NO_AGGREGATES, onState: () => undefined },
-        reached: (step: string) => (step === 'rebuild refreshed' ? met.promise : Promise.resolve()),
-      };
-      await runRebuild('r-1', deps, new AbortController().signal);
-      const { step, error, finishedAt } = (await records.read('r-1'))?.state ?? {};
+      const reached = (step: string) => (step === 'rebuild refreshed' ? met.promise : Promise.resolve());
+      const { step, error, finishedAt } = (await ran({}, { lease, reached })) ?? {};
       assert.deepEqual([step, error, finishedAt === undefined], ['FAILED', 'a bug of the lease', false]);
+    });
+  });
+
+  describe('when what it is to read is not there', () => {
+    it('fails before it has built anything', async () => {
+      const { epoch } = await index.registry();
+      const reason = 'none.ndjson cannot be read in IMPORT_DIR: ENOENT';
+      const openSource = () => Promise.reject(new EventSourceError(reason));
+      const { step, error } = (await ran({ source: 'file', path: 'none.ndjson' }, { openSource })) ?? {};
+      assert.deepEqual([step, error], ['FAILED', reason]);
+      assert.equal((await index.registry()).epoch, epoch);
     });
   });
 
@@ -71,21 +93,8 @@ describe('whoever runs a rebuild', () => {
       const refusal = { reason: 'invalid', path: 'data', message: 'is none' } as const;
       const times = { attempts: 1, firstFailedAt: at, lastFailedAt: at };
       await index.putDeadLetter({ body: Buffer.from('of Ada'), refusal, orderId: 'O-1', ...times });
-      const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
-      const { request } = aRebuild({}, { source: 'history' });
-      await records.begin(newRun({ id: 'r-2', kind: 'rebuild', request, startedAt: Date.now() }));
-      await runRebuild(
-        'r-2',
-        {
-          ...{ index, records, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
-          lease: { hold: () => Promise.resolve(true), release: () => Promise.resolve() },
-          openSource: () => Promise.resolve(source),
-          ...{ now: () => new Date(), rollups: NO_AGGREGATES, onState: () => undefined },
-          reached: () => Promise.resolve(),
-        },
-        STOPPING,
-      );
-      assert.equal((await records.read('r-2'))?.state.step, 'DONE');
+      const done = await ran({ source: 'history' }, { openSource: () => Promise.resolve(source) });
+      assert.equal(done?.step, 'DONE');
       assert.equal(await index.countDeadLetters(), 0);
       for (const target of (await index.registry()).targets) {
         const loaded = await index.load(target, ['O-1']);
