@@ -9,10 +9,12 @@ import {
   hasLeft,
   readFreshness,
   recordProgress,
+  silentOthers,
   SKEW_MS,
   trustIn,
   withoutGone,
   type InstanceProgress,
+  type SilentProjector,
 } from './shared-freshness.ts';
 
 export interface HeartbeatOptions {
@@ -42,6 +44,8 @@ export class Heartbeat {
   readonly #settled = new SettledHeartbeats();
   #asOf: number | undefined;
   #asOfAnyone: number | undefined;
+  /** Ids of the projectors that were silent at the last beat. */
+  #silent = new Set<string>();
   #lookedAt: number | undefined;
   #lookedBeforeAt = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -130,6 +134,7 @@ export class Heartbeat {
     const { record, revision } = await readFreshness(index);
     this.#asOfAnyone = record.asOf;
     const now = Date.now();
+    this.#noteSilent(silentOthers(record, instance, now));
     const newest = this.#settled.newest(trustIn(record, instance, now));
     const kept = withoutGone(record, instance, now);
     this.#settled.distrust(kept.distrustedUntil);
@@ -141,6 +146,18 @@ export class Heartbeat {
     }
     const isRecorded = await recordProgress(index, { ...kept, revision }, instance, progress, this.#asOf ?? 0);
     if (!isRecorded) await this.#recordPatiently(progress);
+  }
+
+  #noteSilent(silent: readonly SilentProjector[]): void {
+    for (const { id, saidLastAt, waitedForUntil } of silent) {
+      if (this.#silent.has(id)) continue;
+      const times = {
+        saidLastAt: new Date(saidLastAt).toISOString(),
+        waitedForUntil: new Date(waitedForUntil).toISOString(),
+      };
+      this.#options.log.warn({ projector: id, ...times }, 'another projector says nothing: answers grow older');
+    }
+    this.#silent = new Set(silent.map(({ id }) => id));
   }
 
   /** What another instance has made visible is not measured anew. At a process's first heartbeat nobody knows what was visible before. */

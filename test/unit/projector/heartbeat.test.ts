@@ -17,6 +17,7 @@ describe('Heartbeat', () => {
   let heartbeat: Heartbeat;
   let others: Heartbeat[];
   let metrics: Metrics;
+  let lines: string[];
   const heartbeatOf = (instance: string) =>
     new Heartbeat({
       broker: { publishHeartbeat: () => Promise.resolve() },
@@ -27,14 +28,14 @@ describe('Heartbeat', () => {
         refresh: () => Promise.resolve(void (refreshes += 1)),
       },
       metrics,
-      log: createLogger('silent'),
+      log: createLogger('info', { write: (line) => void lines.push(line) }),
       intervalMs: INTERVAL_MS,
       instance,
       lossNoticedMs: LOSS_NOTICED_MS,
     });
   beforeEach(() => {
     [control, refreshes, isIndexThere, others] = [new MemoryControl(), 0, true, []];
-    metrics = createMetrics();
+    [metrics, lines] = [createMetrics(), []];
     heartbeat = heartbeatOf('own');
   });
   afterEach(() => Promise.all([heartbeat, ...others].map((one) => one.stop(false))));
@@ -91,6 +92,22 @@ describe('Heartbeat', () => {
       heartbeat.settled({ kind: 'event', position: 1, redeliveries: 0, body: new Uint8Array() });
       await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
       assert.equal(refreshes, 1);
+    });
+
+    it('logs once of each other projector that it says nothing any more, and that it has not left', async () => {
+      const at = Date.now() - 20_000;
+      const silent = { settledTo: at, at, returnedAt: 0 };
+      const beats = Date.now() + 60_000;
+      await said({ dead: silent, left: farewell(at, at), beating: { ...silent, at: beats, settledTo: beats } });
+      await heartbeat.announce();
+      heartbeat.start();
+      await eventually(() => assert.equal(lines.length, 1));
+      const first = own().at;
+      await eventually(() => assert.ok(own().at >= first + 3 * INTERVAL_MS));
+      const [line = '', ...others] = lines;
+      const { level, projector, waitedForUntil } = JSON.parse(line) as Record<string, unknown>;
+      assert.deepEqual([level, projector, others], ['warn', 'dead', []]);
+      assert.equal(Date.parse(String(waitedForUntil)), at + 130_000);
     });
 
     it('measures how long everything took that has become visible since the former: of an outage each second', async () => {
