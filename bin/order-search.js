@@ -1,13 +1,16 @@
 #!/usr/bin/env node
-// Runs the command line on a Node that strips types: this one if it does, else the one of the `node` package.
+// Runs the command line on a Node that strips types: this one if it does, else the one of the `node` package. Below `node_modules` none
+// does: a package has it compiled.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { URL, fileURLToPath } from 'node:url';
 
-const cli = new URL('../src/cli.ts', import.meta.url);
+const source = new URL('../src/cli.ts', import.meta.url);
+const cli = existsSync(source) ? source : new URL('../dist/cli.js', import.meta.url);
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
