@@ -51,8 +51,9 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   for (const work of known) {
     const state = deps.workingSet.state(work.orderId);
     const plan = state && planOf(work, state, undefined, deps);
-    // A gap or a refusal is believed only after a fresh load: the working set may be ahead of what will ever be written.
-    if (plan && !hasEarlyOrRefused(plan)) plans.set(work, plan);
+    // A gap or a refusal is believed only after a fresh load: the working set may be ahead of what will ever be written. So is a duplicate,
+    // which is acknowledged without a write: the index that it was written to may be gone, and another one be there in its name.
+    if (plan?.changed && !hasEarlyOrRefused(plan)) plans.set(work, plan);
     else deps.workingSet.drop(work.orderId);
   }
   const toLoad = works.filter((work) => !plans.has(work));
@@ -99,15 +100,12 @@ export async function load(
 }
 
 /** Whether a plan's document must go to a target. A duplicate goes wherever it is not known to be (design §2, Acknowledge last). */
-export function needsWrite(plan: Plan, target: WriteTarget, epoch: number, workingSet: WorkingSet): boolean {
-  if (plan.changed) return true;
-  const { orderId, version } = plan.state;
-  if (version === 0 || !hasDuplicate(plan)) return false;
-  if (plan.loadedFrom !== undefined) return target.generation !== plan.loadedFrom;
-  return !workingSet.isDurable(orderId, { version, epoch });
+export function needsWrite({ changed, state, placements, loadedFrom }: Plan, target: WriteTarget): boolean {
+  if (changed) return true;
+  return state.version > 0 && hasDuplicate(placements) && target.generation !== loadedFrom;
 }
 
-function hasDuplicate(plan: Plan): boolean {
-  for (const { kind } of plan.placements.values()) if (kind === 'duplicate') return true;
+function hasDuplicate(placements: Plan['placements']): boolean {
+  for (const { kind } of placements.values()) if (kind === 'duplicate') return true;
   return false;
 }

@@ -60,13 +60,10 @@ export async function runRound(works: readonly OrderWork[], deps: RoundDependenc
   const written = new Set<string>();
   await writeTargets(plans, view, written, deps);
   await park(plans, deps);
-  const settled = await lookAgain(plans, written, deps);
+  await lookAgain(plans, written, deps);
   await unparkContained(plans, deps);
   await lookForSuccessors(plans, deps);
   for (const plan of open(plans)) if (isErasure(plan)) await forgetOrder(deps.index, plan.state);
-  for (const { state, fate } of plans) {
-    if (fate.kind === 'open') deps.workingSet.confirm(state.orderId, { version: state.version, epoch: settled.epoch });
-  }
   return plans;
 }
 
@@ -76,7 +73,7 @@ async function writeTargets(plans: readonly Plan[], view: Registry, written: Set
     if (written.has(target.generation)) continue;
     written.add(target.generation);
     const isLive = target.generation === view.live.generation;
-    const todo = open(plans).filter((plan) => needsWrite(plan, target, view.epoch, deps.workingSet));
+    const todo = open(plans).filter((plan) => needsWrite(plan, target));
     if (todo.length === 0) continue;
     for (let left = todo; left.length > 0;) {
       const size = deps.writeSize.current();
@@ -215,14 +212,13 @@ async function restartWhereFilled(
 }
 
 /** The second look: writes to what has become a target meanwhile, and looks again, until there is nothing new. */
-async function lookAgain(plans: readonly Plan[], written: Set<string>, deps: RoundDependencies): Promise<Registry> {
+async function lookAgain(plans: readonly Plan[], written: Set<string>, deps: RoundDependencies): Promise<void> {
   let view = await deps.index.registry();
   while (!view.targets.every(({ generation }) => written.has(generation))) {
     await writeTargets(plans, view, written, deps);
     view = await deps.index.registry();
   }
   await deps.reached('looked again');
-  return view;
 }
 
 /** Two projectors can pass each other: one parks what the other's write has just made due. By id and in real time, never by search. */

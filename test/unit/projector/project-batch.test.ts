@@ -50,6 +50,16 @@ describe('projectBatch', () => {
       assert.deepEqual([...settled.values()], ['duplicate']);
     });
 
+    it('writes it again where the index was lost meanwhile, and made anew under its name', async () => {
+      const index = new MemoryIndex();
+      const { deps, settled } = protocolInstance(index);
+      await projectBatch(worksOf('o', [1, 2]), deps);
+      index.generations.get(LIVE)?.clear();
+      await projectBatch(worksOf('o', [1, 2]), deps);
+      assert.equal(versionIn(index, LIVE, 'o'), 2);
+      assert.deepEqual([...settled.values()].slice(2), ['applied', 'applied']);
+    });
+
     it('writes to all targets what it knows from the working set under an older epoch', async () => {
       const index = new MemoryIndex();
       const { deps } = protocolInstance(index);
