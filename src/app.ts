@@ -223,9 +223,8 @@ async function startProjecting(service: Service): Promise<void> {
 }
 
 /** The same after a restart: whatever had the name before is dead then. The embedded default is one process at a time anyway. */
-function instanceOf({ config, server }: Service): string {
-  if (config.backend.kind === 'embedded') return 'embedded';
-  return `${hostname()}:${config.http.port === 0 ? `${server?.port ?? 0}/${process.pid}` : config.http.port}`;
+function instanceOf({ config }: Service): string {
+  return config.backend.kind === 'embedded' ? 'embedded' : rebuilderOf(config);
 }
 
 /** The same after a restart, so that a rebuild goes on at once: whoever listened there before is dead. */

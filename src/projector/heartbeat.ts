@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { BrokerUnavailableError, type Broker, type LiveDelivery } from '../broker/port.ts';
 import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -13,6 +14,7 @@ import {
   SKEW_MS,
   trustIn,
   withoutGone,
+  type FreshnessRecord,
   type InstanceProgress,
   type SilentProjector,
 } from './shared-freshness.ts';
@@ -42,6 +44,8 @@ const CLOSING_MS = 10_000;
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #settled = new SettledHeartbeats();
+  readonly #process = randomUUID();
+  #instance: string;
   #asOf: number | undefined;
   #asOfAnyone: number | undefined;
   /** Ids of the projectors that were silent at the last beat. */
@@ -53,6 +57,7 @@ export class Heartbeat {
 
   constructor(options: HeartbeatOptions) {
     this.#options = options;
+    this.#instance = options.instance;
   }
 
   /**
@@ -61,8 +66,8 @@ export class Heartbeat {
    * @throws IndexUnavailableError
    */
   async announce(): Promise<void> {
-    const { index, instance, lossNoticedMs } = this.#options;
-    const former = (await readFreshness(index)).record.instances[instance];
+    const { index, lossNoticedMs } = this.#options;
+    const former = (await readFreshness(index)).record.instances[this.#instance];
     const noticed = Date.now() + SKEW_MS + (former && !hasLeft(former) ? lossNoticedMs : 0);
     this.#settled.returned(Math.max(noticed, former?.returnedAt ?? 0));
     while (!(await this.#record(this.#progress(Date.now())))) continue;
@@ -130,8 +135,10 @@ export class Heartbeat {
   }
 
   async #advance(): Promise<void> {
-    const { index, instance } = this.#options;
+    const { index } = this.#options;
     const { record, revision } = await readFreshness(index);
+    this.#expectOwn(record);
+    const instance = this.#instance;
     this.#asOfAnyone = record.asOf;
     const now = Date.now();
     this.#noteSilent(silentOthers(record, instance, now));
@@ -146,6 +153,21 @@ export class Heartbeat {
     }
     const isRecorded = await recordProgress(index, { ...kept, revision }, instance, progress, this.#asOf ?? 0);
     if (!isRecorded) await this.#recordPatiently(progress);
+  }
+
+  /**
+   * Whoever else writes under this name lives: two of them would each undo what the other one says of what it has in hand. So this one goes
+   * by another name from now on.
+   */
+  #expectOwn({ instances }: FreshnessRecord): void {
+    const { process } = instances[this.#instance] ?? {};
+    if (process === undefined || process === this.#process) return;
+    const name = this.#instance;
+    this.#instance = `${this.#options.instance}/${this.#process}`;
+    this.#options.log.error(
+      { projector: name, now: this.#instance },
+      'another projector has the same host name, HOST and PORT',
+    );
   }
 
   #noteSilent(silent: readonly SilentProjector[]): void {
@@ -176,7 +198,8 @@ export class Heartbeat {
     this.#lookedBeforeAt = received;
     this.#lookedAt = now;
     const settledTo = Math.min(this.#settled.settledTo(now), received);
-    return { settledTo, at: now, returnedAt: this.#settled.returnedAt(), inHand: this.#settled.inHand() };
+    const inHand = this.#settled.inHand();
+    return { settledTo, at: now, returnedAt: this.#settled.returnedAt(), inHand, process: this.#process };
   }
 
   async #recordPatiently(progress: InstanceProgress): Promise<void> {
@@ -184,7 +207,7 @@ export class Heartbeat {
   }
 
   async #record(progress: InstanceProgress): Promise<boolean> {
-    const { index, instance } = this.#options;
-    return recordProgress(index, await readFreshness(index), instance, progress, this.#asOf ?? 0);
+    const { index } = this.#options;
+    return recordProgress(index, await readFreshness(index), this.#instance, progress, this.#asOf ?? 0);
   }
 }

@@ -13,6 +13,8 @@ export interface InstanceProgress {
   readonly returnedAt: number;
   /** Events that it had taken and not settled then. One that has left has none; an older release does not say. */
   readonly inHand?: number;
+  /** Of all that ever go by a name each has another; an older release does not say. */
+  readonly process?: string;
 }
 
 export interface FreshnessRecord {

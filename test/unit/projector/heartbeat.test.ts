@@ -94,6 +94,23 @@ describe('Heartbeat', () => {
       assert.equal(refreshes, 1);
     });
 
+    it('takes another name where another one that lives has the same', async () => {
+      const twin = heartbeatOf('own');
+      others.push(twin);
+      for (const one of [heartbeat, twin]) {
+        await one.announce();
+        one.start();
+      }
+      twin.delivered({ kind: 'event', position: 1, redeliveries: 0, body: new Uint8Array() });
+      await eventually(() => {
+        const inHand = Object.values(instances()).map((one) => one.inHand ?? 0);
+        assert.ok(inHand.includes(1) && inHand.includes(0), JSON.stringify(instances()));
+      });
+      assert.match(lines.join(''), /same host name, HOST and PORT/);
+      const until = Date.now() + 5 * INTERVAL_MS;
+      await eventually(() => assert.ok(Object.values(instances()).filter(({ at }) => at > until).length === 2));
+    });
+
     it('logs once of each other projector that it says nothing any more, and that it has not left', async () => {
       const at = Date.now() - 20_000;
       const silent = { settledTo: at, at, returnedAt: 0 };
