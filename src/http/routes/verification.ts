@@ -15,7 +15,7 @@ const EVENTS = z.string().meta({
 
 /** Whether the aggregates are what the orders come to. */
 export function verificationRoutes({ verifyAggregates }: Pick<HttpDependencies, 'verifyAggregates'>): Route[] {
-  let isRunning = false;
+  let running: object | undefined;
   return [
     defineRoute({
       method: 'get',
@@ -27,10 +27,11 @@ export function verificationRoutes({ verifyAggregates }: Pick<HttpDependencies, 
       answers: { 200: EVENTS },
       problems: [409],
       handle: ({ signal }) => {
-        if (isRunning) throw new ProblemError({ status: 409, detail: 'The aggregates are being verified already.' });
-        isRunning = true;
+        if (running) throw new ProblemError({ status: 409, detail: 'The aggregates are being verified already.' });
+        const own = {};
+        running = own;
         const release = (): void => {
-          isRunning = false;
+          if (running === own) running = undefined;
         };
         const source = told(verifyAggregates(signal), release);
         // A stream that nobody begins to read ends with the request.

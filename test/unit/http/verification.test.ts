@@ -8,6 +8,9 @@ const PATH = '/admin/aggregates/verification';
 const DIFFERENCE = { aggregate: 'revenue-daily', key: '2026-03-01|EUR', field: 'orders', expected: 1, found: 2 };
 const END = { orders: 3, rows: 2, differences: 1, unsettled: 0 };
 
+/** Longer than it takes one that was hung up on to end. */
+const LET_GO_MS = 50;
+
 /** A verification that says how far it is, and then what it is let say. */
 function heldVerification() {
   const going = Promise.withResolvers<void>();
@@ -69,6 +72,33 @@ describe('GET /admin/aggregates/verification', () => {
       await eventually(() => assert.equal(ended(), 1));
       release();
       await eventually(async () => assert.equal((await get(PATH)).status, 200));
+    });
+  });
+
+  it('is refused while another one runs that has begun before the one that was hung up on had ended', async () => {
+    const ends = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let begun = 0;
+    async function* verifyAggregates(): AsyncGenerator<VerificationEvent> {
+      const end = ends[begun++];
+      yield { kind: 'progress', orders: 1, total: 3 };
+      await end?.promise;
+      yield { kind: 'end', ...END };
+    }
+    await withApp(fakeDependencies(new FakeOrders(), { verifyAggregates }), async (get, port) => {
+      const address = `http://127.0.0.1:${port}${PATH}`;
+      const client = new AbortController();
+      await fetch(address, { signal: client.signal });
+      client.abort();
+      const second = await eventually(async () => {
+        const response = await fetch(address);
+        assert.equal(response.status, 200);
+        return response;
+      });
+      ends[0]?.resolve();
+      await new Promise((resolve) => setTimeout(resolve, LET_GO_MS));
+      assert.equal((await get(PATH)).status, 409);
+      ends[1]?.resolve();
+      await second.text();
     });
   });
 
