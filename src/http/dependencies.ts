@@ -6,6 +6,7 @@ import type {
   DeadLetterWithBody,
 } from '../order-index/dead-letter-port.ts';
 import type {
+  Arrival,
   AwaitedVersion,
   CustomerOrdersPage,
   CustomerOrdersQuery,
@@ -74,7 +75,7 @@ export interface HttpDependencies {
   /** Undefined for unknown and hidden orders. @throws IndexUnavailableError */
   getOrder(orderId: string, signal: AbortSignal): Promise<OrderDocument | undefined>;
   /** Whether an order's version has arrived in time. @throws IndexUnavailableError, or the reason of its signal */
-  awaitVersion(awaited: AwaitedVersion): Promise<boolean>;
+  awaitVersion(awaited: AwaitedVersion): Promise<Arrival>;
   /** @throws IndexUnavailableError */
   freshness(): Promise<Freshness>;
   readonly lag: ReadLag;

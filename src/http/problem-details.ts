@@ -100,7 +100,8 @@ export function badInputProblem(errors: readonly InputError[]): Problem {
   return { status: 400, detail: errors.map(({ path, message }) => `${path}: ${message}`).join('; '), errors };
 }
 
-function unavailable(detail: string): Problem {
+/** To be tried again soon. */
+export function unavailable(detail: string): Problem {
   return { status: 503, detail, headers: { 'Retry-After': String(RETRY_AFTER_SECONDS) } };
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AwaitedVersion, OrderIndex } from './port.ts';
+import type { Arrival, AwaitedVersion, OrderIndex } from './port.ts';
 import type { VersionWaits } from './version-waits.ts';
 
 /** Between two looks where nobody tells of the write: another process's projector may have made it. */
@@ -12,14 +12,14 @@ const REFRESH_SPACING_MS = 100;
  * Waits until readers see an order at a version: through the read alias and as of the last refresh, like every read, so that none
  * goes back. A write of this process wakes the reader and is made visible at once, by one refresh for all who wait; a write of
  * another process is looked for with a growing pause, and seen with the refresh that comes every second.
- * False where it has not arrived within `waitMs`, or by the time that `stopping` is aborted: nobody waits on while the service stops.
+ * `late` where that takes longer than `waitMs`. Nobody waits on while the service stops.
  * @throws IndexUnavailableError, or the reason of the asker's own signal
  */
 export function createVersionAwaiter(
   index: Pick<OrderIndex, 'getAny' | 'refresh'>,
   waits: Pick<VersionWaits, 'waitFor'>,
   stopping: AbortSignal,
-): (awaited: AwaitedVersion) => Promise<boolean> {
+): (awaited: AwaitedVersion) => Promise<Arrival> {
   const refresh = spaced(() => index.refresh());
   return async ({ orderId, version, waitMs, counts, signal }) => {
     const untilMs = performance.now() + waitMs;
@@ -31,8 +31,9 @@ export function createVersionAwaiter(
         // Begun before the look, so that no write falls between the two.
         const written = waits.waitFor(orderId, version, Math.min(pauseMs, leftMs), over);
         const document = await index.getAny(orderId, signal);
-        if (document && document.version >= version && counts(document)) return true;
-        if (leftMs <= 0 || stopping.aborted) return false;
+        if (document && document.version >= version && counts(document)) return 'visible';
+        if (leftMs <= 0) return 'late';
+        if (stopping.aborted) return 'stopping';
         if (await written) await refresh();
         signal.throwIfAborted();
       }

@@ -111,6 +111,9 @@ export interface CurrencyTotals {
 }
 
 /** That a reader wants to see its own write: the order at a version, or a newer one. */
+/** `stopping`: it may yet arrive, and another process can tell. */
+export type Arrival = 'visible' | 'late' | 'stopping';
+
 export interface AwaitedVersion {
   readonly orderId: string;
   readonly version: number;

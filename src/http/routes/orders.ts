@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { orderAsOf } from '../../order/as-of.ts';
 import { auditTrail } from '../../order/audit-trail.ts';
 import type { OrderDocument, OrderView } from '../../order/document.ts';
+import type { Arrival } from '../../order-index/port.ts';
 import { historyAnswer, orderAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../../order/order-view.ts';
 import { instant, orderId, wholeNumber } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { ProblemError, unavailable, type Problem } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { isVisible, isWithin, restrictionOf } from '../visibility.ts';
@@ -45,7 +46,8 @@ function orderRoute({ getOrder, awaitVersion, freshness }: OrderDependencies): R
       const { minVersion: version, waitMs = 0 } = query;
       if (version !== undefined) {
         const awaited = { orderId: params.id, version, waitMs, signal, counts: countsFor(caller) };
-        if (!(await awaitVersion(awaited))) throw new ProblemError({ status: 412, detail: NOT_ARRIVED });
+        const arrival = await awaitVersion(awaited);
+        if (arrival !== 'visible') throw new ProblemError(NOT_ARRIVED[arrival]);
       }
       const { asOf, lagSeconds } = await freshness();
       const document = onlyVisible(await getOrder(params.id, signal), caller);
@@ -55,7 +57,10 @@ function orderRoute({ getOrder, awaitVersion, freshness }: OrderDependencies): R
   });
 }
 
-const NOT_ARRIVED = 'This version of the order has not arrived.';
+const NOT_ARRIVED: Readonly<Record<Exclude<Arrival, 'visible'>, Problem>> = {
+  late: { status: 412, detail: 'This version of the order has not arrived.' },
+  stopping: unavailable('This instance stops: ask again.'),
+};
 
 /** To who may see all orders, an order that is hidden by now has arrived: 404. To others it may be anyone's: as if there were none. */
 function countsFor(caller: Caller): (document: OrderDocument) => boolean {

@@ -35,7 +35,7 @@ class SlowElasticsearch {
   }
 }
 
-function awaitVersion(index: OrderIndex, signal: AbortSignal): Promise<boolean> {
+function awaitVersion(index: OrderIndex, signal: AbortSignal): Promise<unknown> {
   const awaited = createVersionAwaiter(index, createVersionWaits(), new AbortController().signal);
   return awaited({ orderId: 'A-1', version: 1, waitMs: 5_000, counts: () => true, signal });
 }

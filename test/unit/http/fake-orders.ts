@@ -193,7 +193,8 @@ export function fakeDependencies(orders: FakeOrders, replaced: Partial<HttpDepen
     getOrder: (orderId) => Promise.resolve(orders.get(orderId)),
     awaitVersion: ({ orderId, version, counts }) => {
       const document = orders.get(orderId);
-      return Promise.resolve(document !== undefined && document.version >= version && counts(document));
+      const hasArrived = document !== undefined && document.version >= version && counts(document);
+      return Promise.resolve(hasArrived ? 'visible' : 'late');
     },
     freshness: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8 }),
     lag: () => Promise.resolve({ asOf: new Date().toISOString(), lagSeconds: 0.8, messages: 0, samples: [] }),

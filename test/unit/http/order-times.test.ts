@@ -151,7 +151,7 @@ describe('GET /orders/:id?minVersion=', () => {
     const dependencies = fakeDependencies(new FakeOrders(), {
       awaitVersion: (awaited) => {
         asked.resolve(awaited);
-        return new Promise((resolve) => awaited.signal.addEventListener('abort', () => resolve(false)));
+        return new Promise((resolve) => awaited.signal.addEventListener('abort', () => resolve('late')));
       },
     });
     await withApp(dependencies, async (request) => {
@@ -162,6 +162,14 @@ describe('GET /orders/:id?minVersion=', () => {
       client.abort();
       await assert.rejects(answered);
       if (!signal.aborted) await once(signal, 'abort');
+    });
+  });
+
+  it('is to be asked again where the instance stops meanwhile', async () => {
+    const dependencies = fakeDependencies(new FakeOrders(), { awaitVersion: () => Promise.resolve('stopping') });
+    await withApp(dependencies, async (request) => {
+      const { status, headers } = await request('/orders/o-1?minVersion=7&waitMs=9999');
+      assert.deepEqual([status, headers.get('retry-after') !== null], [503, true]);
     });
   });
 
