@@ -115,8 +115,11 @@ function secretVerifier(config: AuthSettings & { kind: 'secret' }): Verify {
   return async (token) => (await jwtVerify(token, key, options)).payload;
 }
 
+/** After it was fetched it is not fetched again for so long, whatever keys are named: a new key is refused meanwhile. */
+const KEY_SET_COOLDOWN_MS = 1_000;
+
 function keySetVerifier(config: AuthSettings & { kind: 'jwks' }): Verify {
-  const keySet = createRemoteJWKSet(new URL(config.url));
+  const keySet = createRemoteJWKSet(new URL(config.url), { cooldownDuration: KEY_SET_COOLDOWN_MS });
   const options = verifyOptions(config, ['RS256', 'ES256']);
   return async (token) => {
     try {

@@ -8,6 +8,7 @@ import { AuthenticationUnavailableError, createAuthenticator, isNamed } from '..
 import type { Authenticate } from '../../../src/http/auth.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
 import { withApp } from './running-app.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { Answered } from './running-app.ts';
 
 const SECRET = 'a-secret-of-thirty-two-bytes-and-more';
@@ -185,6 +186,31 @@ describe('authentication', () => {
       });
     });
 
+    it('takes a key soon that was added since the set was fetched', async () => {
+      const pairs = await Promise.all([1, 2].map(() => generateKeyPair('ES256', { extractable: true })));
+      const published = await Promise.all(
+        pairs.map(async ({ publicKey }, at) => ({ ...(await exportJWK(publicKey)), kid: `k${at}`, alg: 'ES256' })),
+      );
+      let count = 1;
+      await withKeySet(
+        () => JSON.stringify({ keys: published.slice(0, count) }),
+        async (url) => {
+          const check = createAuthenticator({ kind: 'jwks', url, ...NO_CLAIMS });
+          const kindOf = async (by: number) => {
+            const token = new SignJWT({ sub: 'me', role: 'support' }).setProtectedHeader({
+              alg: 'ES256',
+              kid: `k${by}`,
+            });
+            const signed = await token.setExpirationTime('5m').sign(pairs[by]?.privateKey ?? new Uint8Array());
+            return (await check(`Bearer ${signed}`)).kind;
+          };
+          assert.equal(await kindOf(0), 'caller');
+          count = 2;
+          await eventually(async () => assert.equal(await kindOf(1), 'caller'), 10_000);
+        },
+      );
+    });
+
     it('takes a token that does not say by which of several keys it is signed', async () => {
       const pairs = await Promise.all([1, 2, 3].map(() => generateKeyPair('ES256', { extractable: true })));
       const keys = await Promise.all(pairs.slice(0, 2).map(({ publicKey }) => exportJWK(publicKey)));
@@ -217,8 +243,8 @@ describe('authentication', () => {
   });
 });
 
-async function withKeySet(body: string, test: (url: string) => Promise<void>): Promise<void> {
-  const server = createServer((_request, response) => response.end(body));
+async function withKeySet(body: string | (() => string), test: (url: string) => Promise<void>): Promise<void> {
+  const server = createServer((_request, response) => response.end(typeof body === 'string' ? body : body()));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   try {
     await test(`http://127.0.0.1:${(server.address() as AddressInfo).port}/jwks`);
