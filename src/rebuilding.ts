@@ -61,7 +61,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     housekeeping: () => keepHouseAndRebuild(deps, records, rebuilds),
   });
   const operations = {
-    ...{ index, records, importDir: config.rebuild.importDir, now },
+    ...{ index, records, now, readsFiles: config.role === 'api' || config.rebuild.importDir !== undefined },
     ...{ wake: () => runner.wake(), signal: stopping },
   };
   const rebuilds = createRebuildOperations(operations);

@@ -18,8 +18,8 @@ import {
 export interface OperationsDependencies {
   readonly index: RebuildIndex & { open(): Promise<void> };
   readonly records: RunRecords;
-  /** Undefined: files cannot be rebuilt from. */
-  readonly importDir: string | undefined;
+  /** False where it is known that no file can be read: of the instance that runs it others need not know. */
+  readonly readsFiles: boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Lets this instance's runner look at once. */
@@ -59,7 +59,7 @@ export function createRebuildOperations(deps: OperationsDependencies) {
   };
   return {
     async start(request: RebuildRequest) {
-      if (request.source === 'file' && deps.importDir === undefined) {
+      if (request.source === 'file' && !deps.readsFiles) {
         const message = 'IMPORT_DIR is not set: set it to the folder that the file is in';
         return { kind: 'invalid' as const, path: 'source', message };
       }

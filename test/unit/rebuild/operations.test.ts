@@ -59,7 +59,7 @@ describe('what operators do about rebuilds and generations', () => {
     runner.start();
     const signal = new AbortController().signal;
     const deps = {
-      ...{ index, records, importDir: undefined, now: () => Date.now(), wake: () => runner.wake(), signal },
+      ...{ index, records, readsFiles: false, now: () => Date.now(), wake: () => runner.wake(), signal },
       ...{ activationLimitMs, startPatienceMs },
     };
     return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
