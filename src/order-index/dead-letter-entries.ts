@@ -53,7 +53,8 @@ export function encodeDeadLetterCursor(filter: DeadLetterFilter, { lastFailedAt,
 /** @throws InvalidCursorError when it was not made by {@link encodeDeadLetterCursor} for this filter */
 export function decodeDeadLetterCursor(filter: DeadLetterFilter, cursor: string): PageEnd {
   const [lastFailedAt, id] = decodeCursor(scopeOf(filter), cursor) ?? [];
-  if (typeof lastFailedAt === 'string' && typeof id === 'string') return { lastFailedAt, id };
+  if (typeof lastFailedAt === 'string' && typeof id === 'string' && !Number.isNaN(Date.parse(lastFailedAt)))
+    return { lastFailedAt, id };
   throw new InvalidCursorError('the cursor was changed, or comes from a list with another filter');
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import type { FailedMessage } from '../../src/order-index/dead-letter-port.ts';
 import { LISTED_BODY_BYTES } from '../../src/order-index/dead-letter-port.ts';
+import { encodeDeadLetterCursor } from '../../src/order-index/dead-letter-entries.ts';
 import { InvalidCursorError } from '../../src/order-index/port.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
 import type { RefusalReason } from '../../src/order/event.ts';
@@ -195,6 +196,7 @@ describeForEachBackend('the dead letters of an index', (backend) => {
       const { nextCursor } = await index.listDeadLetters({ size: 1 });
       assert.ok(nextCursor !== null);
       const wrong = ['', 'x', nextCursor.slice(1), Buffer.from('[1,"2026",{}]').toString('base64url')];
+      wrong.push(encodeDeadLetterCursor({}, { lastFailedAt: 'yesterday', id: 'x' }));
       for (const cursor of wrong) await assert.rejects(index.listDeadLetters({ size: 1, cursor }), InvalidCursorError);
       const query = { size: 1, cursor: nextCursor, orderId: ['A'] };
       await assert.rejects(index.listDeadLetters(query), InvalidCursorError);
