@@ -11,11 +11,16 @@ const ANN = { id: 'C-1', name: 'Ann' };
 const BOB = { id: 'c-1', name: 'Bob' };
 const at = (hour: number) => ({ placedAt: `2026-03-01T${String(hour).padStart(2, '0')}:00:00.000Z` });
 
+const RICH = { id: 'C-2', name: 'Croesus' };
+const MOST = Number.MAX_SAFE_INTEGER;
+
 const ORDERS: readonly SampleOrder[] = [
   { orderId: 'A', customer: ANN, totalCents: 1_000, ...at(1), then: [paid(600), paid(400), refunded('r', 250)] },
   { orderId: 'B', customer: ANN, totalCents: 500, ...at(2) },
   { orderId: 'C', customer: ANN, totalCents: 70, ...at(2), currency: 'JPY', then: [paid(70)] },
   { orderId: 'D', customer: BOB, totalCents: 9, ...at(3), then: [paid(9)] },
+  { orderId: 'E', customer: RICH, totalCents: MOST, ...at(3), then: [paid(MOST)] },
+  { orderId: 'F', customer: RICH, totalCents: MOST, ...at(3), then: [paid(MOST)] },
   { orderId: 'gone', customer: ANN, totalCents: 9, ...at(4), then: [{ type: 'order.erased.v1', data: {} }] },
 ];
 
@@ -33,6 +38,11 @@ describeForEachBackend("a customer's orders", (backend) => {
       { currency: 'JPY', orders: 1, totalCents: 70, paidCents: 70, refundedCents: 0 },
     ]);
     assert.equal(nextCursor, null);
+  });
+
+  it('come to no more than a number that is exact', async () => {
+    const { totals } = await searched.index.customerOrders({ customerId: 'C-2', size: 10 });
+    assert.deepEqual(totals, [{ currency: 'EUR', orders: 2, totalCents: MOST, paidCents: MOST, refundedCents: 0 }]);
   });
 
   it('are none where there are none', async () => {

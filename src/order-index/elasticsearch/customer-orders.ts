@@ -1,6 +1,7 @@
 import type { estypes } from '@elastic/elasticsearch';
 import type { CurrencyTotals, CustomerOrdersPage, CustomerOrdersQuery } from '../port.ts';
 import { customerSearch } from '../customer-search.ts';
+import { wholeSum } from './aggregate-access.ts';
 import { asked, pageOf, send } from './search.ts';
 import type { Searching } from './search.ts';
 import { searchRequest } from './search-query.ts';
@@ -37,8 +38,8 @@ function totalsOf(aggregations: TotalsAggregation | undefined): CurrencyTotals[]
   return (aggregations?.totals.buckets ?? []).map(({ key, doc_count, totalCents, paidCents, refundedCents }) => ({
     currency: key,
     orders: doc_count,
-    totalCents: totalCents.value ?? 0,
-    paidCents: paidCents.value ?? 0,
-    refundedCents: refundedCents.value ?? 0,
+    totalCents: wholeSum(totalCents),
+    paidCents: wholeSum(paidCents),
+    refundedCents: wholeSum(refundedCents),
   }));
 }

@@ -4,6 +4,7 @@ import type { CurrencyTotals, CustomerOrdersPage, CustomerOrdersQuery } from '..
 import type { Generation } from './generation.ts';
 import { tablesOf } from './schema.ts';
 import { searchPage } from './search.ts';
+import { sumOf } from './aggregate-columns.ts';
 
 /** @throws InvalidCursorError */
 export function customerOrders(
@@ -19,11 +20,10 @@ export function customerOrders(
   };
 }
 
-/** As floating point numbers, like Elasticsearch's: exact as far as a JavaScript number is. */
 function totalsOf(database: DatabaseSync, { number }: Generation, customerId: string): CurrencyTotals[] {
   const sql = `
-    SELECT view ->> 'currency' AS currency, count(*) AS orders, total(total_cents) AS total,
-      total(view ->> 'paidCents') AS paid, total(view ->> 'refundedCents') AS refunded
+    SELECT view ->> 'currency' AS currency, count(*) AS orders, ${sumOf('total_cents')} AS total,
+      ${sumOf("view ->> 'paidCents'")} AS paid, ${sumOf("view ->> 'refundedCents'")} AS refunded
     FROM ${tablesOf(number).documents} WHERE visible = 1 AND customer_id = ? GROUP BY 1 ORDER BY 1`;
   return database
     .prepare(sql)
