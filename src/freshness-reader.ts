@@ -1,5 +1,6 @@
 import { rememberBriefly } from './briefly-remembered.ts';
 import type { Freshness } from './http/dependencies.ts';
+import { inTime } from './in-time.ts';
 import type { OrderIndex } from './order-index/port.ts';
 import { readFreshness, type FreshnessRecord } from './projector/shared-freshness.ts';
 
@@ -14,17 +15,27 @@ export function createFreshnessRecord(index: Pick<OrderIndex, 'readControl'>): F
   return rememberBriefly(async () => (await readFreshness(index)).record);
 }
 
+/** Longer than Elasticsearch takes while it answers at all. */
+const ANSWER_WITHIN_MS = 1_000;
+
 /**
  * Tells how far the index has caught up: the newer of what this instance's projector says and what the projectors have written to
- * `orders-control`; both are true. Before the first heartbeat has come through nothing is promised, and `asOf` is 1970.
+ * `orders-control`; both are true. Before the first heartbeat has come through nothing is promised, and `asOf` is 1970. Where the record
+ * takes too long it is what the record last said, which is true for good: readers wait for what they ask for, and not for this.
  */
 export function createFreshnessReader(
   record: FreshnessRecordReader,
   local: () => number | undefined,
+  answerWithinMs = ANSWER_WITHIN_MS,
 ): () => Promise<Freshness> {
+  let known = 0;
+  const shared = async (): Promise<number> => {
+    const reading = record().then(({ asOf }) => (known = Math.max(known, asOf)));
+    return known === 0 ? await reading : await inTime(reading, answerWithinMs, known);
+  };
   return async () => {
     const own = local() ?? 0;
-    const asOf = Date.now() - own < OWN_IS_ENOUGH_MS ? own : Math.max(own, (await record()).asOf);
+    const asOf = Date.now() - own < OWN_IS_ENOUGH_MS ? own : Math.max(own, await shared());
     return { asOf: new Date(asOf).toISOString(), lagSeconds: Math.max(0, Math.round(Date.now() - asOf) / 1_000) };
   };
 }

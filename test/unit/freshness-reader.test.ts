@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createFreshnessReader, createFreshnessRecord } from '../../src/freshness-reader.ts';
 import { createInHandReader } from '../../src/in-hand-reader.ts';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import type { FreshnessRecord } from '../../src/projector/shared-freshness.ts';
 import { MemoryControl } from '../support/memory-control.ts';
 
 const SHARED = new Date(Date.now() - 20_000);
@@ -40,6 +42,21 @@ describe('createFreshnessReader', () => {
       for (const own of [undefined, SHARED.getTime() - 1_000]) {
         assert.equal((await createFreshnessReader(record, () => own)()).asOf, SHARED.toISOString());
       }
+    });
+  });
+
+  describe('when the index does not answer any more', () => {
+    it('is what was last said, and nobody waits for more', async () => {
+      const held = Promise.withResolvers<FreshnessRecord>();
+      const answers = [Promise.resolve({ asOf: SHARED.getTime(), instances: {} }), held.promise];
+      const freshness = createFreshnessReader(
+        () => answers.shift() ?? held.promise,
+        () => undefined,
+        10,
+      );
+      for (let time = 0; time < 3; time++) assert.equal((await freshness()).asOf, SHARED.toISOString());
+      held.reject(new IndexUnavailableError('no answer'));
+      await assert.rejects(freshness(), IndexUnavailableError);
     });
   });
 
