@@ -282,6 +282,7 @@ export class Projector {
     try {
       if ((await this.#deps.broker.queueDepth()) === 0) this.#untakenSince = undefined;
       else this.#untakenSince ??= Date.now();
+      await this.#deps.broker.historySize(); // Nobody else would notice that it is gone.
     } catch (error) {
       // The broker's own health tells why it cannot be asked.
       if (!(error instanceof BrokerUnavailableError)) throw error;

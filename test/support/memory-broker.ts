@@ -18,7 +18,10 @@ export interface MemorySubscription {
 }
 
 /** What the projector sees of a broker, in memory; the test is the queue. */
-export class MemoryBroker implements Pick<Broker, 'consume' | 'publishHeartbeat' | 'deadLetter' | 'queueDepth'> {
+export class MemoryBroker implements Pick<
+  Broker,
+  'consume' | 'publishHeartbeat' | 'deadLetter' | 'queueDepth' | 'historySize'
+> {
   readonly subscriptions: MemorySubscription[] = [];
   readonly letters: DeadLetter[] = [];
   /** Whether it answers. */
@@ -69,6 +72,10 @@ export class MemoryBroker implements Pick<Broker, 'consume' | 'publishHeartbeat'
     if (!this.isThere) return Promise.reject(new BrokerUnavailableError('no broker'));
     this.letters.push(letter);
     return Promise.resolve();
+  }
+
+  historySize(): Promise<number> {
+    return Promise.resolve(0);
   }
 
   queueDepth(): Promise<number> {

@@ -114,6 +114,6 @@ function asTopologyError(error: unknown): unknown {
 }
 
 /** By which the server closed the channel. */
-function codeOf(error: unknown): unknown {
+export function codeOf(error: unknown): unknown {
   return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -14,7 +14,7 @@ import type {
   OutgoingEvent,
   ReadHistoryOptions,
 } from '../port.ts';
-import { assertTopology, assertTopologyIfAbsent } from './assert-topology.ts';
+import { assertTopology, assertTopologyIfAbsent, codeOf } from './assert-topology.ts';
 import { onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
@@ -58,6 +58,8 @@ export function createRabbitMqBroker(options: RabbitMqOptions): Broker {
 class RabbitMqBroker implements Broker {
   readonly #options: RabbitMqOptions;
   readonly #queues: QueueNames;
+  /** Names of those that were not there when they were last counted. */
+  readonly #gone = new Set<string>();
   readonly #publishing: HealingConnection;
   readonly #consuming: HealingConnection;
   readonly #subscriptions = new Set<Subscription>();
@@ -176,8 +178,11 @@ class RabbitMqBroker implements Broker {
     const model = this.#publishing.get();
     const look = onOwnChannel(model, (channel) => channel.checkQueue(queue));
     try {
-      return (await within(look, QUEUE_DEPTH_TIMEOUT_MS, `counting ${queue}`)).messageCount;
+      const { messageCount } = await within(look, QUEUE_DEPTH_TIMEOUT_MS, `counting ${queue}`);
+      this.#gone.delete(queue);
+      return messageCount;
     } catch (error) {
+      if (codeOf(error) === 404) this.#gone.add(queue);
       throw asBrokerError(error);
     }
   }
@@ -186,7 +191,8 @@ class RabbitMqBroker implements Broker {
     const publishing = this.#publishing.health();
     const consuming: PartHealth = this.#consumingOpened ? this.#consuming.health() : { state: 'up' };
     const draining = [...this.#deadLetterConsumers].map((consumer) => consumer.health());
-    const parts = [publishing, consuming, ...draining];
+    const gone = [...this.#gone].map(goneHealth);
+    const parts = [publishing, consuming, ...draining, ...gone];
     const state = (['down', 'degraded'] as const).find((worst) => parts.some((part) => part.state === worst)) ?? 'up';
     const reasons = new Set(parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
     const details = { publishing: publishing.state, consuming: this.#consumingOpened ? consuming.state : 'not opened' };
@@ -295,4 +301,12 @@ class RabbitMqBroker implements Broker {
 
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+/** RabbitMQ tells nobody who publishes: an exchange that a queue is not bound to any more takes everything all the same. */
+function goneHealth(queue: string): PartHealth {
+  return {
+    state: 'degraded',
+    reason: `the queue ${queue} is gone, and what is published meanwhile is not in it: start the service anew, which declares it`,
+  };
 }

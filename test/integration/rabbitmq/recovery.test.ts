@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PartHealth } from '../../../src/observability/health.ts';
-import type { Broker } from '../../../src/broker/port.ts';
+import { BrokerUnavailableError, type Broker } from '../../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   amqpAddress,
@@ -48,6 +48,22 @@ describe('recovering from a lost RabbitMQ', () => {
   async function inState(state: PartHealth['state']): Promise<void> {
     await eventually(() => assert.equal(broker.health().state, state));
   }
+
+  describe('when somebody has deleted the history', () => {
+    it('says so in its health once it is looked at, and what to do', async () => {
+      assert.equal(await broker.historySize(), 0);
+      await inState('up');
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
+      await assert.rejects(broker.historySize(), BrokerUnavailableError);
+      await inState('degraded');
+      assert.match(broker.health().reason ?? '', /\.history is gone.*start the service anew/);
+      const anew = createRabbitMqBroker(rabbitMqOptions(prefix));
+      await anew.open();
+      await anew.close();
+      assert.equal(await broker.historySize(), 0);
+      await inState('up');
+    });
+  });
 
   describe('when the connection is cut', () => {
     it('consumes again; what was unsettled comes again, and is lost once', async () => {
