@@ -109,6 +109,9 @@ function show(purpose, answer) {
   const isNews = purpose === 'search' || (purpose === 'refresh' && hadFailed);
   if (isNews) page.announcement.textContent = `${countText(view.total)} found`;
   if (purpose === 'more') announceMore(beforeMore);
+  // It tells of changes only: what is still near the end is so anew, after a page that failed too.
+  nearEnd.unobserve(page.more);
+  nearEnd.observe(page.more);
 }
 
 /**
@@ -124,9 +127,6 @@ function showHits(purpose, { hits, nextCursor }) {
   view.isRefreshed = purpose === 'refresh';
   page.more.hidden = nextCursor === null;
   cards.show(shown);
-  // It tells of changes only: what is still near the end is so anew.
-  nearEnd.unobserve(page.more);
-  nearEnd.observe(page.more);
 }
 
 const cards = createKeptList({

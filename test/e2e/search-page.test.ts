@@ -511,6 +511,23 @@ describe('the search page', function () {
       );
     });
 
+    it('goes on by itself after a page that failed, also where more is shown than is brought up to date', async () => {
+      for (let n = 1; n <= 130; n++) orders.add(orderDocument(`A-${n}`));
+      let pages = 0;
+      await open('/?sort=placedAt', {
+        search: (query) => {
+          if (query.cursor !== undefined) pages += 1;
+          if (query.cursor !== undefined && pages === 6) return Promise.reject(new IndexUnavailableError('gone'));
+          return Promise.resolve(orders.search(query));
+        },
+      });
+      for (const last of [19, 39, 59, 79, 99, 119]) await cards().nth(last).scrollIntoViewIfNeeded();
+      await page.getByRole('alert').filter({ hasText: 'Trying again by itself.' }).waitFor();
+      assert.equal(await cards().count(), 120);
+      await cards().nth(129).waitFor();
+      await page.getByRole('alert').waitFor({ state: 'hidden' });
+    });
+
     it('asks for no more than is read', async () => {
       for (let n = 1; n <= 45; n++) orders.add(orderDocument(`A-${n}`));
       await open();
