@@ -171,6 +171,9 @@ export interface TextQuery {
   readonly exact: string;
 }
 
+/** A text that is searched for may have at most so many, in UTF-16 code units. */
+export const MAX_Q_CHARACTERS = 256;
+
 /** More words and phrases than a person types; the rest is ignored. */
 const MAX_TERMS = 24;
 const MAX_PHRASES = 8;

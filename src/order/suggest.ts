@@ -1,6 +1,14 @@
 import type { OrderView } from './document.ts';
 import { remember } from './remember.ts';
-import { foldText, matchesTerm, parseTextQuery, withinEdits, wordsOf, writingsOf } from './search-text.ts';
+import {
+  MAX_Q_CHARACTERS,
+  foldText,
+  matchesTerm,
+  parseTextQuery,
+  withinEdits,
+  wordsOf,
+  writingsOf,
+} from './search-text.ts';
 import type { QueryTerm, Word } from './search-text.ts';
 
 /** What a completion is the text of. */
@@ -44,7 +52,7 @@ export function completes(kind: CompletionKind, { terms, folded }: Typed, text: 
 
 /**
  * The completions that the texts of orders give (`rows`: one list an order, the newest order first): those of the most orders first, then
- * the newer order's, then by text.
+ * the newer order's, then by text. None is longer than what may be searched for.
  */
 export function completionsOf(
   kind: CompletionKind,
@@ -56,9 +64,14 @@ export function completionsOf(
     for (const text of [...new Set(row)].sort()) orders.set(text, (orders.get(text) ?? 0) + 1);
   }
   // Judged once, however many orders have it.
-  const wanted = [...orders].filter(([text]) => isWanted(text));
+  const wanted = [...orders].filter(([text]) => isSearchable(text) && isWanted(text));
   const ranked = wanted.sort(([, a], [, b]) => b - a).slice(0, MAX_COMPLETIONS_OF_A_KIND);
   return ranked.map(([text]) => ({ text, kind }));
+}
+
+/** Whether a search takes it: a name may be longer than a query. */
+function isSearchable(text: string): boolean {
+  return text.length <= MAX_Q_CHARACTERS;
 }
 
 /** The names in orders that a search found, which have all words of the query in them, typos forgiven. */
@@ -73,7 +86,8 @@ export function namesNearby(q: string, orders: readonly SuggestibleOrder[]): rea
 
 /**
  * The query with its misspelt words put right from the item names of the orders that it found (`orders`, the best first), so that it
- * says nothing that is not in them; null where one of them has every word as it was typed, or none has a better one.
+ * says nothing that is not in them; null where one of them has every word as it was typed, or none has a better one, or it is longer then
+ * than what may be searched for.
  */
 export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): string | null {
   const typed = wordsOf(q);
@@ -86,7 +100,7 @@ export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): 
     if (words.every(({ kind }) => kind === 'right')) return null;
     if (!words.some(({ kind }) => kind === 'misspelt')) continue;
     const text = replaceWords(q, typed, (at) => words[at]?.better);
-    votes.set(text, (votes.get(text) ?? 0) + 1);
+    if (isSearchable(text)) votes.set(text, (votes.get(text) ?? 0) + 1);
   }
   const [best] = [...votes].sort(([, a], [, b]) => b - a);
   return best?.[0] ?? null;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { READABLE_STATUSES } from '../../order/event.ts';
 import { createHighlighter } from '../../order/highlight.ts';
-import { parseTextQuery } from '../../order/search-text.ts';
+import { MAX_Q_CHARACTERS, parseTextQuery } from '../../order/search-text.ts';
 import type { SearchQuery } from '../../order-index/port.ts';
 import { searchAnswer, suggestAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
@@ -10,8 +10,6 @@ import { currency, cursor, day, oneOf, pageSize, repeatable, text, wholeNumber }
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { restrictionOf } from '../visibility.ts';
-
-const MAX_Q_CHARACTERS = 256;
 
 const typed = text(MAX_Q_CHARACTERS).meta({ examples: ['lantren', '"white lantern" A-10'] });
 
