@@ -7,6 +7,7 @@ import { createLag } from './lag.js';
 import { createParked } from './parked.js';
 import { explain, reasonOf, showProblem } from './problem.js';
 import { createRebuilds } from './rebuilds.js';
+import { mayAskByItself } from './search-client.js';
 import { createSession } from './session.js';
 
 /**
@@ -43,7 +44,7 @@ function say(text, isWrong) {
 const health = createHealth();
 const rebuilds = createRebuilds(act, (text, isWrong) => {
   say(text, isWrong);
-  void look();
+  if (mayAskByItself()) void look();
 });
 const generations = createGenerations(act);
 const letters = createDeadLetters(act);
@@ -84,7 +85,7 @@ async function look() {
 /** One look after the other, while somebody looks. */
 async function keepLooking() {
   try {
-    if (document.visibilityState === 'visible' && !session.isAsking()) await look();
+    if (document.visibilityState === 'visible' && !session.isAsking() && mayAskByItself()) await look();
   } finally {
     setTimeout(() => void keepLooking(), LOOK_MS);
   }

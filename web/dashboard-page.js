@@ -4,7 +4,7 @@ import { createFreshness } from './freshness.js';
 import { explain, showProblem } from './problem.js';
 import { createRevenueChart } from './revenue-chart.js';
 import { dayTable, productTable, toCsv, totalCards, totalsOf } from './revenue-tables.js';
-import { service } from './search-client.js';
+import { mayAskByItself, service } from './search-client.js';
 import { createSellerField } from './seller-field.js';
 import { createSession } from './session.js';
 
@@ -277,7 +277,7 @@ function start() {
   });
   setInterval(() => {
     const idle = view.asking === undefined && !session.isAsking() && document.visibilityState === 'visible';
-    if (idle) void ask('refresh');
+    if (idle && mayAskByItself()) void ask('refresh');
   }, REFRESH_MS);
   void fitCaller();
   void ask('new');

@@ -2,7 +2,7 @@ import { button, element, find, spoken } from './dom.js';
 import { instant, money, whole } from './format.js';
 import { itemTable, orderFacts, statusAndTotal } from './order-card.js';
 import { explain } from './problem.js';
-import { service } from './search-client.js';
+import { mayAskByItself, service } from './search-client.js';
 
 /** @import { HistoryEvent, Order } from './client/index.ts' */
 
@@ -163,7 +163,7 @@ export function createOrderDrawer(session) {
     if (!open || !at.validity.valid) return;
     follow(open.orderId, at.value && new Date(at.value).toISOString(), 'replace');
   });
-  setInterval(() => document.visibilityState === 'visible' && void ask(), REFRESH_MS);
+  setInterval(() => document.visibilityState === 'visible' && mayAskByItself() && void ask(), REFRESH_MS);
   return drawer;
 }
 

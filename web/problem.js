@@ -1,5 +1,6 @@
 import { OrderSearchProblem } from './client/index.ts';
 import { find } from './dom.js';
+import { ageText } from './format.js';
 import { NoAnswer } from './search-client.js';
 
 /**
@@ -10,8 +11,15 @@ import { NoAnswer } from './search-client.js';
 export function explain(error) {
   if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
   const status = error instanceof NoAnswer ? undefined : error.status;
-  const again = status === undefined || status >= 500 ? ' Trying again by itself.' : '';
-  return { status, text: `${error.message}${again}` };
+  return { status, text: `${error.message}${againText(error)}` };
+}
+
+/** @param {OrderSearchProblem | NoAnswer} error */
+function againText(error) {
+  if (error instanceof NoAnswer || error.status >= 500) return ' Trying again by itself.';
+  if (error.status !== 429) return '';
+  const after = error.retryAfterSeconds === undefined ? '' : ` after ${ageText(error.retryAfterSeconds)}`;
+  return ` Trying again by itself${after}.`;
 }
 
 /** Of what is not tried again by itself. @param {unknown} error likewise */

@@ -10,6 +10,14 @@ const DONE_MS = 60_000;
 /** The same where everything that was ever published may have to be read, or every dead letter be published. */
 export const ALL_DONE_MS = 30 * DONE_MS;
 
+/** Until when nothing is asked but what somebody at the page wants: the service has answered as much as it would for now. */
+const patience = { untilMs: 0 };
+
+/** Whether a page may ask for what nobody has just asked it for. */
+export function mayAskByItself() {
+  return performance.now() >= patience.untilMs;
+}
+
 /** There was no answer at all, or none that can be read. */
 export class NoAnswer extends Error {}
 
@@ -35,6 +43,10 @@ async function ask(address, init = {}) {
   if (who !== undefined) headers.set('authorization', who);
   try {
     const response = await fetch(address, { ...init, headers });
+    if (response.status === 429) {
+      const seconds = Number(response.headers.get('retry-after'));
+      if (seconds > 0) patience.untilMs = performance.now() + seconds * 1_000;
+    }
     const [json, text] = [response.json.bind(response), response.text.bind(response)];
     const fail = (/** @type {unknown} */ error) => giveUp(error, init.signal);
     return Object.assign(response, { json: () => json().catch(fail), text: () => text().catch(fail) });

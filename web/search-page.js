@@ -9,7 +9,7 @@ import { orderCard } from './order-card.js';
 import { createOrderDrawer } from './order-drawer.js';
 import { explain, showProblem } from './problem.js';
 import { toParameters, toSearchQuery } from './query.js';
-import { service } from './search-client.js';
+import { mayAskByItself, service } from './search-client.js';
 import { box, form, readAddress, readForm, writeAddress, writeForm } from './search-form.js';
 import { createSession } from './session.js';
 import { createSuggestions } from './suggestions.js';
@@ -214,7 +214,8 @@ function more() {
 /** Reading on brings more by itself; the button stays for who reads by other means. */
 const nearEnd = new IntersectionObserver(
   ([entry]) => {
-    if (entry?.isIntersecting && view.nextCursor !== null && page.problem.hidden) more();
+    const isWanted = entry?.isIntersecting && view.nextCursor !== null && page.problem.hidden;
+    if (isWanted && mayAskByItself()) more();
   },
   { rootMargin: '600px' },
 );
@@ -270,7 +271,7 @@ function start() {
   });
   const refresh = () => {
     const idle = typing === undefined && view.asking === undefined && !session.isAsking();
-    if (idle && document.visibilityState === 'visible') void ask('refresh');
+    if (idle && document.visibilityState === 'visible' && mayAskByItself()) void ask('refresh');
   };
   document.addEventListener('visibilitychange', refresh);
   setInterval(refresh, REFRESH_MS);
