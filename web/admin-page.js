@@ -1,4 +1,5 @@
 import { OrderSearchProblem } from './client/index.ts';
+import { withdrawConfirmation } from './confirmation.js';
 import { NotDone, createDeadLetters } from './dead-letters.js';
 import { find } from './dom.js';
 import { createGenerations } from './generations.js';
@@ -28,7 +29,7 @@ async function act(ended, action) {
     const answer = await action();
     say(typeof ended === 'string' ? ended : ended(answer), false);
   } catch (error) {
-    if (error instanceof OrderSearchProblem && error.status === 401) session.ask(error.message);
+    if (error instanceof OrderSearchProblem && error.status === 401) askToken(error.message);
     else say(error instanceof NotDone ? error.message : reasonOf(error), true);
   }
   // Not waited for: what was pressed may be pressed again as soon as it has ended.
@@ -50,18 +51,41 @@ const generations = createGenerations(act);
 const letters = createDeadLetters(act);
 const parked = createParked(act);
 const lag = createLag();
-const session = createSession(() => void look());
+const session = createSession(() => {
+  forget();
+  void look();
+});
 
 /** Of looks that are under way the newest tells what is wrong. */
 let looks = 0;
+/** Aborted when nothing more is to be shown to whoever asked. */
+let looking = new AbortController();
+
+/** What the one before was shown, or is about to be, is nothing for who comes after, or may not see it. */
+function forget() {
+  looks += 1;
+  looking.abort();
+  looking = new AbortController();
+  withdrawConfirmation();
+  say('', false);
+  panels.classList.add('waiting');
+  for (const part of [lag, rebuilds, generations, letters, parked]) part.forget();
+}
+
+/** @param {string} why */
+function askToken(why) {
+  forget();
+  session.ask(why);
+}
 
 async function look() {
   const mine = (looks += 1);
+  const { signal } = looking;
   const parts = [
     health.update(),
-    lag.update(),
-    rebuilds.update(),
-    generations.update(),
+    lag.update(signal),
+    rebuilds.update(signal),
+    generations.update(signal),
     letters.update(),
     parked.update(),
   ];
@@ -76,10 +100,10 @@ async function look() {
   }
   const { status, text } = explain(failed.reason);
   panels.classList.add('stale');
-  // What the one before was shown is nothing for who may not see it.
-  panels.classList.toggle('waiting', status === 401 || status === 403);
   showProblem(status === 401 ? '' : text);
-  if (status === 401) session.ask(text);
+  if (status === 401) askToken(text);
+  else if (status === 403) forget();
+  else panels.classList.remove('waiting');
 }
 
 /** One look after the other, while somebody looks. */

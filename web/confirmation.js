@@ -1,5 +1,11 @@
 import { find } from './dom.js';
 
+/** Takes back what is asked, which is answered with no, and what it says. */
+export function withdrawConfirmation() {
+  find('#confirmation', HTMLDialogElement).close('no');
+  for (const said of ['-title', '-text', '-field span']) find(`#confirmation${said}`, HTMLElement).textContent = '';
+}
+
 /**
  * Asks before something is done that cannot be undone, or that everyone notices.
  * @param {{ title: string, text: string, action: string, typed?: string }} question `typed`: what has to be typed to go on

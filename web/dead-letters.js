@@ -2,7 +2,7 @@ import { confirmed } from './confirmation.js';
 import { button, element, find, spoken } from './dom.js';
 import { instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
-import { countText, createPagedList } from './paging.js';
+import { createPagedList } from './paging.js';
 import { explain, reasonOf } from './problem.js';
 import { ALL_DONE_MS, NotInTime, operate } from './search-client.js';
 
@@ -26,10 +26,8 @@ export function createDeadLetters(act) {
     make: (letter) => letterItem(letter, act),
   });
   return createPagedList({
-    ...{ path: 'admin/dead-letters', of: 'dead letters', frame, more: '#letters-more', act },
-    show: (/** @type {DeadLetter[]} */ items, hasMore) => {
-      find('#letters-title .count', HTMLElement).textContent = countText(items, hasMore);
-      find('#letters-none', HTMLElement).hidden = items.length > 0;
+    ...{ path: 'admin/dead-letters', of: 'dead letters', frame, name: 'letters', act },
+    show: (/** @type {DeadLetter[]} */ items) => {
       actions.hidden = items.length === 0;
       list.show(items);
     },

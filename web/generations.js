@@ -23,9 +23,14 @@ export function createGenerations(act) {
     update: showNumbers,
   });
   return {
-    /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
-    async update() {
-      const { items } = /** @type {{ items: Generation[] }} */ (await operate('GET', 'admin/generations'));
+    /** Shows none any more. */
+    forget: () => list.show([]),
+    /**
+     * @param {AbortSignal} signal
+     * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
+     */
+    async update(signal) {
+      const { items } = /** @type {{ items: Generation[] }} */ (await operate('GET', 'admin/generations', { signal }));
       list.show(items.toReversed());
     },
   };

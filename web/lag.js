@@ -39,9 +39,19 @@ export function createLag() {
   new ResizeObserver(() => plot?.setSize({ width: frame.clientWidth, height: HEIGHT_PX })).observe(frame);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   return {
-    /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
-    async update() {
-      const answer = await service.lag({ since: seen.at(-1)?.at });
+    /** Shows nothing any more. */
+    forget() {
+      [seen, drawn] = [[], [[], []]];
+      plot?.destroy();
+      plot = undefined;
+      frame.ariaLabel = queued.textContent = '\u00a0';
+    },
+    /**
+     * @param {AbortSignal} signal
+     * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
+     */
+    async update(signal) {
+      const answer = await service.lag({ since: seen.at(-1)?.at, signal });
       // By the service's clock: this computer's may be another.
       const now = Date.parse(answer.asOf) / 1_000 + answer.lagSeconds;
       seen = withNewer(seen, answer.items, now);

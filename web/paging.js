@@ -11,10 +11,13 @@ const MOST_A_REQUEST = 100;
 /**
  * A list of the service, shown from its beginning on as far as was asked for, and asked for anew with each look.
  * @template T
- * @param {{ path: string, of: string, frame: HTMLElement, more: string, act: Act, show: (items: T[], hasMore: boolean) => void }} parts
- *   `of`: what is listed, as it is read out; `frame`: whose children its items are; `more`: where the button for more goes
+ * @param {{ path: string, of: string, frame: HTMLElement, name: string, act: Act, show: (items: T[]) => void }} parts
+ *   `of`: what is listed, as it is read out; `frame`: whose children its items are; `name`: of its heading, which has their count, of what says
+ *   that there are none, and of where the button for more goes
  */
-export function createPagedList({ path, of, frame, more, act, show }) {
+export function createPagedList({ path, of, frame, name, act, show }) {
+  const shownCount = find(`#${name}-title .count`, HTMLElement);
+  const none = find(`#${name}-none`, HTMLElement);
   let count = FIRST;
   /** The newest question: only its answer counts. */
   let asked = 0;
@@ -31,16 +34,26 @@ export function createPagedList({ path, of, frame, more, act, show }) {
     );
   });
   next.hidden = true;
-  find(more, HTMLElement).append(next);
+  find(`#${name}-more`, HTMLElement).append(next);
 
   const list = {
+    /** Shows nothing any more, nor what is still to be answered. */
+    forget() {
+      asked += 1;
+      count = FIRST;
+      next.hidden = none.hidden = true;
+      shownCount.textContent = '';
+      show([]);
+    },
     /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
     async update() {
       const mine = (asked += 1);
       const { items, hasMore } = await listUpTo(path, count);
       if (mine !== asked) return;
       next.hidden = !hasMore;
-      show(items, hasMore);
+      none.hidden = items.length > 0;
+      shownCount.textContent = countText(items, hasMore);
+      show(items);
     },
   };
   return list;
@@ -62,6 +75,6 @@ async function listUpTo(path, count) {
 }
 
 /** How many are shown, beside a heading. @param {unknown[]} items @param {boolean} hasMore */
-export function countText({ length }, hasMore) {
+function countText({ length }, hasMore) {
   return hasMore ? `${whole(length)} shown, there are more` : whole(length);
 }

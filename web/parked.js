@@ -2,7 +2,7 @@ import { confirmed } from './confirmation.js';
 import { button, element, find, row, spoken, table } from './dom.js';
 import { instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
-import { countText, createPagedList } from './paging.js';
+import { createPagedList } from './paging.js';
 import { ALL_DONE_MS, operate } from './search-client.js';
 
 /**
@@ -31,10 +31,8 @@ export function createParked(act) {
     make: (order) => parkedRow(order, act),
   });
   return createPagedList({
-    ...{ path: 'admin/parked', of: 'parked orders', frame, more: '#parked-more', act },
-    show: (/** @type {Parked[]} */ items, hasMore) => {
-      find('#parked-title .count', HTMLElement).textContent = countText(items, hasMore);
-      find('#parked-none', HTMLElement).hidden = items.length > 0;
+    ...{ path: 'admin/parked', of: 'parked orders', frame, name: 'parked', act },
+    show: (/** @type {Parked[]} */ items) => {
       shown.hidden = actions.hidden = items.length === 0;
       list.show(items);
     },

@@ -52,9 +52,20 @@ export function createRebuilds(act, ended) {
   }
 
   const panel = {
-    /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
-    async update() {
-      const { items } = /** @type {{ items: Rebuild[] }} */ (await operate('GET', 'admin/rebuilds'));
+    /** Shows none any more, and follows none. */
+    forget() {
+      following?.abort.abort();
+      following = undefined;
+      find('#rebuild', HTMLElement).replaceChildren();
+      setRunning(form, false);
+      earlier.show([]);
+    },
+    /**
+     * @param {AbortSignal} [signal]
+     * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
+     */
+    async update(signal) {
+      const { items } = /** @type {{ items: Rebuild[] }} */ (await operate('GET', 'admin/rebuilds', { signal }));
       const running = items.find(({ finishedAt }) => finishedAt === null);
       const [newest] = items;
       if (running) {

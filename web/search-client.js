@@ -81,7 +81,7 @@ export const service = createClient({ url: new URL('.', location.href).href, att
  * @template T
  * @param {'GET' | 'POST' | 'DELETE'} method
  * @param {string} path
- * @param {{ body?: object, signal?: AbortSignal, limitMs?: number }} [options] `limitMs`: how long it is waited for
+ * @param {{ body?: object, signal?: AbortSignal | undefined, limitMs?: number }} [options] `limitMs`: how long it is waited for
  * @returns {Promise<T>}
  * @throws {import('./client/index.ts').OrderSearchProblem | NoAnswer}
  */

@@ -482,6 +482,91 @@ describe('the console', function () {
     await page.getByRole('alert').waitFor({ state: 'hidden' });
   });
 
+  describe('when whoever was signed in is so no longer', () => {
+    const signIn = async (expiresIn?: string) => {
+      await page.getByLabel('Access token').fill((await bearer('admin', 'ada', expiresIn)).slice('Bearer '.length));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.locator('#letters > li').waitFor();
+    };
+    /** What is in the document, in sight or not, of what only an admin sees. */
+    const leftOver = async () => {
+      const text = await page.evaluate<string>(
+        "document.querySelector('main').textContent + document.querySelector('#confirmation').textContent",
+      );
+      return [
+        'A-7',
+        'amountCents',
+        'A-9',
+        'Dead letters 1',
+        'Parked orders 1',
+        'orders-00000',
+        '420 of 1,000',
+        '7 messages wait',
+      ].filter((shown) => text.includes(shown));
+    };
+
+    it('leaves nothing of what was shown in the document, and nothing comes into it any more', async () => {
+      const late = Promise.withResolvers<undefined>();
+      await open({ authenticate });
+      await signIn();
+      await page.locator('#rebuild').getByText('420 of 1,000').waitFor();
+      await page.getByText('7 messages wait').waitFor();
+      let held = 0;
+      await page.route('**/admin/**', async (route) => {
+        if (route.request().headers()['authorization'] === undefined) return route.fallback();
+        const response = await route.fetch();
+        held += 1;
+        await late.promise;
+        // Whoever signed out no longer waits for it.
+        return route.fulfill({ response }).catch(() => undefined);
+      });
+      await eventually(() => assert.ok(held >= 4));
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByLabel('Access token').waitFor();
+      assert.deepEqual(await leftOver(), []);
+      late.resolve(undefined);
+      await page.unrouteAll({ behavior: 'wait' });
+      await page.evaluate("fetch('page-settings.json').then((response) => response.text())");
+      assert.deepEqual(await leftOver(), []);
+      await signIn();
+      await page.locator('#rebuild').getByText('420 of 1,000').waitFor();
+    });
+
+    it('says nothing of what it can no longer know', async () => {
+      const { deadLetters } = shownDependencies();
+      let isAway = false;
+      const list: typeof deadLetters.list = (query) =>
+        isAway ? Promise.reject(new IndexUnavailableError('gone')) : deadLetters.list(query);
+      await open({ authenticate: createAuthenticator({ kind: 'off' }), deadLetters: { ...deadLetters, list } });
+      await page.getByText('Dead letters 1').waitFor();
+      isAway = true;
+      await page.getByRole('combobox', { name: 'See it as' }).selectOption('Support');
+      await page.getByRole('alert').filter({ hasText: 'This is for admins.' }).waitFor();
+      await page.getByRole('combobox', { name: 'See it as' }).selectOption('Admin');
+      await page.getByRole('alert').filter({ hasText: 'Trying again by itself.' }).waitFor();
+      await page.getByText('orders-000003', { exact: true }).waitFor();
+      assert.equal(await page.getByText('None: no message was refused.').isVisible(), false);
+      assert.equal(await page.locator('#letters-title .count').textContent(), '');
+    });
+
+    it('closes what asks for a confirmation, and does nothing, once the token has expired', async () => {
+      const discarded: string[] = [];
+      const { deadLetters } = shownDependencies();
+      const discard = (id: string) => {
+        discarded.push(id);
+        return Promise.resolve({ kind: 'discarded' } as const);
+      };
+      await open({ authenticate, deadLetters: { ...deadLetters, discard } });
+      await signIn('7s');
+      await page.getByRole('button', { name: 'Discard A-7 #3' }).click();
+      await page.getByRole('dialog').waitFor();
+      await page.getByRole('dialog').waitFor({ state: 'hidden', timeout: 20_000 });
+      await page.getByText('The token is not valid, or no longer.').waitFor();
+      assert.equal(await page.locator(':focus').getAttribute('id'), 'token');
+      assert.deepEqual([await leftOver(), discarded], [[], []]);
+    });
+  });
+
   it('shows what another role sees of it where nobody has to sign in', async () => {
     await open({ authenticate: createAuthenticator({ kind: 'off' }) });
     await page.getByText('orders-000003', { exact: true }).waitFor();
