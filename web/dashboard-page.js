@@ -119,6 +119,8 @@ function offerCurrencies({ days }) {
   if (offered.join() === [...page.currency.options].map(({ value }) => value).join()) return;
   page.currency.replaceChildren(...offered.map((currency) => new Option(currency, currency)));
   if (offered.includes(before)) page.currency.value = before;
+  // There is none of the one that the address names: it is another one that is shown.
+  else if (new URLSearchParams(location.search).has('currency')) writeAddress('replace');
 }
 
 function showCurrency() {
@@ -200,18 +202,21 @@ function choose(days) {
   fitDays();
 }
 
-function writeAddress() {
+/** @param {'push' | 'replace'} way */
+function writeAddress(way) {
   const parameters = new URLSearchParams();
   if (sellerField.seller() !== '') parameters.set('seller', sellerField.seller());
   for (const [name, value] of Object.entries({ ...view.chosen, currency: page.currency.value })) {
     if (value !== '') parameters.set(name, value);
   }
-  if (`?${parameters}` !== location.search) history.pushState(null, '', `?${parameters}`);
+  if (`?${parameters}` === location.search) return;
+  if (way === 'push') history.pushState(null, '', `?${parameters}`);
+  else history.replaceState(null, '', `?${parameters}`);
 }
 
 function rangeChanged() {
   if (!page.form.checkValidity()) return;
-  writeAddress();
+  writeAddress('push');
   void ask('new');
 }
 
@@ -258,14 +263,14 @@ function start() {
   page.form.addEventListener('change', ({ target }) => {
     if (target === page.from || target === page.to) daysChanged(target === page.to);
     if (target !== page.currency) return;
-    writeAddress();
+    writeAddress('push');
     showCurrency();
   });
   for (const preset of page.form.querySelectorAll('button[data-days]')) {
     preset.addEventListener('click', () => {
       const days = Number(/** @type {HTMLElement} */ (preset).dataset['days']);
       choose({ from: dayAt(Date.now() - (days - 1) * DAY_MS), to: dayAt(Date.now()) });
-      writeAddress();
+      writeAddress('push');
       void ask('new');
     });
   }

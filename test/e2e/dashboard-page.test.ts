@@ -86,6 +86,34 @@ describe('the dashboard', function () {
     assert.equal(await currency.inputValue(), 'EUR');
   });
 
+  it('says in the address which currency is shown where there is none of the one that it named', async () => {
+    const { aggregates } = shownDependencies();
+    const sellerDashboard: typeof aggregates.sellerDashboard = async (query, signal) => {
+      const answer = await aggregates.sellerDashboard(query, signal);
+      const only = query.sellerId === 's-none' ? [] : ['EUR'];
+      return { ...answer, days: answer.days.filter(({ currency }) => only.includes(currency)) };
+    };
+    await open('/dashboard?from=2026-02-01&to=2026-02-02&currency=JPY', {
+      aggregates: { ...aggregates, sellerDashboard },
+    });
+    await days().first().getByText('¥', { exact: false }).first().waitFor();
+    const before = await page.evaluate('history.length');
+    await page.goto(`http://127.0.0.1:${server.port}/dashboard?seller=s-B&from=2026-02-01&to=2026-02-02&currency=JPY`);
+    await days().first().getByText('€', { exact: false }).first().waitFor();
+    assert.equal(await page.getByRole('combobox', { name: 'Currency' }).inputValue(), 'EUR');
+    assert.equal(new URL(page.url()).search, '?seller=s-B&from=2026-02-01&to=2026-02-02&currency=EUR');
+    await page.getByLabel('Seller', { exact: true }).fill('s-none');
+    await page.keyboard.press('Tab');
+    await page.getByText('Nothing was paid or refunded in these days').waitFor();
+    assert.equal(new URL(page.url()).search, '?seller=s-none&from=2026-02-01&to=2026-02-02');
+    // It is still the same entry each time: the way back leads to what was there before.
+    assert.equal(await page.evaluate('history.length'), Number(before) + 2);
+    await page.goBack();
+    await page.goBack();
+    await days().first().getByText('¥', { exact: false }).first().waitFor();
+    assert.equal(new URL(page.url()).search, '?from=2026-02-01&to=2026-02-02&currency=JPY');
+  });
+
   it('goes on to the new day where it is left open over midnight, unless a last day is chosen', async () => {
     await open('/dashboard', {}, '2026-03-01T23:59:50Z');
     const newest = (day: string) => days().first().getByRole('rowheader', { name: day }).waitFor();
