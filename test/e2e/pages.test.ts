@@ -84,7 +84,7 @@ describe('every page', function () {
         });
       }
 
-      for (const width of [390, 1_280]) {
+      for (const width of [320, 390, 1_280]) {
         it(`needs no scrolling sideways and does not jump while it fills, ${width} px wide`, async () => {
           await page.setViewportSize({ width, height: 800 });
           await page.addInitScript(RECORD_SHIFTS);
