@@ -29,7 +29,7 @@ export interface ParseLimits {
 }
 
 /** Elasticsearch fails a whole bulk over one longer `_id`. */
-const MAX_ORDER_ID_BYTES = 512;
+export const MAX_ORDER_ID_BYTES = 512;
 /** An unknown type's data is stored as it came; deeper than this no serializer on the way is sure to take it. */
 const MAX_DEPTH = 64;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;

@@ -1,4 +1,5 @@
 import type { ConsumeMessage, Options } from 'amqplib';
+import { MAX_ORDER_ID_BYTES } from '../../order/parse-event.ts';
 import type { DeadLetter, OutgoingEvent } from '../port.ts';
 import { routingKeyOf } from '../routing-key.ts';
 
@@ -30,7 +31,8 @@ export function eventMessage(exchange: string, event: OutgoingEvent): OutgoingMe
       contentType: 'application/cloudevents+json',
       persistent: true,
       mandatory: true,
-      headers: { orderId: event.orderId },
+      // Longer than any order's id may be: refused when it is consumed, for its `subject`.
+      headers: Buffer.byteLength(event.orderId) <= MAX_ORDER_ID_BYTES ? { orderId: event.orderId } : {},
       ...(fitsShortString(event.id) ? { messageId: event.id } : {}),
       ...(fitsShortString(event.type) ? { type: event.type } : {}),
       ...(timestamp >= 0 ? { timestamp } : {}),

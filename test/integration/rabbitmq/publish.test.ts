@@ -50,6 +50,14 @@ describe('publishing to RabbitMQ', () => {
       assert.equal(properties.headers?.['orderId'], 'ö'.repeat(256));
     });
 
+    it('leaves out of the headers what is too long for an order id', async () => {
+      const event = outgoingEvent(1, 'o'.repeat(70_000));
+      await broker.publish([event]);
+      const { properties, content } = await takeFrom(`${prefix}.projector`);
+      assert.equal(properties.headers?.['orderId'], undefined);
+      assert.deepEqual(content, event.body);
+    });
+
     it('confirms thousands in flight', async () => {
       await broker.publish(Array.from({ length: 5_000 }, (_, index) => outgoingEvent(index + 1)));
       assert.equal(await broker.queueDepth(), 5_000);
