@@ -196,7 +196,8 @@ function readAnswer<T>(url: URL, status: number, text: string, answer: z.ZodType
   const body = parseJson(text);
   if (status >= 200 && status < 300) {
     const parsed = answer.safeParse(body);
-    if (parsed.success) return parsed.data;
+    // No body may be what is expected; a page that is no JSON never is.
+    if (parsed.success && (body !== undefined || text === '')) return parsed.data;
     throw new ServiceUnreachableError(`${url.origin} does not answer as this version of the service does`);
   }
   const problem = problemSchema.safeParse(body);

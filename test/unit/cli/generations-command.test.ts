@@ -7,6 +7,7 @@ import { FakeOrders, fakeDependencies } from '../http/fake-orders.ts';
 import { generationView } from '../http/rebuild-views.ts';
 import { runCommand } from './running-command.ts';
 import type { Run, Terminal } from './running-command.ts';
+import { withServer } from './with-server.ts';
 
 const OLD = generationView();
 const LIVE = generationView({ name: 'orders-000002', number: 2, state: 'live', documents: 1_200 });
@@ -90,6 +91,19 @@ describe('order-search generations', () => {
       const deleted = await run(['delete', OLD.name, '-y', '--json']);
       assert.deepEqual(JSON.parse(deleted.stdout), { deleted: true, name: OLD.name });
       assert.deepEqual(done, ['activate orders-000001', 'delete orders-000001']);
+    });
+
+    it('take a page of a proxy for no answer', async () => {
+      await withServer(
+        (_request, response) => void response.end('<h1>Welcome</h1>'),
+        async (url) => {
+          for (const what of ['activate', 'delete']) {
+            const { exitCode, stdout, stderr } = await runCommand(generationsCommand, [what, OLD.name, '--yes'], url);
+            const said = `${url} does not answer as this version of the service does\n`;
+            assert.deepEqual([exitCode, stdout, stderr], [3, '', said]);
+          }
+        },
+      );
     });
 
     it('tell a refusal from what is not there', async () => {
