@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { addAbortSignal } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
 import { BrokerTopologyError, BrokerUnavailableError } from '../broker/port.ts';
@@ -36,6 +37,7 @@ interface Source {
   bytesRead: number;
 }
 
+const INTERRUPTED: Outcome = { exitCode: EXIT.interrupted, problem: 'interrupted' };
 const MAX_IN_FLIGHT = 1_000;
 const MAX_IN_FLIGHT_BYTES = 32 * 1_048_576;
 
@@ -97,8 +99,9 @@ async function openSource(file: string, stdin: Readable): Promise<Source | strin
   }
 }
 
-async function* countedChunks(source: Source): AsyncGenerator<Buffer> {
-  for await (const chunk of source.chunks as AsyncIterable<Buffer>) {
+/** Rejects once it is interrupted: input that it waits for may never come. */
+async function* countedChunks(source: Source, interrupted: AbortSignal): AsyncGenerator<Buffer> {
+  for await (const chunk of addAbortSignal(interrupted, source.chunks) as AsyncIterable<Buffer>) {
     source.bytesRead += chunk.length;
     yield chunk;
   }
@@ -112,9 +115,9 @@ async function publishSource(
   context: CliContext & { readonly progress: Progress },
 ): Promise<Outcome> {
   const { progress, interrupted, backOffMs } = context;
-  await broker.open();
+  if (!(await isDoneBefore(interrupted, broker.open()))) return INTERRUPTED;
   await publishLines(
-    readEventLines(countedChunks(source)),
+    readEventLines(countedChunks(source, interrupted)),
     counts,
     {
       skipInvalid: flags.skipInvalid,
@@ -132,7 +135,20 @@ async function publishSource(
       signal: interrupted,
     },
   );
-  return interrupted.aborted ? { exitCode: EXIT.interrupted, problem: 'interrupted' } : { exitCode: EXIT.done };
+  return interrupted.aborted ? INTERRUPTED : { exitCode: EXIT.done };
+}
+
+/** Settles with the work, or is false as soon as it is interrupted. */
+async function isDoneBefore(interrupted: AbortSignal, work: Promise<void>): Promise<boolean> {
+  const aborted = Promise.withResolvers<void>();
+  const onAbort = (): void => aborted.resolve();
+  interrupted.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([work, aborted.promise]);
+    return !interrupted.aborted;
+  } finally {
+    interrupted.removeEventListener('abort', onAbort);
+  }
 }
 
 /** Not the same sentence at each try. */

@@ -21,7 +21,7 @@ export interface PublishDependencies {
   /** The broker is unavailable; called again before each try. */
   readonly onTrouble: (reason: string, unconfirmed: number) => void;
   readonly onRecovered: () => void;
-  /** Reads no further, and gives up what is in flight after a short while. */
+  /** Reads no further, and gives up what is in flight after a short while. Whoever reads the lines ends their wait for input too. */
   readonly signal: AbortSignal;
 }
 
@@ -91,12 +91,17 @@ async function* inStep(
 ): AsyncGenerator<EventLine> {
   const begunMs = performance.now();
   let count = 0;
-  for await (const line of lines) {
-    const earlyMs = perSecond === undefined ? 0 : begunMs + (count * 1_000) / perSecond - performance.now();
-    if (earlyMs > 1) await delay(earlyMs, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return;
-    count += 1;
-    yield line;
+  try {
+    for await (const line of lines) {
+      const earlyMs = perSecond === undefined ? 0 : begunMs + (count * 1_000) / perSecond - performance.now();
+      if (earlyMs > 1) await delay(earlyMs, undefined, { signal });
+      if (signal.aborted) return;
+      count += 1;
+      yield line;
+    }
+  } catch (error) {
+    // The signal breaks off reading and waiting alike.
+    if (!signal.aborted) throw error;
   }
 }
 
@@ -117,11 +122,14 @@ class SendWindow {
     this.#counts = counts;
     this.#options = options;
     this.#deps = deps;
+    // Whoever waits for a confirm looks at the signal again.
+    deps.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Resolves when it is on its way, not when it is confirmed. @throws BrokerUnavailableError */
+  /** Resolves when it is on its way, not when it is confirmed; without sending it where it is interrupted before. @throws BrokerUnavailableError */
   async send(entry: Entry): Promise<void> {
     while (this.#failed.length > 0 || this.#isFull(entry)) {
+      if (this.#isInterrupted()) return;
       if (this.#failed.length > 0) await this.#recover();
       else await this.#changed.promise;
     }
@@ -162,8 +170,7 @@ class SendWindow {
     const settled = (): void => {
       this.#inFlight -= 1;
       this.#inFlightBytes -= bytes;
-      this.#changed.resolve();
-      this.#changed = Promise.withResolvers();
+      this.#wake();
     };
     this.#deps.publish(entry.event).then(
       () => {
@@ -177,6 +184,15 @@ class SendWindow {
         settled();
       },
     );
+  }
+
+  #isInterrupted(): boolean {
+    return this.#deps.signal.aborted;
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
   }
 
   #keep(entry: Entry, error: unknown): void {
@@ -196,17 +212,19 @@ class SendWindow {
     this.#failed.push(entry);
   }
 
-  /** Sends again what was not confirmed, once the rest has been decided. */
+  /** Sends again what was not confirmed, once the rest has been decided; less than that where it is interrupted. */
   async #recover(): Promise<void> {
     const { onTrouble, onRecovered, backOffMs, signal } = this.#deps;
     for (let attempt = 0; ; attempt += 1) {
-      while (this.#inFlight > 0) await this.#changed.promise;
+      while (this.#inFlight > 0 && !this.#isInterrupted()) await this.#changed.promise;
+      if (this.#isInterrupted()) return;
       if (this.#failed.length === 0) break;
-      if (performance.now() - this.#lastConfirmMs > this.#options.giveUpAfterMs || signal.aborted) {
+      if (performance.now() - this.#lastConfirmMs > this.#options.giveUpAfterMs) {
         throw new BrokerUnavailableError(this.#reason);
       }
       onTrouble(this.#reason, this.#failed.length);
       await delay(backOffMs(attempt), undefined, { signal }).catch(() => undefined);
+      if (this.#isInterrupted()) return;
       const again = this.#failed.sort((one, other) => one.line - other.line);
       this.#failed = [];
       this.#counts.unconfirmed -= again.length;

@@ -265,6 +265,78 @@ describe('order-search publish', () => {
     });
   });
 
+  describe('when it is interrupted', () => {
+    interface Held {
+      readonly type: (text: string | Buffer) => void;
+      readonly stderr: () => string;
+    }
+
+    /** Standard input stays open; interrupted once `isTime` resolves. */
+    async function interruptedRun(args: readonly string[], isTime: (held: Held) => Promise<void>): Promise<Run> {
+      const { promise, resolve } = Promise.withResolvers<Run>();
+      const options = { env: { ...process.env, AMQP_URL, PREFIX: prefix } };
+      const child = execFile(process.execPath, [LAUNCHER, 'publish', ...args], options, (error, stdout, stderr) => {
+        resolve({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr });
+      });
+      let stderr = '';
+      child.stderr?.on('data', (text: string) => (stderr += text));
+      await isTime({ type: (text) => void child.stdin?.write(text), stderr: () => stderr });
+      child.kill('SIGINT');
+      return promise;
+    }
+
+    async function queued(atLeast: number): Promise<void> {
+      await eventually(() =>
+        withChannel(async (channel) => {
+          assert.ok((await channel.checkQueue(`${prefix}.projector`)).messageCount >= atLeast);
+        }),
+      );
+    }
+
+    beforeEach(() => openOnce(prefix));
+
+    it('ends with its summary while it waits for input', async () => {
+      const { exitCode, stdout, stderr } = await interruptedRun(['-'], async ({ type }) => {
+        type(`${linesOf(2).join('\n')}\n`);
+        await queued(2);
+      });
+      assert.deepEqual([exitCode, stderr], [130, 'interrupted\n']);
+      assert.match(stdout, /^published 2 events in .*, then stopped/);
+    });
+
+    it('ends with its summary while it waits for more of what is gzipped', async () => {
+      const gzipped = gzipSync(linesOf(3_000).join('\n'));
+      const { exitCode, stdout, stderr } = await interruptedRun(['-'], async ({ type }) => {
+        type(gzipped.subarray(0, gzipped.length / 2));
+        await queued(1);
+      });
+      assert.deepEqual([exitCode, stderr], [130, 'interrupted\n']);
+      assert.match(stdout, /^published \d+ events in .*, then stopped/);
+    });
+
+    it('ends with 130 in an outage too, and says how many were not confirmed', async () => {
+      const [first, second] = linesOf(2);
+      const proxy = await startTcpProxy(amqpAddress());
+      try {
+        const args = ['-', '--amqp-url', amqpUrlVia(proxy)];
+        const { exitCode, stdout, stderr } = await interruptedRun(args, async (held) => {
+          held.type(`${first}\n`);
+          await queued(1);
+          await proxy.refuse();
+          await eventually(() => {
+            held.type(`${second}\n`);
+            assert.match(held.stderr(), /\d events are sent again/);
+          });
+        });
+        assert.equal(exitCode, 130);
+        assert.match(stderr, /\ninterrupted\n$/);
+        assert.match(stdout, /^published 1 events in .*, [1-9]\d* sent without a confirm, then stopped/);
+      } finally {
+        await proxy.close();
+      }
+    });
+  });
+
   describe('when there is a collector for traces', () => {
     it('traces each publishing, from where the event happened, and says so in the header', async () => {
       const collector = await startCollector();

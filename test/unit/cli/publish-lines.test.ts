@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import { BrokerUnavailableError } from '../../../src/broker/port.ts';
 import type { EventLine } from '../../../src/cli/event-lines.ts';
 import { publishLines } from '../../../src/cli/publish-lines.ts';
@@ -117,6 +118,42 @@ describe('publishLines', () => {
       await publishLines(lines(1_000), counts, OPTIONS, dependencies({ publish, signal: controller.signal }));
       assert.ok(counts.published < 50);
       assert.equal(counts.unconfirmed, 0);
+    });
+
+    it('leaves off trying where the broker is unavailable, and says how many were not confirmed', async () => {
+      const controller = new AbortController();
+      const publish = async (): Promise<void> => {
+        throw new BrokerUnavailableError('gone');
+      };
+      const onTrouble = (): void => controller.abort();
+      const deps = dependencies({ publish, onTrouble, signal: controller.signal, backOffMs: () => 60_000 });
+      await publishLines(lines(3), counts, OPTIONS, deps);
+      assert.deepEqual([counts.published, counts.unconfirmed > 0], [0, true]);
+    });
+
+    it('waits no longer for room where nothing is confirmed', async () => {
+      const controller = new AbortController();
+      const { seen, publish } = brokerThat(async (id) => {
+        if (id === '10') setImmediate(() => controller.abort());
+        // After the abort, so that what was in flight is confirmed while it is drained.
+        const { promise, resolve } = Promise.withResolvers<void>();
+        controller.signal.addEventListener('abort', () => setImmediate(resolve));
+        await promise;
+      });
+      await publishLines(lines(1_000), counts, OPTIONS, dependencies({ publish, signal: controller.signal }));
+      assert.equal(seen.ids.length, 10);
+      assert.deepEqual(counts, { published: 10, skipped: 0, unconfirmed: 0 });
+    });
+
+    it('ends with what was read where reading is broken off', async () => {
+      const controller = new AbortController();
+      async function* heldOpen(): AsyncGenerator<EventLine> {
+        yield* lines(3);
+        setImmediate(() => controller.abort());
+        await delay(60_000, undefined, { signal: controller.signal });
+      }
+      await publishLines(heldOpen(), counts, OPTIONS, dependencies({ signal: controller.signal }));
+      assert.deepEqual(counts, { published: 3, skipped: 0, unconfirmed: 0 });
     });
   });
 });
