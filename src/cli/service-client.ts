@@ -101,9 +101,11 @@ export async function useService(
   try {
     context.setExitCode((await work(createServiceClient(url, token, context.interrupted))) ?? EXIT.done);
   } catch (error) {
-    const exitCode = context.interrupted.aborted ? EXIT.interrupted : exitCodeOf(error);
+    const isInterrupted = context.interrupted.aborted && error instanceof ServiceUnreachableError;
+    const exitCode = isInterrupted ? EXIT.interrupted : exitCodeOf(error);
     if (exitCode === undefined || !(error instanceof Error)) throw error;
-    context.stderr.write(`${error.message}\n`);
+    const message = isInterrupted ? 'interrupted before the service had answered' : error.message;
+    context.stderr.write(`${message}\n`);
     context.setExitCode(exitCode);
   }
 }
