@@ -4,7 +4,7 @@ import { generationAnswer } from '../http/rebuild-answers.ts';
 import { confirm } from './confirmation.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
-import { useRefusable, withServiceFlags } from './service-client.ts';
+import { useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
 import { printable, tableOf } from './table.ts';
 import type { Columns } from './table.ts';
@@ -42,7 +42,7 @@ export function generationsCommand(context: CliContext): Command {
 function listCommand(context: CliContext): Command {
   const command = new Command('list')
     .description('all that there are')
-    .action((flags: ServiceFlags) => useRefusable(context, flags, (client) => list(client, flags, context)));
+    .action((flags: ServiceFlags) => useService(context, flags, (client) => list(client, flags, context)));
   return withServiceFlags(command);
 }
 
@@ -60,7 +60,7 @@ function changeCommand(context: CliContext, what: keyof typeof CHANGES, descript
     .argument('<name>', 'as generations list says it')
     .option('-y, --yes', 'do not ask', false)
     .action((name: string, flags: ChangeFlags) =>
-      useRefusable(context, flags, async (client) => {
+      useService(context, flags, async (client) => {
         const isMeant = flags.yes ? 'confirmed' : await confirm(await questionOn(name, what, client), name, context);
         if (isMeant === 'confirmed') return CHANGES[what](name, client, flags, context);
         return notDone(isMeant, context);

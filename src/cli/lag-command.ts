@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { lagAnswer } from '../http/answers.ts';
 import type { CliContext } from './context.ts';
-import { useRefusable, withServiceFlags } from './service-client.ts';
+import { useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
 import { tableOf } from './table.ts';
 import type { Columns } from './table.ts';
@@ -25,7 +25,7 @@ export function lagCommand(context: CliContext): Command {
   const command = new Command('lag')
     .description('how far answers are behind, and were over the last quarter of an hour, as the instance has seen it')
     .option('--since <instant>', 'only what was seen after that (RFC 3339)')
-    .action((flags: LagFlags) => useRefusable(context, flags, (client) => show(client, flags, context)));
+    .action((flags: LagFlags) => useService(context, flags, (client) => show(client, flags, context)));
   return withServiceFlags(command);
 }
 

@@ -7,7 +7,7 @@ import { followRebuild, rebuildSchema } from './rebuild-follow.ts';
 import type { Rebuild } from './rebuild-follow.ts';
 import { duration, plainLine, progressView, terminalSettings } from './rebuild-progress.ts';
 import type { ProgressView } from './rebuild-progress.ts';
-import { useRefusable, withServiceFlags } from './service-client.ts';
+import { useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
 import { printable, tableOf } from './table.ts';
 import type { Columns } from './table.ts';
@@ -90,7 +90,7 @@ function startCommand(context: CliContext): Command {
       command.error('error: --source file and --path go together');
     if (flags.from !== undefined && flags.source !== 'history')
       command.error('error: --from goes with --source history');
-    return useRefusable(context, flags, (client) => start(client, flags, context));
+    return useService(context, flags, (client) => start(client, flags, context));
   });
   return withFollowFlags(command);
 }
@@ -118,7 +118,7 @@ function statusCommand(context: CliContext): Command {
     .description('where a rebuild is')
     .argument('[id]', 'the newest one unless given')
     .action((id: string | undefined, flags: FollowFlags) =>
-      useRefusable(context, flags, (client) => status(id, client, flags, context)),
+      useService(context, flags, (client) => status(id, client, flags, context)),
     );
   return withFollowFlags(command);
 }
@@ -213,7 +213,7 @@ function changeCommand(context: CliContext, wish: 'pause' | 'resume' | 'cancel',
     .description(description)
     .argument('[id]', 'the newest one unless given')
     .action((id: string | undefined, flags: ServiceFlags) =>
-      useRefusable(context, flags, (client) => change(id, wish, client, flags, context)),
+      useService(context, flags, (client) => change(id, wish, client, flags, context)),
     );
   return withServiceFlags(command);
 }
@@ -238,7 +238,7 @@ async function change(
 function listCommand(context: CliContext): Command {
   const command = new Command('list')
     .description('the newest first')
-    .action((flags: ServiceFlags) => useRefusable(context, flags, (client) => list(client, flags, context)));
+    .action((flags: ServiceFlags) => useService(context, flags, (client) => list(client, flags, context)));
   return withServiceFlags(command);
 }
 

@@ -67,6 +67,8 @@ export class ServiceUnreachableError extends Error {
 }
 
 const DEFAULT_URL = 'http://127.0.0.1:3000';
+/** RFC 6750. */
+const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 /** A scan of the history may take a while. */
 const TIMEOUT_MS = 120_000;
 
@@ -84,22 +86,23 @@ export function withServiceFlags(command: Command): Command {
 
 /**
  * Runs a command's work against the service and tells the shell how it ended: `done` unless the work says otherwise, `misconfigured`
- * for a wrong URL or token, `unavailable` where the service does not answer, `failed` for what it refuses.
+ * for a wrong URL, token or usage, `unavailable` where the service does not answer, `refused` for what it will not do now (409),
+ * `failed` for whatever else it refuses.
  */
 export async function useService(
   context: CliContext,
   flags: Pick<ServiceFlags, 'url' | 'token'>,
   work: (client: ServiceClient) => Promise<ExitCode | void>,
 ): Promise<void> {
-  const url = nonEmpty(flags.url) ?? nonEmpty(context.env['ORDER_SEARCH_URL']) ?? DEFAULT_URL;
-  if (!isWebUrl(url)) {
-    context.stderr.write(`${url} is no address of a service: use http://host:port in ORDER_SEARCH_URL or --url\n`);
+  const address = addressOf(flags, context.env);
+  if ('problem' in address) {
+    context.stderr.write(`${address.problem}\n`);
     context.setExitCode(EXIT.misconfigured);
     return;
   }
-  const token = nonEmpty(flags.token) ?? nonEmpty(context.env['ORDER_SEARCH_TOKEN']);
   try {
-    context.setExitCode((await work(createServiceClient(url, token, context.interrupted))) ?? EXIT.done);
+    const client = createServiceClient(address.url, address.token, context.interrupted);
+    context.setExitCode((await work(client)) ?? EXIT.done);
   } catch (error) {
     const isInterrupted = context.interrupted.aborted && error instanceof ServiceUnreachableError;
     const exitCode = isInterrupted ? EXIT.interrupted : exitCodeOf(error);
@@ -110,21 +113,27 @@ export async function useService(
   }
 }
 
-/** Like {@link useService}, with exit codes of their own for what the service refuses: `misconfigured` for 400, `refused` for 409. */
-export async function useRefusable(
-  context: CliContext,
-  flags: Pick<ServiceFlags, 'url' | 'token'>,
-  work: (client: ServiceClient) => Promise<ExitCode | void>,
-): Promise<void> {
-  return useService(context, flags, async (client) => {
-    try {
-      return await work(client);
-    } catch (error) {
-      if (!(error instanceof ServiceProblem) || (error.status !== 400 && error.status !== 409)) throw error;
-      context.stderr.write(`${error.message}\n`);
-      return error.status === 400 ? EXIT.misconfigured : EXIT.refused;
-    }
-  });
+type Address =
+  | { readonly url: string; readonly token: string | undefined }
+  /** What is wrong with it, and where it was given. */
+  | { readonly problem: string };
+
+function addressOf(flags: Pick<ServiceFlags, 'url' | 'token'>, env: CliContext['env']): Address {
+  const url = nonEmpty(flags.url) ?? nonEmpty(env['ORDER_SEARCH_URL']) ?? DEFAULT_URL;
+  if (!isWebUrl(url)) {
+    return { problem: `${url} is no address of a service: use http://host:port in ORDER_SEARCH_URL or --url` };
+  }
+  const { username, password } = new URL(url);
+  if (username !== '' || password !== '') {
+    return { problem: 'ORDER_SEARCH_URL or --url has a user or a password: use http://host:port, and --token' };
+  }
+  const token = nonEmpty(flags.token) ?? nonEmpty(env['ORDER_SEARCH_TOKEN']);
+  if (token !== undefined && !BEARER_TOKEN.test(token)) {
+    return {
+      problem: 'ORDER_SEARCH_TOKEN or --token (value not shown) is no bearer token: it has a character that none has',
+    };
+  }
+  return { url, token };
 }
 
 /** @param url the service's, a path before its own included */
@@ -223,7 +232,8 @@ function parseJson(text: string): unknown {
 function exitCodeOf(error: unknown): ExitCode | undefined {
   if (error instanceof ServiceUnreachableError) return EXIT.unavailable;
   if (!(error instanceof ServiceProblem)) return undefined;
-  if (error.status === 401 || error.status === 403) return EXIT.misconfigured;
+  if (error.status === 400 || error.status === 401 || error.status === 403) return EXIT.misconfigured;
+  if (error.status === 409) return EXIT.refused;
   return error.status >= 500 ? EXIT.unavailable : EXIT.failed;
 }
 

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { z } from 'zod';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
-import { useRefusable, withServiceFlags } from './service-client.ts';
+import { useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
 import { printable } from './table.ts';
 
@@ -23,7 +23,7 @@ const PATH = '/admin/aggregates/verification';
 export function verifyCommand(context: CliContext): Command {
   const command = new Command('verify')
     .description('add up every order anew, and name each difference to the aggregates (exit code 1)')
-    .action((flags: ServiceFlags) => useRefusable(context, flags, (client) => verify(client, flags, context)));
+    .action((flags: ServiceFlags) => useService(context, flags, (client) => verify(client, flags, context)));
   return withServiceFlags(command);
 }
 

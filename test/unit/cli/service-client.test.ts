@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
+import type { RequestListener } from 'node:http';
 import type { Command } from 'commander';
 import type { CliContext } from '../../../src/cli/context.ts';
+import { deadLettersCommand } from '../../../src/cli/dead-letters-command.ts';
 import { healthCommand } from '../../../src/cli/health-command.ts';
 import { lagCommand } from '../../../src/cli/lag-command.ts';
+import { parkedCommand } from '../../../src/cli/parked-command.ts';
 import { rebuildCommand } from '../../../src/cli/rebuild-command.ts';
 import { verifyCommand } from '../../../src/cli/verify-command.ts';
 import { runCommand } from './running-command.ts';
@@ -10,6 +13,60 @@ import type { Run } from './running-command.ts';
 import { withServer } from './with-server.ts';
 
 describe('a command that asks the service', () => {
+  /** A service that refuses everything, for one reason. */
+  const refusing =
+    (status: number, detail: string): RequestListener =>
+    (_request, response) =>
+      void response
+        .writeHead(status, { 'Content-Type': 'application/problem+json' })
+        .end(JSON.stringify({ type: 'about:blank', title: 'Refused', status, detail }));
+
+  describe('when the service refuses it', () => {
+    it('ends with 2 for a wrong usage, and with 4 for what it will not do now', async () => {
+      const commands = [
+        [deadLettersCommand, 'list', '--order', 'o'.repeat(600)],
+        [deadLettersCommand, 'replay', '--all'],
+        [parkedCommand, 'list'],
+        [parkedCommand, 'repair', '--all', '--missing', 'history'],
+        [rebuildCommand, 'start'],
+      ] as const;
+      for (const [status, wanted] of [
+        [400, 2],
+        [409, 4],
+      ] as const) {
+        await withServer(refusing(status, 'not so'), async (url) => {
+          for (const [commandOf, ...args] of commands) {
+            const { exitCode, stdout, stderr } = await runCommand(commandOf, args, url);
+            assert.deepEqual([exitCode, stdout, stderr], [wanted, '', `not so (${status} Refused)\n`], args.join(' '));
+          }
+        });
+      }
+    });
+  });
+
+  describe('when it is given what no request can carry', () => {
+    const unasked: RequestListener = () => assert.fail('it was asked');
+
+    it('names the token, without showing it', async () => {
+      for (const token of ['ab€', 'ab\ncd', 'ab cd']) {
+        for (const args of [
+          { flag: ['--token', token], env: {} },
+          { flag: [], env: { ORDER_SEARCH_TOKEN: token } },
+        ]) {
+          const run = await withServer(unasked, (url) => runCommand(lagCommand, args.flag, url, { env: args.env }));
+          assert.deepEqual([run.exitCode, run.stdout], [2, '']);
+          assert.match(run.stderr, /^ORDER_SEARCH_TOKEN or --token \(value not shown\) is no bearer token: /);
+        }
+      }
+    });
+
+    it('names the address, without showing its password', async () => {
+      const run = await runCommand(lagCommand, ['--url', 'http://u:secret@127.0.0.1:1'], '');
+      assert.deepEqual([run.exitCode, run.stdout], [2, '']);
+      assert.match(run.stderr, /^ORDER_SEARCH_URL or --url has a user or a password: use .* --token\n$/);
+    });
+  });
+
   describe('when it is interrupted', () => {
     const commands: readonly (readonly [(context: CliContext) => Command, ...string[]])[] = [
       [healthCommand],
