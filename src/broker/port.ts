@@ -135,6 +135,9 @@ export class BrokerUnavailableError extends Error {
   override readonly name = 'BrokerUnavailableError';
 }
 
+/** It answers, and does not let this user in, or not into the virtual host. */
+export class BrokerAccessError extends BrokerUnavailableError {}
+
 /** A queue or exchange is declared differently by someone else, or is not there and cannot be declared by this user. */
 export class BrokerTopologyError extends Error {
   readonly code = 'BROKER_TOPOLOGY';

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
-import { BrokerTopologyError, BrokerUnavailableError } from '../broker/port.ts';
+import { BrokerAccessError, BrokerTopologyError, BrokerUnavailableError } from '../broker/port.ts';
 import type { Broker } from '../broker/port.ts';
 import { startTracing } from '../observability/start-tracing.ts';
 import { readBrokerSettings } from './broker-settings.ts';
@@ -173,6 +173,9 @@ async function attempt(publish: () => Promise<Outcome>, source: Source): Promise
       const remedy =
         "See that --exchange (EXCHANGE) and --prefix (PREFIX) are the service's, and that it was started once";
       return { exitCode: EXIT.misconfigured, problem: `${error.message}. ${remedy}` };
+    }
+    if (error instanceof BrokerAccessError) {
+      return { exitCode: EXIT.misconfigured, problem: `${error.message}. See to AMQP_URL or --amqp-url` };
     }
     if (error instanceof BrokerUnavailableError) return { exitCode: EXIT.unavailable, problem: error.message };
     // Of the file system, or of zlib: anything else is a bug.

@@ -265,6 +265,28 @@ describe('order-search publish', () => {
     });
   });
 
+  describe('when RabbitMQ does not let it in', () => {
+    async function refusal(change: (url: URL) => void): Promise<string> {
+      const url = new URL(AMQP_URL);
+      change(url);
+      const { exitCode, stderr } = await run(['-', '--amqp-url', url.href], {}, linesOf(1)[0]);
+      assert.equal(exitCode, 2, stderr);
+      assert.match(stderr, /\. See to AMQP_URL or --amqp-url\n$/);
+      return stderr;
+    }
+
+    it('says that it is the user or the password, and shows none', async () => {
+      const stderr = await refusal((url) => (url.password = 'secret'));
+      assert.match(stderr, /: user or password is wrong \(ACCESS_REFUSED\)/);
+      assert.doesNotMatch(stderr, /secret/);
+    });
+
+    it('names the virtual host', async () => {
+      const stderr = await refusal((url) => (url.pathname = `/${prefix}`));
+      assert.ok(stderr.includes(`: the virtual host '${prefix}' is not there, or `), stderr);
+    });
+  });
+
   describe('when it is interrupted', () => {
     interface Held {
       readonly type: (text: string | Buffer) => void;

@@ -1,6 +1,6 @@
 import { connect } from 'amqplib';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
-import { BrokerUnavailableError } from '../port.ts';
+import { BrokerAccessError, BrokerUnavailableError } from '../port.ts';
 import { within } from './within.ts';
 
 export interface ConnectOptions {
@@ -18,7 +18,7 @@ const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
  * Opens a connection to the first host that answers, beginning with `urls[first % urls.length]`.
- * @throws BrokerUnavailableError that says of each host why not
+ * @throws BrokerUnavailableError that says of each host why not; BrokerAccessError where each answers, and does not let us in
  */
 export async function connectToAny(
   options: ConnectOptions,
@@ -27,18 +27,32 @@ export async function connectToAny(
   signal: AbortSignal,
 ): Promise<ChannelModel> {
   const failures: string[] = [];
+  let refusals = 0;
   for (let turn = 0; turn < options.urls.length; turn += 1) {
     const url = options.urls[(first + turn) % options.urls.length] ?? '';
     if (signal.aborted) break;
     try {
       return await connectTo(url, options.caPem, name, signal);
     } catch (error) {
-      failures.push(`${hostOf(url)}: ${messageOf(error)}`);
+      const refusal = refusalOf(url, messageOf(error));
+      if (refusal !== undefined) refusals += 1;
+      failures.push(`${hostOf(url)}: ${refusal ?? messageOf(error)}`);
     }
   }
-  throw new BrokerUnavailableError(
-    signal.aborted ? 'the broker is closed' : `RabbitMQ cannot be reached: ${failures.join('; ')}`,
-  );
+  if (signal.aborted) throw new BrokerUnavailableError('the broker is closed');
+  if (refusals === failures.length) throw new BrokerAccessError(`RabbitMQ lets nobody in: ${failures.join('; ')}`);
+  throw new BrokerUnavailableError(`RabbitMQ cannot be reached: ${failures.join('; ')}`);
+}
+
+/**
+ * In words, where the server does not let us in; without the user, since `/health` is open. The handshake has two places for that:
+ * amqplib passes on what is said about a login, and of a virtual host only that the connection was closed when it was to be opened.
+ */
+function refusalOf(url: string, message: string): string | undefined {
+  if (/^Handshake terminated by server: 403 /.test(message)) return 'user or password is wrong (ACCESS_REFUSED)';
+  if (!message.startsWith('Expected ConnectionOpenOk; got <ConnectionClose ')) return undefined;
+  const vhost = decodeURIComponent(new URL(url).pathname.slice(1)) || '/';
+  return `the virtual host '${vhost}' is not there, or does not take this user, or takes no more connections`;
 }
 
 async function connectTo(
