@@ -4,6 +4,7 @@ import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
+import { printable } from './table.ts';
 
 const ranges = z.array(z.tuple([z.number(), z.number()]));
 
@@ -88,7 +89,7 @@ async function list(client: ServiceClient, flags: ServiceFlags, { stdout }: CliC
 function lineOf({ orderId, version, missing, parked, oldestParkedAt, gapped }: ParkedOrder): string {
   const lacks = missing.length === 0 ? 'lacks nothing more' : `lacks ${shown(missing)}`;
   const events = parked === 1 ? '1 event waits' : `${parked} events wait`;
-  return `${orderId}  version ${version}, ${lacks}; ${events} since ${oldestParkedAt}${gapped ? '' : ' (within the grace)'}`;
+  return `${printable(orderId)}  version ${version}, ${lacks}; ${events} since ${oldestParkedAt}${gapped ? '' : ' (within the grace)'}`;
 }
 
 async function repair(
@@ -107,7 +108,7 @@ function textOf(report: Report, missing: RepairFlags['missing']): string {
   const { orders, republished, skipped, ordersStillMissing, stillMissing } = report;
   const done = missing === 'skip' ? `skipped ${skipped} events` : `published ${republished} events again`;
   const lines = [`${done} of ${orders} ${orders === 1 ? 'order' : 'orders'}`];
-  for (const order of stillMissing) lines.push(`${order.orderId}  still lacks ${shown(order.missing)}`);
+  for (const order of stillMissing) lines.push(`${printable(order.orderId)}  still lacks ${shown(order.missing)}`);
   const more = ordersStillMissing - stillMissing.length;
   if (more > 0) lines.push(`and ${more} more orders`);
   return `${lines.join('\n')}\n`;

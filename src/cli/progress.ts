@@ -1,4 +1,5 @@
 import type { CliContext } from './context.ts';
+import { printable } from './table.ts';
 
 export interface ProgressState {
   readonly published: number;
@@ -33,7 +34,7 @@ export function showProgress(stderr: CliContext['stderr'], read: () => ProgressS
   return {
     say(message) {
       clear();
-      stderr.write(`${message}\n`);
+      stderr.write(`${printable(message)}\n`);
     },
     stop() {
       clearInterval(timer);

@@ -15,6 +15,7 @@ import { showProgress } from './progress.ts';
 import type { Progress } from './progress.ts';
 import { InvalidLineError, publishLines } from './publish-lines.ts';
 import type { PublishCounts } from './publish-lines.ts';
+import { printable } from './table.ts';
 
 interface PublishFlags extends BrokerFlags {
   readonly rate?: number;
@@ -195,7 +196,7 @@ function report(
 ): void {
   const { problem } = outcome;
   const { published, skipped, unconfirmed } = counts;
-  if (problem !== undefined) context.stderr.write(`${problem}\n`);
+  if (problem !== undefined) context.stderr.write(`${printable(problem)}\n`);
   if (flags.json) {
     const summary = {
       published,

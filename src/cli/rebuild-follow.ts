@@ -5,6 +5,7 @@ import type { CliContext } from './context.ts';
 import type { ProgressView } from './rebuild-progress.ts';
 import { ServiceProblem, ServiceUnreachableError } from './service-client.ts';
 import type { ServiceClient } from './service-client.ts';
+import { printable } from './table.ts';
 
 /** What a newer service says beside it is passed on: it may be replaced while it is followed. */
 export const rebuildSchema = z.looseObject(rebuildAnswer.shape);
@@ -61,7 +62,7 @@ function patientLook(
   const path = `/admin/rebuilds/${encodeURIComponent(id)}`;
   const say = (text: string) => {
     view.clear();
-    stderr.write(`${text}\n`);
+    stderr.write(`${printable(text)}\n`);
   };
   return async () => {
     const sinceMs = performance.now();

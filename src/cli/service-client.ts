@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { isWebUrl } from '../config-values.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
+import { printable } from './table.ts';
 
 /** The flags of every command that asks a running service. */
 export interface ServiceFlags {
@@ -108,7 +109,7 @@ export async function useService(
     const exitCode = isInterrupted ? EXIT.interrupted : exitCodeOf(error);
     if (exitCode === undefined || !(error instanceof Error)) throw error;
     const message = isInterrupted ? 'interrupted before the service had answered' : error.message;
-    context.stderr.write(`${message}\n`);
+    context.stderr.write(`${printable(message)}\n`);
     context.setExitCode(exitCode);
   }
 }

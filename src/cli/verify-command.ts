@@ -42,7 +42,7 @@ async function verify(client: ServiceClient, { json }: ServiceFlags, context: Cl
         break;
       }
       case 'refused': {
-        stderr.write(`${refusedSchema.parse(data).reason}\n`);
+        stderr.write(`${printable(refusedSchema.parse(data).reason)}\n`);
         return EXIT.refused;
       }
       case 'end': {

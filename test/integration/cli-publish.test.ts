@@ -216,6 +216,14 @@ describe('order-search publish', () => {
       assert.match(stdout, /^published 1 events/);
     });
 
+    it('prints nothing of it that a terminal would obey', async () => {
+      for (const flags of [[], ['--skip-invalid']]) {
+        const { stderr } = await run(['-', ...flags], {}, 'x\u001b[2J');
+        assert.match(stderr, /^standard input:1: is not JSON \(.*\\u001b\[2J/);
+        assert.ok(!stderr.includes('\u001b'));
+      }
+    });
+
     it('leaves it out and goes on where it is told to', async () => {
       const [first = '', last = ''] = linesOf(2);
       const lines = [

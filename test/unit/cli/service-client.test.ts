@@ -44,6 +44,38 @@ describe('a command that asks the service', () => {
     });
   });
 
+  describe("when it prints strangers' text", () => {
+    const HOSTILE = 'o-1\u001b[2J\u202e';
+    const SHOWN = 'o-1\\u001b[2J\\u202e';
+
+    it('leaves nothing in it that a terminal would obey: of a refusal', async () => {
+      const run = await withServer(refusing(404, HOSTILE), (url) => runCommand(parkedCommand, ['list'], url));
+      assert.deepEqual(run, { exitCode: 1, stdout: '', stderr: `${SHOWN} (404 Refused)\n` });
+    });
+
+    it('likewise of the orders that wait', async () => {
+      const oldestParkedAt = '2026-03-01T10:00:00.000Z';
+      const order = { orderId: HOSTILE, version: 1, missing: [[2, 2]], parked: 1, oldestParkedAt, gapped: true };
+      const counts = { orders: 1, found: 0, republished: 0, skipped: 0, ordersStillMissing: 1 };
+      await withServer(
+        ({ method }, response) =>
+          void response.end(
+            JSON.stringify(
+              method === 'GET'
+                ? { items: [order], nextCursor: null }
+                : { ...counts, stillMissing: [{ orderId: HOSTILE, missing: [[2, 2]] }] },
+            ),
+          ),
+        async (url) => {
+          const listed = await runCommand(parkedCommand, ['list'], url);
+          assert.ok(listed.stdout.startsWith(`${SHOWN}  version 1, lacks 2; `), listed.stdout);
+          const repaired = await runCommand(parkedCommand, ['repair', HOSTILE, '--missing', 'history'], url);
+          assert.equal(repaired.stdout, `published 0 events again of 1 order\n${SHOWN}  still lacks 2\n`);
+        },
+      );
+    });
+  });
+
   describe('when it is given what no request can carry', () => {
     const unasked: RequestListener = () => assert.fail('it was asked');
 
