@@ -61,6 +61,21 @@ function interruption(): AbortSignal {
   return controller.signal;
 }
 
+/**
+ * Whoever reads standard output has seen enough: what was only shown is left off, like with `head`. Without a reader of standard
+ * error the work goes on.
+ */
+function endWithItsReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(EXIT.unread);
+  });
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+}
+
+endWithItsReader();
 const context: CliContext = {
   env: process.env,
   stdin: process.stdin,

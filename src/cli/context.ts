@@ -39,5 +39,7 @@ export const EXIT = {
   refused: 4,
   cancelled: 5,
   interrupted: 130,
+  /** As SIGPIPE, which Node ignores, would have it: 128 and its number. */
+  unread: 141,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

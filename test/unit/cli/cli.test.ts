@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { rebuildView } from '../http/rebuild-views.ts';
+import { withServer } from './with-server.ts';
 
 const CLI = new URL('../../../src/cli.ts', import.meta.url).pathname;
 
@@ -26,6 +30,34 @@ describe('order-search', function () {
         assert.deepEqual([exitCode, stdout], [2, ''], args.join(' '));
         assert.match(stderr, /^error: /);
       }
+    });
+  });
+
+  describe('when nobody reads any more', () => {
+    let processed = 0;
+    const answer: RequestListener = (_request, response) =>
+      void response.end(JSON.stringify(rebuildView({ processed: (processed += 1) })));
+
+    it('of what it prints, ends quietly, also while it follows', async () => {
+      await withServer(answer, async (url) => {
+        const args = ['rebuild', 'start', '--follow', '--json', '--url', url];
+        const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+        child.stdout.once('data', () => child.stdout.destroy());
+        const [end, stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
+        assert.deepEqual([end, stderr], [[141, null], '']);
+      });
+    });
+
+    it('of what it says beside it, does its work all the same', async () => {
+      await withServer(
+        (_request, response) => void response.writeHead(403).end('{}'),
+        async (url) => {
+          const args = ['rebuild', 'list', '--url', url];
+          const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+          child.stderr.destroy();
+          assert.deepEqual(await once(child, 'exit'), [2, null]);
+        },
+      );
     });
   });
 
