@@ -1,5 +1,6 @@
 import type { PartHealth } from './observability/health.ts';
 import type { Aggregating } from './aggregating.ts';
+import { createAutoRebuild } from './auto-rebuild.ts';
 import type { Backends } from './backends.ts';
 import type { Config } from './config.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
@@ -15,7 +16,6 @@ import { createGenerationOperations, createRebuildOperations, runUnderWay } from
 import { createRunRecords, type RunRecords } from './rebuild/records.ts';
 import { RebuildRunner, type RunnerOptions } from './rebuild/rebuild-runner.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
-import type { RebuildRequest } from './rebuild/state.ts';
 
 export interface RebuildingDependencies {
   readonly config: Config;
@@ -46,9 +46,6 @@ export interface Rebuilding {
 
 const LEASE_EXPIRY_MS = 10_000;
 const HOUR_MS = 3_600_000;
-const DEFAULT_REBUILD: RebuildRequest = {
-  ...{ projection: 'orders', source: 'index', activate: true, keep: 1, allowPartial: false },
-};
 
 export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
   const { config, backends, instance, stopping } = deps;
@@ -58,7 +55,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
   const runner = new RebuildRunner({
     ...runnerOptions(deps),
     records,
-    housekeeping: () => keepHouseAndRebuild(deps, records, rebuilds),
+    housekeeping: createHousekeeping(deps, records, (request) => rebuilds.start(request)),
   });
   const operations = {
     ...{ index, records, now, readsFiles: config.role === 'api' || config.rebuild.importDir !== undefined },
@@ -84,31 +81,22 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
 }
 
 /** Also begins the rebuild that the code needs, where it is to begin by itself. */
-async function keepHouseAndRebuild(
+function createHousekeeping(
   { config, backends: { index }, log }: RebuildingDependencies,
   records: RunRecords,
-  rebuilds: Pick<ReturnType<typeof createRebuildOperations>, 'start'>,
-): Promise<void> {
+  start: ReturnType<typeof createRebuildOperations>['start'],
+): () => Promise<void> {
   const now = () => Date.now();
   const standbyTtlMs = config.rebuild.standbyTtlHours * HOUR_MS;
   const isRunning = async () => (await runUnderWay(records, now())) !== undefined;
-  await keepHouse({ index, standbyTtlMs, isRunning, now, log });
-  const { mapping, reason } = await index.generations.drift();
-  if (mapping !== 'rebuild needed') return;
-  if (!config.rebuild.auto) {
-    log.warn({ reason }, 'rebuild needed: the live generation is not what the code makes');
-    return;
-  }
-  if (await wasTried(index, reason)) return;
-  const started = await rebuilds.start(DEFAULT_REBUILD);
-  log.info({ kind: started.kind, reason }, 'AUTO_REBUILD: the live generation is not what the code makes');
-}
-
-/** Once for each drift: what was cancelled, failed or was rolled back since is for an operator to decide. */
-async function wasTried(index: Backends['index'], reason = ''): Promise<boolean> {
-  const record = await index.readControl('auto-rebuild');
-  if (record?.value['reason'] === reason) return true;
-  return !(await index.writeControl('auto-rebuild', { reason }, record?.revision ?? null));
+  const rebuildByItself = createAutoRebuild({ index, start, log });
+  return async () => {
+    await keepHouse({ index, standbyTtlMs, isRunning, now, log });
+    const { mapping, reason } = await index.generations.drift();
+    if (mapping !== 'rebuild needed') return;
+    if (config.rebuild.auto) await rebuildByItself(reason);
+    else log.warn({ reason }, 'rebuild needed: the live generation is not what the code makes');
+  };
 }
 
 function runnerOptions({

@@ -41,6 +41,14 @@ export interface Generations {
   origin(generation: string): Promise<{ readonly createdAt: string; readonly foldVersion: number }>;
   /** How the live generation stands to the code. */
   drift(): Promise<MappingDrift>;
+  /** What the present code makes a generation of. */
+  code(): CodeOrigin;
+}
+
+/** Other code has another one wherever it would make another generation. */
+interface CodeOrigin {
+  readonly mappingHash: string;
+  readonly foldVersion: number;
 }
 
 export type RefreshPace = 'usual' | 'relaxed';

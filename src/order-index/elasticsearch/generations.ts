@@ -19,7 +19,7 @@ import {
 } from './generation-care.ts';
 import { addMissingFields, creationBody, metaOf, readMapping } from './generation-mapping.ts';
 import type { GenerationCode, IndexSizing } from './generation-mapping.ts';
-import { driftOf } from './mapping.ts';
+import { driftOf, hashMapping } from './mapping.ts';
 import { moveRegistry } from './move-registry.ts';
 import type { IndexNames } from './names.ts';
 import { readRegistry, takenByIndex } from './registry.ts';
@@ -82,6 +82,7 @@ export function createGenerations(options: GenerationsOptions): ElasticsearchGen
       const { live } = await registry();
       return driftOf(code, await readMapping(client, live.generation));
     },
+    code: () => ({ mappingHash: hashMapping(code.definition), foldVersion: code.foldVersion }),
   };
 }
 

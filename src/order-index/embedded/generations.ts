@@ -14,7 +14,7 @@ import { addGeneration, liveGeneration, readRegistry } from './registry.ts';
 import { createGenerationTables, dropGenerationTables, numberInName, tablesOf } from './schema.ts';
 import type { OpenSnapshot, Snapshots } from './snapshots.ts';
 import type { Reading, Store } from './store.ts';
-import { compareTables, describeTables, hashTables } from './table-drift.ts';
+import { compareTables, describeTables, hashTables, tablesOfThisCode } from './table-drift.ts';
 
 /** Of the code that makes generations. */
 export interface GenerationCode {
@@ -53,6 +53,7 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
     drop: (name) => reading((store) => drop(store, name)),
     origin: (name) => reading(({ database }) => originOf(database, name)),
     drift: () => reading(({ database }) => driftOf(database, foldVersion)),
+    code: () => ({ mappingHash: hashTables(tablesOfThisCode()), foldVersion }),
   };
 }
 

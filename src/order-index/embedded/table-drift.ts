@@ -41,7 +41,8 @@ export function compareTables(actual: TableDescription): {
   return { missing, changed };
 }
 
-function tablesOfThisCode(): TableDescription {
+/** What the present code would make. */
+export function tablesOfThisCode(): TableDescription {
   const database = new DatabaseSync(':memory:');
   try {
     createGenerationTables(database, 1);

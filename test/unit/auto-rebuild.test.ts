@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { createAutoRebuild, type AutoRebuildDependencies } from '../../src/auto-rebuild.ts';
+import { IndexUnavailableError } from '../../src/order-index/port.ts';
+import { viewOf } from '../../src/rebuild/view.ts';
+import { MemoryControl } from '../support/memory-control.ts';
+import { aRebuild } from './rebuild/runs.ts';
+
+const REASON = 'mapped otherwise: customerId';
+
+describe('AUTO_REBUILD', () => {
+  let control: MemoryControl;
+  let live: { name: string; createdAt: string };
+  let code: { mappingHash: string; foldVersion: number };
+  let starts: number;
+  let logged: string[];
+  beforeEach(() => {
+    control = new MemoryControl();
+    live = { name: 'orders-000001', createdAt: '2026-03-01T00:00:00.000Z' };
+    code = { mappingHash: 'a', foldVersion: 7 };
+    starts = 0;
+    logged = [];
+  });
+
+  const started: AutoRebuildDependencies['start'] = () => {
+    starts += 1;
+    const rebuild = viewOf({ state: aRebuild(), beatAt: 0, revision: '1' }, { paused: false, cancelled: false }, 0);
+    return Promise.resolve({ kind: 'started', rebuild });
+  };
+
+  /** A service that starts anew: what it remembers is in the index. */
+  function service(start: AutoRebuildDependencies['start'] = started): () => Promise<void> {
+    const note = (_: unknown, line?: string) => void logged.push(line ?? '');
+    const target = () => ({ generation: live.name, address: `${live.name}-w1` });
+    const look = createAutoRebuild({
+      index: {
+        registry: () => Promise.resolve({ epoch: 1, live: target(), targets: [target()] }),
+        readControl: (id) => control.readControl(id),
+        writeControl: (id, value) => control.writeControl(id, value),
+        generations: {
+          origin: () => Promise.resolve({ createdAt: live.createdAt, foldVersion: 6 }),
+          code: () => code,
+        },
+      },
+      start,
+      log: { info: note, warn: note } as AutoRebuildDependencies['log'],
+    });
+    return () => look(REASON);
+  }
+
+  const changes: readonly [string, () => void][] = [
+    ['another mapping is wanted', () => (code = { ...code, mappingHash: 'b' })],
+    ['it is to be folded by another version', () => (code = { ...code, foldVersion: 8 })],
+    ['another generation is live', () => (live = { ...live, name: 'orders-000002' })],
+    ['the live generation was made again', () => (live = { ...live, createdAt: '2026-03-02T00:00:00.000Z' })],
+  ];
+  for (const [what, change] of changes) {
+    it(`begins again for the same reason where ${what}`, async () => {
+      await service()();
+      change();
+      await service()();
+      assert.equal(starts, 2);
+    });
+  }
+
+  it('begins once for one code and one generation, and says once that the next one is for an operator', async () => {
+    await service()();
+    const again = service();
+    await again();
+    await again();
+    assert.equal(starts, 1);
+    assert.deepEqual(logged, [
+      'AUTO_REBUILD: the live generation is not what the code makes',
+      "AUTO_REBUILD: this rebuild was begun once already: the next one is an operator's",
+    ]);
+  });
+
+  it('begins the one that could not be begun', async () => {
+    await assert.rejects(service(() => Promise.reject(new IndexUnavailableError('not now')))(), IndexUnavailableError);
+    await service(() => Promise.resolve({ kind: 'refused', reason: 'no' }))();
+    assert.deepEqual(logged, ['AUTO_REBUILD: the rebuild could not be begun']);
+    await service()();
+    assert.equal(starts, 1);
+  });
+});
