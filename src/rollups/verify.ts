@@ -12,13 +12,13 @@ import type {
 } from '../order-index/port.ts';
 import { addOrder, compareRow, type Difference, type RowSums } from './expected-rows.ts';
 import type { RollupRecords } from './records.ts';
-import type { RollupState } from './state.ts';
+import { wholeFrom, type RollupState } from './state.ts';
 
 export interface VerifyDependencies {
   readonly index: Pick<OrderIndex, 'registry' | 'generations' | 'aggregates'>;
   readonly records: RollupRecords;
   readonly aggregates: readonly AggregateDefinition[];
-  /** Days before it are not kept. */
+  /** Days before it are not to be kept. */
   readonly keptFrom: () => string | undefined;
   /** Has the aggregates refreshed at once. */
   readonly wake: () => void;
@@ -155,10 +155,13 @@ async function* compare(
 ): AsyncGenerator<Verified> {
   const end = { orders: added, rows: 0, differences: 0, unsettled: 0 };
   for (const aggregate of deps.aggregates) {
+    const before = await firstWholeDay(aggregate, deps);
     const found = await rowsOf(aggregate, deps, signal);
+    // More days may be there by now, or fewer, than when the rows were read.
+    const after = await firstWholeDay(aggregate, deps);
+    const from = before > after ? before : after;
     const expected = rows.get(aggregate) ?? new Map<string, never>();
     const moved = await movedSince(orders, checkpoint, aggregate, deps);
-    const from = aggregate.dimensions.includes('day') ? (deps.keptFrom() ?? '') : '';
     const keys = [...new Set([...expected.keys(), ...found.keys()])].filter((key) => key >= from).sort();
     for (const key of keys) {
       end.rows += 1;
@@ -181,6 +184,16 @@ async function* compare(
     return;
   }
   yield { kind: 'end', ...end };
+}
+
+/** What was not kept once is not there, whatever is to be kept now. Empty where every row is whole. */
+async function firstWholeDay(
+  { name, dimensions }: AggregateDefinition,
+  { records, keptFrom }: VerifyDependencies,
+): Promise<string> {
+  if (!dimensions.includes('day')) return '';
+  const { live } = (await records.read(name)).state;
+  return wholeFrom(live?.wholeFrom, keptFrom()).wholeFrom ?? '';
 }
 
 async function rowsOf(

@@ -172,6 +172,31 @@ describeForEachBackend('the verification of the aggregates', (backend) => {
     assert.deepEqual(kept, { ...whole, rows: whole.rows - 2, differences: 0 });
   });
 
+  it('says nothing of days that were not kept once, until the aggregates have them again', async () => {
+    await tamper(REVENUE_DAILY, await rowOf(REVENUE_DAILY, '2026-03-01|EUR'), { orders: 9 });
+    const whole = (await verified()).at(-1);
+    assert.ok(whole?.kind === 'end');
+    for (const until of [Infinity, 1]) {
+      const narrowed = await verified({ records: lackingDaysBefore('2026-03-02', until) });
+      assert.deepEqual(narrowed, [{ ...whole, rows: whole.rows - 2, differences: 0 }]);
+    }
+  });
+
+  /** As an instance that keeps less has left them; another generation that has all days takes their place once a reader has looked so often. */
+  function lackingDaysBefore(wholeFrom: string, looks: number): VerifyDependencies['records'] {
+    const { records } = running.verifying;
+    const looked = new Map<string, number>();
+    const read: typeof records.read = async (name) => {
+      const kept = await records.read(name);
+      const { live } = kept.state;
+      // The first look is whether all is counted.
+      const before = looked.get(name) ?? -1;
+      looked.set(name, before + 1);
+      return live && before < looks ? { ...kept, state: { ...kept.state, live: { ...live, wholeFrom } } } : kept;
+    };
+    return { ...records, read };
+  }
+
   it('leaves out, and counts, the rows of orders that are written to meanwhile', async () => {
     await tamper(REVENUE_DAILY, await rowOf(REVENUE_DAILY, '2026-03-01|EUR'), { orders: 9 });
     const order = orderOf('G', placed('2026-03-01'), paid('2026-03-01', 100), paid('2026-03-09', 100));
