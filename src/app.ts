@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createAggregating, type Aggregating } from './aggregating.ts';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
 import { BrokerUnavailableError } from './broker/port.ts';
@@ -18,7 +17,6 @@ import { BREAKER_STATES, createMetrics, type Metrics } from './observability/met
 import type { Tracing } from './observability/tracing.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
 import { createVersionAwaiter } from './order-index/await-version.ts';
-import { IndexUnavailableError } from './order-index/port.ts';
 import { createVersionWaits } from './order-index/version-waits.ts';
 import type { VersionWaits } from './order-index/version-waits.ts';
 import { GapMonitor } from './projector/gap-monitor.ts';
@@ -34,6 +32,7 @@ import { createRebuilding, type Rebuilding } from './rebuilding.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
 import type { RollupStep } from './rollups/turn.ts';
 import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
+import { untilAvailable } from './until-available.ts';
 
 export interface AppDependencies {
   readonly log: Logger;
@@ -56,7 +55,6 @@ export interface App {
   close(limitMs: number): Promise<void>;
 }
 
-const OPEN_RETRY_MS = 2_000;
 const FRESHNESS_INTERVAL_MS = 1_000;
 const SWEEP_INTERVAL_MS = 30_000;
 const GAP_INTERVAL_MS = 5_000;
@@ -136,7 +134,7 @@ interface Service {
 
 async function openBackends(service: Service): Promise<void> {
   const { broker, index } = service.backends;
-  await untilAvailable(service, 'the index', () => index.open());
+  await untilAvailable(service, () => index.open());
   service.isIndexOpen = true;
   if (service.config.role !== 'projector') service.lag.start();
   // Whatever a swap has left behind, and what needs no broker, does not wait for one.
@@ -144,7 +142,7 @@ async function openBackends(service: Service): Promise<void> {
     service.rebuilding.start();
     service.aggregating.start();
   }
-  await untilAvailable(service, 'the broker', () => broker.open());
+  await untilAvailable(service, () => broker.open());
 }
 
 function readInHand(record: FreshnessRecordReader, service: () => Service): () => Promise<number> {
@@ -168,22 +166,6 @@ function createLagRecorder(
     keptMs: LAG_KEPT_MS,
     now: () => Date.now(),
   });
-}
-
-/** An outage at start is waited out; a mistake that only an operator can mend is thrown. */
-async function untilAvailable(service: Service, what: string, open: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      await open();
-      service.waitingFor = undefined;
-      return;
-    } catch (error) {
-      if (!(error instanceof BrokerUnavailableError) && !(error instanceof IndexUnavailableError)) throw error;
-      if (service.waitingFor === undefined) service.deps.log.warn({ reason: error.message }, `waiting for ${what}`);
-      service.waitingFor = `${what} cannot be reached: ${error.message}`;
-    }
-    await delay(OPEN_RETRY_MS, undefined, { signal: service.stopping.signal });
-  }
 }
 
 async function startProjecting(service: Service): Promise<void> {
@@ -213,9 +195,9 @@ async function startProjecting(service: Service): Promise<void> {
       applied: (event) => service.lateEvents.applied(event),
     },
   );
-  await untilAvailable(service, 'the broker', () => projector.start());
+  await untilAvailable(service, () => projector.start());
   service.projector = projector;
-  await untilAvailable(service, 'the broker', async () => {
+  await untilAvailable(service, async () => {
     service.drainer = await startDeadLetterDrainer({ ...backends, log: deps.log });
   });
   service.gaps = startGapMonitor(service);

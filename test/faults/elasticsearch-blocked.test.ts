@@ -3,7 +3,7 @@ import { Client } from '@elastic/elasticsearch';
 import { assertExactly, drainAndStop, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProjector, untilWithdrawn, type InProcessProjector } from '../support/in-process-projector.ts';
-import { startService, type RunningService } from '../support/running-service.ts';
+import { startService, untilReady, type RunningService } from '../support/running-service.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
 
 /** `read_only_allow_delete` is what the disk watermark sets, `write` what an operator may have left. */
@@ -11,7 +11,9 @@ const BLOCKS = ['read_only_allow_delete', 'write'] as const;
 type Block = (typeof BLOCKS)[number];
 
 interface Health {
-  readonly parts: Readonly<Record<'index' | 'projector', { readonly state: string; readonly reason?: string }>>;
+  readonly parts: Readonly<
+    Record<'broker' | 'index' | 'projector', { readonly state: string; readonly reason?: string }>
+  >;
 }
 
 describe('a live index that is blocked for writes', function () {
@@ -26,6 +28,13 @@ describe('a live index that is blocked for writes', function () {
     await backend.remove();
     await client.close();
   });
+
+  const setFull = async (on: true | null): Promise<void> => {
+    await client.indices.putSettings({
+      index: `${backend.prefix}*`,
+      settings: { 'index.blocks.read_only_allow_delete': on },
+    });
+  };
 
   const setBlock = async (block: Block, on: boolean): Promise<void> => {
     await client.indices.putSettings({
@@ -57,11 +66,6 @@ describe('a live index that is blocked for writes', function () {
       const service = await startService(backend.environment);
       await publish(backend, shuffledEvents({ seed: 'full disks', orders: 20 }));
       await eventually(async () => assert.equal((await backend.documents()).size, 20));
-      const setFull = (on: true | null) =>
-        client.indices.putSettings({
-          index: `${backend.prefix}*`,
-          settings: { 'index.blocks.read_only_allow_delete': on },
-        });
       await setFull(true);
       await eventually(async () => {
         const { index } = (await service.get<Health>('/health')).body.parts;
@@ -82,6 +86,27 @@ describe('a live index that is blocked for writes', function () {
       assert.equal((await service.get('/health/ready')).status, 200);
       await setFull(null);
       await drainAndStop(backend, service);
+    });
+  });
+
+  describe('when every index is blocked before the service starts', () => {
+    it('waits for the index, and says nothing against the broker', async () => {
+      const first = await startService(backend.environment);
+      await untilReady(first);
+      await first.stop();
+      await setFull(true);
+      const service = await startService(backend.environment);
+      await eventually(async () => {
+        const { broker, projector } = (await service.get<Health>('/health')).body.parts;
+        assert.equal(broker.state, 'up');
+        assert.equal(projector.state, 'down');
+        assert.match(projector.reason ?? '', /^waiting for the index: .*read-only-allow-delete/);
+      });
+      assert.match(service.log(), /"waiting for the index"/);
+      assert.doesNotMatch(service.log(), /waiting for the broker/);
+      await setFull(null);
+      await untilReady(service);
+      await service.stop();
     });
   });
 
