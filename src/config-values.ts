@@ -28,6 +28,11 @@ export function matching(pattern: RegExp, remedy: string) {
   return z.string().regex(pattern, remedy);
 }
 
+/** RabbitMQ lets nobody declare a queue or an exchange of such a name. */
+export function isNotReserved(name: string): boolean {
+  return !name.startsWith('amq.');
+}
+
 /** Separated by commas; empty parts are ignored. */
 export function list(part: z.ZodType<string, string>) {
   return z

@@ -1,7 +1,18 @@
 import { z } from 'zod';
 import { combinationProblems } from './config-combinations.ts';
 import type { Given } from './config-combinations.ts';
-import { credentialsOf, flag, hosts, isOrigin, isWebUrl, list, matching, oneOf, wholeNumber } from './config-values.ts';
+import {
+  credentialsOf,
+  flag,
+  hosts,
+  isNotReserved,
+  isOrigin,
+  isWebUrl,
+  list,
+  matching,
+  oneOf,
+  wholeNumber,
+} from './config-values.ts';
 
 /**
  * The environment of contract §5, understood. Read once, at start, by `main` and `cli`; everything else is handed values.
@@ -114,6 +125,7 @@ const VERBATIM: ReadonlySet<string> = new Set(['ELASTICSEARCH_PASSWORD', 'AUTH_J
 const HOUR_SECONDS = 3_600;
 const YEAR_SECONDS = 366 * 24 * HOUR_SECONDS;
 const MIB = 1_048_576;
+const RESERVED_REMEDY = "use another name than amq and those that begin with amq.: they are RabbitMQ's own";
 
 const VARIABLES = z.object({
   AMQP_URL: hosts(['amqp', 'amqps']).optional(),
@@ -126,11 +138,19 @@ const VARIABLES = z.object({
   PREFIX: matching(
     /^[a-z0-9][a-z0-9._-]{0,79}$/,
     'use at most 80 of a-z 0-9 . _ -, starting with a letter or digit: it names queues and indices',
-  ).default('orders'),
-  EXCHANGE: matching(/^[\w.:-]{1,127}$/, 'use at most 127 of letters, digits, . _ : -').optional(),
-  BINDING_KEYS: list(matching(/^[^\s,]{1,255}$/u, 'use routing keys such as order.#, separated by commas')).default([
-    'order.#',
-  ]),
+  )
+    // Its queues are called <prefix>.projector and so on.
+    .refine((prefix) => isNotReserved(`${prefix}.`), RESERVED_REMEDY)
+    .default('orders'),
+  EXCHANGE: matching(/^[\w.:-]{1,127}$/, 'use at most 127 of letters, digits, . _ : -')
+    .refine(isNotReserved, RESERVED_REMEDY)
+    .optional(),
+  BINDING_KEYS: list(
+    matching(/^[^\s,]+$/u, 'use routing keys such as order.#, separated by commas').refine(
+      (key) => Buffer.byteLength(key) <= 255,
+      'use routing keys of at most 255 bytes',
+    ),
+  ).default(['order.#']),
   HOST: matching(/^[\w.:%-]{1,253}$/, 'use a host name or address to listen on, such as 127.0.0.1 or 0.0.0.0').default(
     '127.0.0.1',
   ),

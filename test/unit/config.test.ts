@@ -195,6 +195,29 @@ describe('readConfig', () => {
     });
   });
 
+  describe('when a name or a routing key is none that RabbitMQ takes', () => {
+    const remedy = "use another name than amq and those that begin with amq.: they are RabbitMQ's own";
+
+    it('refuses the names that are its own', () => {
+      assert.deepEqual(problemsOf({ PREFIX: 'amq.x', EXCHANGE: 'amq.topic' }), [
+        `PREFIX="amq.x": ${remedy}`,
+        `EXCHANGE="amq.topic": ${remedy}`,
+      ]);
+      // Its queues would have such names.
+      assert.deepEqual(problemsOf({ PREFIX: 'amq' }), [`PREFIX="amq": ${remedy}`]);
+      const { prefix, exchange } = configOf({ PREFIX: 'amqp', EXCHANGE: 'amqp.orders' });
+      assert.deepEqual([prefix, exchange], ['amqp', 'amqp.orders']);
+    });
+
+    it('refuses a routing key of more than 255 bytes', () => {
+      const longest = 'ä'.repeat(127);
+      assert.deepEqual(configOf({ BINDING_KEYS: `${longest}x` }).bindingKeys, [`${longest}x`]);
+      assert.deepEqual(problemsOf({ BINDING_KEYS: `order.#,${longest}xx` }), [
+        `BINDING_KEYS="order.#,${longest}xx": use routing keys of at most 255 bytes`,
+      ]);
+    });
+  });
+
   describe('when several values are wrong', () => {
     it('says so in one line each, with the value and the remedy', () => {
       const problems = problemsOf({
