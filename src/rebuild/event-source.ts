@@ -1,6 +1,6 @@
 import { createReadStream, type ReadStream } from 'node:fs';
-import { realpath, stat } from 'node:fs/promises';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { open, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { createGunzip, type Gunzip } from 'node:zlib';
 import type { Broker, HistoryStart } from '../broker/port.ts';
 
@@ -51,7 +51,7 @@ const NEWLINE = 0x0a;
 const LINE_BYTES = 64 * 1024 * 1024;
 
 /**
- * A file of NDJSON events, one a line, plain or gzip (by its name, `.gz`), under the import directory. The position is the number of
+ * A file of NDJSON events, one a line, plain or gzip (told by its first bytes), under the import directory. The position is the number of
  * the line, from 0; empty lines count and are left out.
  */
 export async function fileSource(importDir: string | undefined, path: string): Promise<EventSource> {
@@ -93,7 +93,7 @@ async function allowedFile(importDir: string | undefined, path: string): Promise
 
 function isInside(folder: string, file: string): boolean {
   const inside = relative(folder, file);
-  return inside !== '' && !inside.startsWith('..') && !isAbsolute(inside);
+  return inside !== '' && inside !== '..' && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
 }
 
 function outside(path: string): EventSourceError {
@@ -107,10 +107,12 @@ interface Line {
 }
 
 async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Line> {
-  const input = createReadStream(file, { signal });
-  const chunks = (file.endsWith('.gz') ? unzipped(input) : input) as AsyncIterable<Uint8Array>;
   let rest: Uint8Array = Buffer.alloc(0);
+  let input: ReadStream | undefined;
   try {
+    const isGzip = await isCompressed(file);
+    input = createReadStream(file, { signal });
+    const chunks = (isGzip ? unzipped(input) : input) as AsyncIterable<Uint8Array>;
     for await (const chunk of chunks) {
       const block = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let start = 0;
@@ -127,9 +129,21 @@ async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Line>
     if (error instanceof EventSourceError) throw error;
     throw new EventSourceError(`the file cannot be read: ${(error as Error).message}`, { cause: error });
   } finally {
-    input.destroy();
+    input?.destroy();
   }
   if (rest.length > 0) yield { line: trimmed(rest), bytesRead: input.bytesRead };
+}
+
+const GZIP = Buffer.from([0x1f, 0x8b]);
+
+async function isCompressed(file: string): Promise<boolean> {
+  const handle = await open(file);
+  try {
+    const { buffer } = await handle.read(Buffer.alloc(GZIP.length), 0, GZIP.length, 0);
+    return buffer.equals(GZIP);
+  } finally {
+    await handle.close();
+  }
 }
 
 function unzipped(input: ReadStream): Gunzip {

@@ -73,6 +73,30 @@ describe('a file of events', () => {
     assert.deepEqual((await read('a.ndjson.gz', 19_999))[0]?.[0], 19_999);
   });
 
+  it('is compressed where it begins so, whatever its name', async () => {
+    writeFileSync(join(imports, 'X.NDJSON.GZ'), gzipSync('{"a":1}\n{"b":2}\n'));
+    writeFileSync(join(imports, 'plain.gz'), '{"a":1}\n{"b":2}\n');
+    for (const path of ['X.NDJSON.GZ', 'plain.gz']) {
+      assert.deepEqual(await read(path), [
+        [0, '{"a":1}'],
+        [1, '{"b":2}'],
+      ]);
+    }
+    for (const [path, content] of [
+      ['empty.gz', ''],
+      ['short.gz', 'x'],
+    ] as const) {
+      writeFileSync(join(imports, path), content);
+      assert.deepEqual(await read(path), content === '' ? [] : [[0, content]]);
+    }
+  });
+
+  it('may have a name that begins with dots', async () => {
+    writeFileSync(join(imports, '..dots.ndjson'), '{"a":1}');
+    assert.deepEqual(await read('..dots.ndjson'), [[0, '{"a":1}']]);
+    await assert.rejects(read('..'), /outside of IMPORT_DIR/);
+  });
+
   it('knows about how many lines there are once some of it is read', async () => {
     writeFileSync(join(imports, 'a.ndjson'), '{"line":1}\n'.repeat(50_000));
     const source = await fileSource(imports, 'a.ndjson');
