@@ -1,4 +1,5 @@
 import { createEmbeddedBroker } from './broker/embedded/index.ts';
+import { maxAgeMs } from './broker/max-age.ts';
 import type { Broker } from './broker/port.ts';
 import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Config, ServicesBackend } from './config.ts';
@@ -32,14 +33,17 @@ const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Makes the adapters that the configuration chooses; nothing is opened yet. */
 export function createBackends(config: Config, deps: BackendDependencies): Backends {
-  const { prefix, backend, projector } = config;
+  const { prefix, backend, projector, history } = config;
   const { log } = deps;
   if (backend.kind === 'services') {
     return { broker: rabbitMq(config, backend, deps), index: elasticsearch(config, backend, deps) };
   }
   const { dataDir } = backend;
   return {
-    broker: createEmbeddedBroker({ dataDir, prefix, deliveryLimit: projector.deliveryLimit, log }),
+    broker: createEmbeddedBroker({
+      ...{ dataDir, prefix, deliveryLimit: projector.deliveryLimit, log },
+      historyMaxAgeMs: maxAgeMs(history.maxAge),
+    }),
     index: createEmbeddedIndex({ dataDir, prefix, foldVersion: FOLD_VERSION, log }),
   };
 }
