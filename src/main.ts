@@ -1,8 +1,8 @@
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppDependencies } from './app.ts';
-import type { CertificateAuthorities } from './backends.ts';
+import { readCertificateAuthority } from './certificate-authority.ts';
 import { readConfig, type Config } from './config.ts';
 import { createLogger, type Logger } from './observability/logging.ts';
 import { startTracing } from './observability/start-tracing.ts';
@@ -35,9 +35,9 @@ async function main(): Promise<void> {
   const log = createLogger(config.logLevel);
   if (config.auth.kind === 'off' && config.auth.reason === 'AUTH=off')
     log.warn('AUTH=off: everyone may read and do everything');
-  const certificateAuthorities = readCertificateAuthorities(config);
-  const unreadable = [certificateAuthorities, importDirProblem(config)].filter((one) => typeof one === 'string');
-  if (typeof certificateAuthorities === 'string' || unreadable.length > 0) {
+  const { certificateAuthorities, problems } = readCertificateAuthorities(config);
+  const unreadable = [...problems, importDirProblem(config)].filter((one) => one !== undefined);
+  if (unreadable.length > 0) {
     refuse(unreadable);
     return;
   }
@@ -55,6 +55,16 @@ async function main(): Promise<void> {
     process.exit(1);
   });
   await run(app, log, config);
+}
+
+function readCertificateAuthorities({ backend }: Config) {
+  const services = backend.kind === 'services' ? backend : undefined;
+  const amqp = readCertificateAuthority('AMQP_CA', services?.amqp.caFile);
+  const elasticsearch = readCertificateAuthority('ELASTICSEARCH_CA', services?.elasticsearch.caFile);
+  return {
+    certificateAuthorities: { amqp: amqp.pem, elasticsearch: elasticsearch.pem },
+    problems: [amqp.problem, elasticsearch.problem],
+  };
 }
 
 function refuse(problems: readonly string[]): void {
@@ -77,21 +87,6 @@ async function run(app: App, log: Logger, config: Config): Promise<void> {
       `Order Search is at http://${host}:${app.port()}, with sample orders arriving; data in ${config.backend.dataDir}`,
     );
   }
-}
-
-/** The texts of the files, or what is wrong with one of them. */
-function readCertificateAuthorities({ backend }: Config): CertificateAuthorities | string {
-  if (backend.kind === 'embedded') return { amqp: undefined, elasticsearch: undefined };
-  const files = { AMQP_CA: backend.amqp.caFile, ELASTICSEARCH_CA: backend.elasticsearch.caFile };
-  const texts: (string | undefined)[] = [];
-  for (const [variable, file] of Object.entries(files)) {
-    try {
-      texts.push(file === undefined ? undefined : readFileSync(file, 'utf8'));
-    } catch (error) {
-      return `${variable}="${file ?? ''}": cannot be read (${(error as Error).message}); name a PEM file`;
-    }
-  }
-  return { amqp: texts[0], elasticsearch: texts[1] };
 }
 
 /** Undefined also for who only serves: rebuilds, which read from it, run in the projectors. */

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readCertificateAuthority } from '../certificate-authority.ts';
 import { readConfig } from '../config.ts';
 import type { Config } from '../config.ts';
 import { hosts } from '../config-values.ts';
@@ -45,8 +45,12 @@ export function readBrokerSettings(
     ...(flags.exchange === undefined ? {} : { EXCHANGE: flags.exchange }),
   });
   const urls = readUrls(flags.amqpUrl ?? env['AMQP_URL']);
-  const ca = readCa(env['AMQP_CA']);
-  const problems = [...(config.ok ? [] : config.problems), ...urls.problems, ...ca.problems];
+  const ca = readCertificateAuthority('AMQP_CA', env['AMQP_CA']?.trim() || undefined);
+  const problems = [
+    ...(config.ok ? [] : config.problems),
+    ...urls.problems,
+    ...(ca.problem === undefined ? [] : [ca.problem]),
+  ];
   if (!config.ok || problems.length > 0) return { ok: false, problems };
   return { ok: true, settings: { urls: urls.urls, caPem: ca.pem, config: config.config } };
 }
@@ -61,14 +65,4 @@ function readUrls(text: string | undefined): {
   const parsed = hosts(['amqp', 'amqps']).safeParse(text.trim());
   if (parsed.success) return { urls: parsed.data, problems: [] };
   return { urls: [], problems: parsed.error.issues.map(({ message }) => `AMQP_URL (value not shown): ${message}`) };
-}
-
-function readCa(path: string | undefined): { readonly pem: string | undefined; readonly problems: readonly string[] } {
-  if (path === undefined || path.trim() === '') return { pem: undefined, problems: [] };
-  try {
-    return { pem: readFileSync(path.trim(), 'utf8'), problems: [] };
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { pem: undefined, problems: [`AMQP_CA=${path}: cannot be read (${why})`] };
-  }
 }

@@ -81,6 +81,20 @@ describe('the service with a mistake in its configuration', function () {
     await serving.stop();
   });
 
+  it('says so of each file of a certificate authority that is wrong', async () => {
+    const empty = join(folder, 'empty.pem');
+    writeFileSync(empty, '');
+    const { code, complaints } = await run({
+      ...{ AUTH: 'off', AMQP_URL: 'amqps://localhost', ELASTICSEARCH_URL: 'https://localhost' },
+      ...{ AMQP_CA: join(folder, 'none.pem'), ELASTICSEARCH_CA: empty },
+    });
+    assert.equal(code, BAD_CONFIGURATION);
+    assert.deepEqual(
+      complaints.map((line) => line.split('=')[0]),
+      ['AMQP_CA', 'ELASTICSEARCH_CA'],
+    );
+  });
+
   it('says so of a DATA_DIR that another one has', async () => {
     const holder = await startService({ DATA_DIR: folder });
     await untilReady(holder);
