@@ -18,6 +18,8 @@ export interface Generations {
   renameEpoch(expectedEpoch: number, change: RegistryChange): Promise<MoveResult>;
   /** Gives it the settings of a live one, and says whether it has what it can have on the nodes that there are. */
   restoreSettings(generation: string): Promise<Readiness>;
+  /** The setting that keeps writes from it, by an operator, a full disk or `freeze`; undefined where none does. */
+  writeBlock(generation: string): Promise<string | undefined>;
   /** Makes everything that was written to it visible. */
   refresh(generation: string): Promise<void>;
   /** What was visible in it at one moment. A document that was written after its last refresh is not in it: refresh first (design §9). */

@@ -217,12 +217,27 @@ async function restoreSettings(
   return { kind: 'done' };
 }
 
-/** The registry must be the same before and after: who is live and who is written to has not changed while it was looked at. */
+/**
+ * The registry must be the same before and after: who is live and who is written to has not changed while it was looked at. What takes no
+ * writes must not become live: that is asked first, since a comparison takes its time, and again after it.
+ */
 async function validate(generation: string, deps: ActionDependencies): Promise<Response> {
   const before = await deps.index.registry();
+  const blocked = await heldByBlock(generation, deps.index);
+  if (blocked) return blocked;
   const { different, named } = await compareWithLive(generation, deps);
   const { epoch } = await deps.index.registry();
   if (epoch !== before.epoch) return { kind: 'registry moved', epoch };
-  if (different === 0) return { kind: 'done', patch: { epoch, from: before.live.generation } };
-  return { kind: 'refused', orders: named, total: different };
+  if (different > 0) return { kind: 'refused', orders: named, total: different };
+  return (
+    (await heldByBlock(generation, deps.index)) ?? { kind: 'done', patch: { epoch, from: before.live.generation } }
+  );
+}
+
+async function heldByBlock(generation: string, index: RebuildIndex): Promise<Response | undefined> {
+  await targetOf(index, generation);
+  const block = await index.generations.writeBlock(generation);
+  return block === undefined
+    ? undefined
+    : { kind: 'held', reason: `${generation} takes no writes: take its ${block} off` };
 }

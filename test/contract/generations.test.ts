@@ -106,6 +106,8 @@ describeForEachBackend('generations', (backend) => {
       await index.generations.freeze(first.generation);
       await index.generations.freeze(first.generation);
       assert.equal(await write(registry.live, 'O-2'), 'moved');
+      assert.notEqual(await index.generations.writeBlock(first.generation), undefined);
+      assert.equal(await index.generations.writeBlock(target.generation), undefined);
       await index.generations.refresh(target.generation);
       const swapped = await index.generations.renameEpoch(registry.epoch, { live: target.generation });
       assert.equal(swapped.kind, 'moved');
@@ -243,6 +245,7 @@ describeForEachBackend('generations', (backend) => {
       const { generations } = index;
       await assert.rejects(generations.refresh(absent), IndexUnavailableError);
       await assert.rejects(generations.restoreSettings(absent), IndexUnavailableError);
+      await assert.rejects(generations.writeBlock(absent), IndexUnavailableError);
       await assert.rejects(generations.openSnapshot(absent), IndexUnavailableError);
       await assert.rejects(generations.freeze(absent), IndexUnavailableError);
       await assert.rejects(generations.origin(absent), IndexUnavailableError);

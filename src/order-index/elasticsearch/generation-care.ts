@@ -113,6 +113,19 @@ function readinessOf(index: string, health: estypes.ClusterHealthHealthResponseB
   return waiting(`${unassigned_shards} replicas have no node (GET /_cluster/allocation/explain says why)`, true);
 }
 
+const WRITE_BLOCKS = ['index.blocks.write', 'index.blocks.read_only', 'index.blocks.read_only_allow_delete'];
+
+/** @throws IndexUnavailableError */
+export async function writeBlock({ client }: Care, index: string): Promise<string | undefined> {
+  try {
+    const answer = await client.indices.getSettings({ index, flat_settings: true }, READ);
+    const settings: Readonly<Record<string, unknown>> = { ...answer[index]?.settings };
+    return WRITE_BLOCKS.find((block) => settings[block] === 'true');
+  } catch (thrown) {
+    throw unavailable(`the write blocks of ${index}`, thrown);
+  }
+}
+
 /** @throws IndexUnavailableError also where a shard was not refreshed: what was written there is not visible */
 export async function refreshIndex(client: Client, index: string): Promise<void> {
   let failed: number;

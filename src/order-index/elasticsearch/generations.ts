@@ -16,6 +16,7 @@ import {
   restoreSettings,
   thaw,
   untilStarted,
+  writeBlock,
 } from './generation-care.ts';
 import { addMissingFields, creationBody, metaOf, readMapping } from './generation-mapping.ts';
 import type { GenerationCode, IndexSizing } from './generation-mapping.ts';
@@ -92,15 +93,16 @@ async function dropUnlessTarget(options: GenerationsOptions, generation: string,
   await dropIndex(options, generation);
 }
 
-function careOf(
-  options: GenerationsOptions,
-): Pick<Generations, 'origin' | 'restoreSettings' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw' | 'paceRefreshes'> {
+type Caring = 'restoreSettings' | 'writeBlock' | 'refresh' | 'openSnapshot' | 'freeze' | 'thaw' | 'paceRefreshes';
+
+function careOf(options: GenerationsOptions): Pick<Generations, 'origin' | Caring> {
   return {
     async origin(generation) {
       const { foldVersion = 0, createdAt = '' } = (await readMapping(options.client, generation)).meta;
       return { foldVersion, createdAt };
     },
     restoreSettings: (generation) => restoreSettings(options, generation),
+    writeBlock: (generation) => writeBlock(options, generation),
     refresh: (generation) => refreshIndex(options.client, generation),
     openSnapshot: (generation) => openSnapshot(options, generation),
     freeze: (generation) => freeze(options, generation),

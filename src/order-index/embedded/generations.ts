@@ -36,6 +36,11 @@ export function embeddedGenerations(reading: Reading, { prefix, foldVersion }: G
         expectNumber(store.database, name);
         return { kind: 'ready' };
       }),
+    writeBlock: (name) =>
+      reading(({ database, frozen }) => {
+        expectNumber(database, name);
+        return frozen.has(name) ? 'frozen' : undefined;
+      }),
     refresh: (name) => reading(({ database }) => void expectNumber(database, name)),
     openSnapshot: (name) =>
       reading(({ database, snapshots }) => {

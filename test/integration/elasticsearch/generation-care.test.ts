@@ -66,6 +66,22 @@ describe('single generations in Elasticsearch', () => {
     });
   });
 
+  describe('when something keeps writes from it', () => {
+    it('names the block', async () => {
+      const { live } = await index.registry();
+      const found = () => index.generations.writeBlock(live.generation);
+      const { indices } = under.elasticsearch;
+      assert.equal(await found(), undefined);
+      for (const block of ['index.blocks.write', 'index.blocks.read_only', 'index.blocks.read_only_allow_delete']) {
+        await indices.putSettings({ index: live.generation, settings: { [block]: true } });
+        assert.equal(await found(), block);
+        await indices.putSettings({ index: live.generation, settings: { [block]: false } });
+      }
+      assert.equal(await found(), undefined);
+      await assert.rejects(index.generations.writeBlock(under.names.generation(9)), IndexUnavailableError);
+    });
+  });
+
   describe('when a backlog is worked off', () => {
     let live: WriteTarget;
     let often: OrderIndex;
