@@ -95,6 +95,7 @@ export class BatchRunner {
       wrote: deps.wrote,
       diverge: (generation, reason) => this.#diverge(generation, reason),
       standbyPatience: createStandbyPatience(() => performance.now()),
+      writeBlock: (generation) => deps.index.generations.writeBlock(generation),
       deadLetter: (offer, refusal) => this.deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
       settle: (job, outcome) => this.#settle(job, outcome),
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),

@@ -5,7 +5,7 @@ import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } fro
 import { load, needsWrite, planAll, type Again, type Plan } from './plan.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import type { StringsOf } from '../order/flatten.ts';
-import type { StandbyPatience } from './standby-patience.ts';
+import type { StandbyPatience, WhyNotWritten } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
 import { unparked, type Job, type Offer, type OrderWork } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
@@ -40,6 +40,8 @@ export interface RoundDependencies {
   /** Takes a generation that lacks a write from now on out of the write targets; durable when it resolves. */
   readonly diverge: (generation: string, reason: string) => Promise<void>;
   readonly standbyPatience: StandbyPatience;
+  /** What keeps writes from a generation by its settings, if anything does. */
+  readonly writeBlock: (generation: string) => Promise<string | undefined>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (orderId: string, version: number) => void;
   /** Durable when it resolves. */
@@ -100,7 +102,7 @@ async function writeLive(plans: readonly Plan[], target: WriteTarget, deps: Roun
 
 /**
  * Who refused matters (design §2): a generation that readers do not see is no reason to blame a document, nor to stop taking. What it
- * refuses it will lack, and so it leaves the write targets; and so it does once it alone was unavailable for too long.
+ * refuses it will lack, and so it leaves the write targets; and so it does once it alone could not be written to for too long.
  */
 async function writeStandby(plans: readonly Plan[], target: WriteTarget, live: WriteTarget, deps: RoundDependencies) {
   const outcomes = await writeSome(plans, target, deps);
@@ -112,24 +114,38 @@ async function writeStandby(plans: readonly Plan[], target: WriteTarget, live: W
     plan.fate = outcome?.kind === 'refused' ? startedOver() : unwritten(outcome);
     deps.workingSet.drop(plan.state.orderId);
   });
-  const outage = plans.flatMap(({ fate }) => (fate.kind === 'outage' ? [fate.reason] : []))[0];
-  if (outage === undefined) deps.standbyPatience.worked(target.address);
-  else if (await isAloneAndExhausted(plans, target, live, deps))
-    reason ??= `it was unavailable, and the live one was not: ${outage}`;
+  const failure = plans.flatMap(failureOf)[0];
+  if (failure === undefined) deps.standbyPatience.worked(target.address);
+  else if (
+    (await isAlone(target, live, plans, deps)) &&
+    deps.standbyPatience.isExhausted(target.address, live.address, failure.why)
+  )
+    reason ??= `it could not be written to, and the live one could: ${failure.reason}`;
   if (reason !== undefined) await deps.diverge(target.generation, reason);
 }
 
-async function isAloneAndExhausted(
-  plans: readonly Plan[],
+interface Failure {
+  readonly why: WhyNotWritten;
+  readonly reason: string;
+}
+
+function failureOf({ fate }: Plan): Failure[] {
+  if (fate.kind === 'outage') return [{ why: 'unavailable', reason: fate.reason }];
+  return fate.kind === 'again' && fate.moved !== undefined ? [{ why: 'blocked', reason: fate.moved }] : [];
+}
+
+/** The registry has not moved on from it, the live generation answers, and nothing keeps writes from that one either. */
+async function isAlone(
   target: WriteTarget,
   live: WriteTarget,
-  deps: RoundDependencies,
+  plans: readonly Plan[],
+  { index, writeBlock }: RoundDependencies,
 ): Promise<boolean> {
-  const answer = await deps.index.load(
-    live,
-    plans.slice(0, 1).map(({ state }) => state.orderId),
-  );
-  return answer.kind === 'loaded' && deps.standbyPatience.isExhausted(target.address, live.address);
+  const orderIds = plans.slice(0, 1).map(({ state }) => state.orderId);
+  if ((await index.load(live, orderIds)).kind !== 'loaded') return false;
+  const { targets } = await index.registry();
+  if (!targets.some(({ address }) => address === target.address)) return false;
+  return (await writeBlock(live.generation)) === undefined;
 }
 
 function refusalBy(

@@ -16,6 +16,9 @@ type ProjectedIndex = Pick<
   'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'listParked' | 'forgetOrder'
 >;
 
+/** As an operator sets it, or a swap. */
+export const BLOCK = 'index.blocks.write';
+
 /**
  * What the projector sees of an index, in memory, with every call one atomic step between two scheduling points: the grain of
  * `model.py`. Tests add generations, and put outages and refusals in the way.
@@ -30,6 +33,8 @@ export class MemoryIndex implements ProjectedIndex {
   before: (step: string) => Promise<void> = () => Promise.resolve();
   /** What stands in the way of one document; undefined lets it through. */
   obstacle: (generation: string, write: DocumentWrite) => WriteOutcome | undefined = () => undefined;
+  /** Generations that writes are kept from. */
+  readonly blocked = new Set<string>();
   readonly forgotten: string[] = [];
   readonly writes: { generation: string; orderId: string; version: number; outcome: string }[] = [];
 
@@ -123,6 +128,7 @@ export class MemoryIndex implements ProjectedIndex {
     const generation = this.generations.get(target.generation);
     const isCurrent = target.address === `${target.generation}-w${this.epoch}`;
     if (!generation || !isCurrent) return { kind: 'moved', reason: `${target.address} is gone` };
+    if (this.blocked.has(target.generation)) return { kind: 'moved', reason: BLOCK };
     const obstacle = this.obstacle(target.generation, write);
     if (obstacle) return obstacle;
     if ((generation.get(write.orderId)?.version ?? 0) >= write.version) return { kind: 'present' };

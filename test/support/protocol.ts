@@ -8,7 +8,7 @@ import { OrderLines } from '../../src/projector/order-lines.ts';
 import { createStandbyPatience } from '../../src/projector/standby-patience.ts';
 import { WriteSize } from '../../src/projector/write-size.ts';
 import { WorkingSet } from '../../src/projector/working-set.ts';
-import type { MemoryIndex } from './memory-index.ts';
+import { BLOCK, type MemoryIndex } from './memory-index.ts';
 
 /** A projector instance for protocol tests: its own working set, and a record of what it settled and dead-lettered. */
 export interface ProtocolInstance {
@@ -35,6 +35,7 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
       return Promise.resolve();
     },
     standbyPatience: createStandbyPatience(() => performance.now()),
+    writeBlock: (generation) => Promise.resolve(index.blocked.has(generation) ? BLOCK : undefined),
     mayHold: () => false,
     hold: () => undefined,
     deadLetter: (offer, refusal) => {
