@@ -21,7 +21,7 @@ describe('a standby that alone takes no writes', function () {
     });
   };
 
-  for (const block of ['write', 'read_only_allow_delete']) {
+  for (const block of ['write', 'read_only', 'read_only_allow_delete']) {
     it(`has diverged after a while, and live goes on (${block})`, async () => {
       await setBlock(1, block, true);
       const projector = await stage.projector();

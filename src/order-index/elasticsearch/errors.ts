@@ -90,6 +90,12 @@ export function isMissing(thrown: unknown): boolean {
   return thrownType(thrown) === 'index_not_found_exception';
 }
 
+/** Whether a whole request failed since an index is read-only, which keeps its aliases and settings as they are, too. */
+export function isReadOnly(thrown: unknown): boolean {
+  const cause = thrown instanceof errors.ResponseError ? causeOf(thrown.body) : undefined;
+  return cause?.type === BLOCK && (cause.reason ?? '').includes('FORBIDDEN/5/');
+}
+
 /** The index or alias that a read goes to does not exist. */
 export class MissingIndexError extends IndexUnavailableError {}
 

@@ -5,7 +5,7 @@ import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { isCarriedOut } from '../registry-change.ts';
 import { serverTimeout } from './client.ts';
-import { classifyThrown, thrownType, unavailable } from './errors.ts';
+import { classifyThrown, isReadOnly, thrownType, unavailable } from './errors.ts';
 import type { IndexNames } from './names.ts';
 import { actionsOf } from './registry.ts';
 import type { AliasAction, RegistryAliases, RegistryReading } from './registry.ts';
@@ -32,7 +32,8 @@ export async function moveRegistry(moving: Moving, expectedEpoch: number, change
   const before = await read(moving);
   let refusal: Error | undefined;
   if (before.registry.epoch === expectedEpoch) {
-    const attempt = await update(moving, actionsOf(moving.names, before.registry, before.aliases, change));
+    const actions = actionsOf(moving.names, before.registry, before.aliases, change);
+    const attempt = await updateWritable(moving, actions, change.unregister ?? []);
     if (attempt.kind === 'applied') return { kind: 'moved', registry: (await read(moving)).registry };
     if (attempt.kind === 'refused') refusal = attempt.error;
   }
@@ -68,6 +69,36 @@ async function confirm(moving: Moving, { registry, aliases }: Read): Promise<Mov
     throw new IndexUnavailableError('not every node has acknowledged the move of the registry');
   // It has moved on since: what came after the intended registry was built upon it.
   return { kind: 'moved', registry: (await read(moving)).registry };
+}
+
+/** What is given up must not hold up the others: it is read-only no more where that keeps its alias on it. */
+async function updateWritable(
+  moving: Moving,
+  actions: readonly AliasAction[],
+  givenUp: readonly string[],
+): Promise<Attempt> {
+  try {
+    return await update(moving, actions);
+  } catch (error) {
+    if (givenUp.length === 0 || !(error instanceof IndexUnavailableError) || !isReadOnly(error.cause)) throw error;
+  }
+  await liftReadOnly(moving, givenUp);
+  return await update(moving, actions);
+}
+
+/** No other setting may be in that request: it would be refused. */
+async function liftReadOnly({ client, requestTimeoutMs }: Moving, index: readonly string[]): Promise<void> {
+  const timeout = serverTimeout(requestTimeoutMs);
+  try {
+    await client.indices.putSettings({
+      index: [...index],
+      settings: { 'index.blocks.read_only': null },
+      timeout,
+      master_timeout: timeout,
+    });
+  } catch (thrown) {
+    throw unavailable(`making ${index.join(', ')} writable`, thrown);
+  }
 }
 
 type Attempt =

@@ -269,6 +269,28 @@ describe('generations in Elasticsearch', () => {
       }
     });
 
+    it('unregisters what is read-only, which then is no more', async () => {
+      const { index, second } = await opened();
+      await index.generations.renameEpoch(1, { register: [second] });
+      await under.elasticsearch.indices.putSettings({ index: second, settings: { 'index.blocks.read_only': true } });
+      await assert.rejects(index.generations.renameEpoch(2, {}), IndexUnavailableError);
+      const { kind, registry } = await index.generations.renameEpoch(2, { unregister: [second] });
+      assert.deepEqual([kind, registry.epoch, registry.targets.length], ['moved', 3, 1]);
+      await index.generations.drop(second);
+      assert.equal((await index.generations.list()).length, 1);
+    });
+
+    it('keeps a read-only block that is on another one than it unregisters', async () => {
+      const { index, first, second } = await opened();
+      await index.generations.renameEpoch(1, { register: [second] });
+      const setReadOnly = (on: true | null) =>
+        under.elasticsearch.indices.putSettings({ index: first, settings: { 'index.blocks.read_only': on } });
+      await setReadOnly(true);
+      await assert.rejects(index.generations.renameEpoch(2, { unregister: [second] }), IndexUnavailableError);
+      assert.equal(await index.generations.writeBlock(first), 'index.blocks.read_only');
+      await setReadOnly(null);
+    });
+
     it('swaps the read alias with the epoch, and back', async () => {
       const { index, first, second } = await opened();
       await index.generations.renameEpoch(1, { register: [second] });
