@@ -103,11 +103,11 @@ export class BatchRunner {
   }
 
   async #diverge(generation: string, reason: string): Promise<void> {
+    await diverge(this.#deps.index, generation, reason);
     this.#deps.log.error(
       { generation, reason },
       'a generation that is written to lacks a write from now on, and is written to no more',
     );
-    await diverge(this.#deps.index, generation, reason);
   }
 
   batches(): { readonly waiting: number; readonly running: number } {

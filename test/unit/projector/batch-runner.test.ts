@@ -23,18 +23,19 @@ describe('BatchRunner', () => {
   let ended: number;
   let runner: BatchRunner;
   let metrics: Metrics;
+  let lines: string[];
   beforeEach(() => {
     index = new MemoryIndex();
     broker = new MemoryBroker();
     metrics = createMetrics();
-    [settled, outages, failures, ended] = [[], [], [], 0];
+    [settled, outages, failures, ended, lines] = [[], [], [], 0, []];
     runner = new BatchRunner(
       { batchSize: 100, concurrency: 3, storageLimits: DEFAULT_STORAGE_LIMITS, earlyHoldMs: 0, prefetch: 100 },
       {
         broker,
         index: index as unknown as OrderIndex,
         metrics,
-        log: createLogger('silent'),
+        log: createLogger('error', { write: (line) => void lines.push(line) }),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
         applied: () => undefined,
@@ -135,6 +136,33 @@ describe('BatchRunner', () => {
       goOn.resolve();
       await runner.idle();
       assert.equal(settled.length, 1);
+    });
+  });
+
+  describe('when a standby refuses a write', () => {
+    it('says that it is written to no more once that is so', async () => {
+      const standby = 'orders-000002';
+      index.register(standby);
+      index.obstacle = (generation) => (generation === standby ? REFUSED : undefined);
+      let attempts = 0;
+      const linesBefore: number[] = [];
+      Object.assign(index, {
+        readControl: () => Promise.resolve(undefined),
+        writeControl: () => Promise.resolve(true),
+      });
+      Object.assign(index.generations, {
+        renameEpoch: () => {
+          linesBefore.push(lines.length);
+          if ((attempts += 1) <= 2) return Promise.reject(new IndexUnavailableError('its alias stays'));
+          index.unregister(standby);
+          return Promise.resolve({ kind: 'moved' });
+        },
+      });
+      runner.add([placed('O-1')]);
+      await runner.idle();
+      assert.deepEqual(linesBefore, [0, 0, 0]);
+      assert.equal(lines.length, 1);
+      assert.match(lines[0] ?? '', /"generation":"orders-000002".*is written to no more/);
     });
   });
 
