@@ -12,12 +12,13 @@ describe('AUTO_REBUILD', () => {
   let live: { name: string; createdAt: string };
   let code: { mappingHash: string; foldVersion: number };
   let starts: number;
+  let now: number;
   let logged: string[];
   beforeEach(() => {
     control = new MemoryControl();
     live = { name: 'orders-000001', createdAt: '2026-03-01T00:00:00.000Z' };
     code = { mappingHash: 'a', foldVersion: 7 };
-    starts = 0;
+    [starts, now] = [0, 0];
     logged = [];
   });
 
@@ -42,6 +43,7 @@ describe('AUTO_REBUILD', () => {
         },
       },
       start,
+      now: () => now,
       log: { info: note, warn: note } as AutoRebuildDependencies['log'],
     });
     return () => look(REASON);
@@ -54,8 +56,9 @@ describe('AUTO_REBUILD', () => {
     ['the live generation was made again', () => (live = { ...live, createdAt: '2026-03-02T00:00:00.000Z' })],
   ];
   for (const [what, change] of changes) {
-    it(`begins again for the same reason where ${what}`, async () => {
+    it(`begins again for the same reason where ${what}, an hour later at the latest`, async () => {
       await service()();
+      now += 3_600_000;
       change();
       await service()();
       assert.equal(starts, 2);
@@ -72,6 +75,16 @@ describe('AUTO_REBUILD', () => {
       'AUTO_REBUILD: the live generation is not what the code makes',
       "AUTO_REBUILD: this rebuild was begun once already: the next one is an operator's",
     ]);
+  });
+
+  it('begins once for each of two releases that run side by side', async () => {
+    const [one, other] = [service(), service()];
+    for (let time = 0; time < 4; time++) {
+      code = { ...code, mappingHash: time % 2 === 0 ? 'a' : 'b' };
+      live = { name: `orders-00000${time + 1}`, createdAt: new Date(time).toISOString() };
+      await (time % 2 === 0 ? one : other)();
+    }
+    assert.equal(starts, 2);
   });
 
   it('begins the one that could not be begun', async () => {
