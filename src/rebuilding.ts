@@ -89,7 +89,7 @@ function createHousekeeping(
   const now = () => Date.now();
   const standbyTtlMs = config.rebuild.standbyTtlHours * HOUR_MS;
   const isRunning = async () => (await runUnderWay(records, now())) !== undefined;
-  const rebuildByItself = createAutoRebuild({ index, start, log, now: () => Date.now() });
+  const rebuildByItself = createAutoRebuild({ index, start, log, now });
   return async () => {
     await keepHouse({ index, standbyTtlMs, isRunning, now, log });
     const { mapping, reason } = await index.generations.drift();
