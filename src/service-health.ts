@@ -32,6 +32,12 @@ export interface SharedKnowledge {
 /** Shorter than any probe waits: a probe that times out tells nobody why. */
 const ANSWER_WITHIN_MS = 2_000;
 
+/** Where the index does not say. */
+const UNKNOWN: Readonly<Record<'rebuild' | 'aggregates', PartHealth>> = {
+  rebuild: { state: 'degraded', reason: 'nothing is known of rebuilds' },
+  aggregates: { state: 'degraded', reason: 'nothing is known of the aggregates' },
+};
+
 /** Each part with its state and why. Answers in time, also when a part does not. */
 export async function serviceHealth(
   sources: HealthSources,
@@ -51,14 +57,8 @@ export async function serviceHealth(
       state: 'down',
       reason: `the index has not answered within ${ANSWER_WITHIN_MS} ms`,
     }),
-    inTime<PartHealth>(rebuilding.health(), ANSWER_WITHIN_MS, {
-      state: 'degraded',
-      reason: 'nothing is known of rebuilds',
-    }),
-    inTime<PartHealth>(aggregating.health(), ANSWER_WITHIN_MS, {
-      state: 'degraded',
-      reason: 'nothing is known of the aggregates',
-    }),
+    inTime(rebuilding.health(), ANSWER_WITHIN_MS, UNKNOWN.rebuild),
+    inTime(aggregating.health(), ANSWER_WITHIN_MS, UNKNOWN.aggregates),
   ]);
   return combineHealth({
     broker: backends.broker.health(),
@@ -90,7 +90,12 @@ function startingHealth({ config, backends, waitingFor }: HealthSources): Health
     reason: waitingFor ?? 'the index has not answered yet: it is being opened',
   };
   const projector: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
-  return combineHealth({ broker: backends.broker.health(), index, ...(config.role !== 'api' && { projector }) });
+  return combineHealth({
+    broker: backends.broker.health(),
+    index,
+    ...UNKNOWN,
+    ...(config.role !== 'api' && { projector }),
+  });
 }
 
 /** Undefined where it cannot be read: the index says why. */

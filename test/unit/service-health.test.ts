@@ -3,10 +3,10 @@ import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import { serviceHealth, type HealthSources, type SharedKnowledge } from '../../src/service-health.ts';
 
 describe('the health of the service', () => {
-  const healthOf = (role: 'api' | 'projector', shared: Partial<SharedKnowledge>) => {
+  const healthOf = (role: 'api' | 'projector', shared: Partial<SharedKnowledge>, isIndexOpen = true) => {
     const up = () => Promise.resolve({ state: 'up' });
     const sources = {
-      ...{ config: { role }, waitingFor: undefined, isIndexOpen: true },
+      ...{ config: { role }, waitingFor: undefined, isIndexOpen },
       backends: {
         broker: { health: () => ({ state: 'up' }) },
         index: { health: up, countDeadLetters: () => Promise.resolve(0) },
@@ -40,6 +40,15 @@ describe('the health of the service', () => {
         );
       });
     }
+  });
+
+  describe('when the index has not answered since the start', () => {
+    it('says of what only the index knows that nothing is known, and not that it is not run', async () => {
+      const { ready, parts } = await healthOf('projector', {}, false);
+      assert.equal(ready, false);
+      assert.deepEqual(parts.rebuild, { state: 'degraded', reason: 'nothing is known of rebuilds' });
+      assert.deepEqual(parts.aggregates, { state: 'degraded', reason: 'nothing is known of the aggregates' });
+    });
   });
 
   describe('when all is well, or nothing is known of the others', () => {
