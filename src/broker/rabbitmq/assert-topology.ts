@@ -67,12 +67,13 @@ async function assertQueue(model: ChannelModel, queue: QueueDeclaration, log: Br
   for (let differences = 0; ; differences += 1) {
     const difference = await declareQueue(model, queue.name, wanted);
     if (difference === undefined) return;
+    const sentence = describeDifference(difference, queue.settings[difference.argument]);
     if (differences >= queue.mayDiffer.length || !queue.mayDiffer.includes(difference.argument)) {
-      throw new BrokerTopologyError(`${describeDifference(difference)}; ${REMEDY}`);
+      throw new BrokerTopologyError(`${sentence}; ${REMEDY}`);
     }
     log.warn(
       { queue: queue.name, argument: difference.argument, current: difference.current, wanted: difference.received },
-      `${describeDifference(difference)}. RabbitMQ's value stays in force`,
+      `${sentence}. RabbitMQ's value stays in force`,
     );
     const { [difference.argument]: _differs, ...others } = wanted;
     wanted = difference.current === undefined ? others : { ...others, [difference.argument]: difference.current };

@@ -34,8 +34,10 @@ function valueIn(text: string): string | undefined {
   return /'([^']*)'/.exec(text)?.[1];
 }
 
-export function describeDifference({ what, name, argument, received, current }: DeclarationDifference): string {
+/** `setting`: the variable of the configuration that the argument comes from. */
+export function describeDifference(difference: DeclarationDifference, setting?: string): string {
+  const { what, name, argument, received, current } = difference;
   const found = current === undefined ? 'not set' : `'${current}'`;
   const wanted = received === undefined ? 'not set' : `'${received}'`;
-  return `${what} '${name}' is declared differently: ${argument} is ${found} in RabbitMQ, this service asks for ${wanted}`;
+  return `${what} '${name}' is declared differently: ${argument}${setting === undefined ? '' : ` (${setting})`} is ${found} in RabbitMQ, this service asks for ${wanted}`;
 }

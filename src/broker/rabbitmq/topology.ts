@@ -20,6 +20,8 @@ export interface QueueDeclaration {
   readonly arguments: Readonly<Record<string, string | number | boolean>>;
   /** Arguments that may differ from what is declared: the service warns and works on with the server's value. */
   readonly mayDiffer: readonly string[];
+  /** The variables of the configuration (contract §5) that arguments come from. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 export interface BindingDeclaration {
@@ -69,6 +71,7 @@ function deadLetterQueue(names: QueueNames): QueueDeclaration {
     name: names.deadLetters,
     arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': NEVER_DROPPED },
     mayDiffer: ['x-delivery-limit'],
+    settings: {},
   };
 }
 
@@ -87,6 +90,7 @@ function liveQueue(names: QueueNames, options: TopologyOptions): QueueDeclaratio
       'x-overflow': 'reject-publish',
     },
     mayDiffer: [],
+    settings: { 'x-single-active-consumer': 'SINGLE_ACTIVE_CONSUMER', 'x-delivery-limit': 'DELIVERY_LIMIT' },
   };
 }
 
@@ -99,5 +103,6 @@ function historyStream(names: QueueNames, options: TopologyOptions): QueueDeclar
       ...(options.historyMaxBytes === undefined ? {} : { 'x-max-length-bytes': options.historyMaxBytes }),
     },
     mayDiffer: ['x-max-age'],
+    settings: { 'x-max-age': 'HISTORY_MAX_AGE', 'x-max-length-bytes': 'HISTORY_MAX_BYTES' },
   };
 }

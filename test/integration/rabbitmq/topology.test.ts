@@ -63,7 +63,7 @@ describe('the RabbitMQ topology', () => {
         assert.ok(error instanceof BrokerTopologyError);
         assert.match(
           error.message,
-          new RegExp(`queue '${prefix}\\.projector' is declared differently: x-delivery-limit`),
+          new RegExp(`queue '${prefix}\\.projector' is declared differently: x-delivery-limit \\(DELIVERY_LIMIT\\)`),
         );
         assert.match(error.message, /is '20' in RabbitMQ, this service asks for '50'/);
         return true;
@@ -92,14 +92,17 @@ describe('the RabbitMQ topology', () => {
       await openOnce(prefix, { historyMaxAge: '7D', log });
       const warnings = log.entries.filter(({ level }) => level === 'warn');
       assert.equal(warnings.length, 1);
-      assert.match(warnings[0]?.message ?? '', /x-max-age is '30D' in RabbitMQ, this service asks for '7D'/);
+      assert.match(
+        warnings[0]?.message ?? '',
+        /x-max-age \(HISTORY_MAX_AGE\) is '30D' in RabbitMQ, this service asks for '7D'/,
+      );
     });
 
     it('refuses another maximal size of the history behind another maximal age', async () => {
       await openOnce(prefix, { historyMaxAge: '30D' });
       await assert.rejects(openOnce(prefix, { historyMaxAge: '7D', historyMaxBytes: 1_000_000_000 }), {
         code: 'BROKER_TOPOLOGY',
-        message: /x-max-length-bytes is not set in RabbitMQ, this service asks for '1000000000'/,
+        message: /x-max-length-bytes \(HISTORY_MAX_BYTES\) is not set in RabbitMQ, this service asks for '1000000000'/,
       });
     });
   });

@@ -97,6 +97,7 @@ describe('parseDifference', () => {
     const difference = { what: 'queue', name: 'q', argument: 'x-a', received: '1', current: undefined } as const;
     const sentence = "queue 'q' is declared differently: x-a is not set in RabbitMQ, this service asks for '1'";
     assert.equal(describeDifference(difference), sentence);
+    assert.equal(describeDifference(difference, 'A'), sentence.replace('x-a', 'x-a (A)'));
   });
 });
 
