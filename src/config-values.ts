@@ -28,7 +28,7 @@ export function matching(pattern: RegExp, remedy: string) {
   return z.string().regex(pattern, remedy);
 }
 
-/** RabbitMQ lets nobody declare a queue or an exchange of such a name. */
+/** RabbitMQ lets nobody declare a queue of such a name, nor an exchange that it has not made itself. */
 export function isNotReserved(name: string): boolean {
   return !name.startsWith('amq.');
 }

@@ -126,6 +126,8 @@ const HOUR_SECONDS = 3_600;
 const YEAR_SECONDS = 366 * 24 * HOUR_SECONDS;
 const MIB = 1_048_576;
 const RESERVED_REMEDY = "use another name than amq and those that begin with amq.: they are RabbitMQ's own";
+const PREDEFINED_TOPIC = 'amq.topic';
+const RESERVED_EXCHANGE_REMEDY = `of the names that begin with amq., which are RabbitMQ's own, only ${PREDEFINED_TOPIC} is a topic exchange; use it, or another name`;
 
 const VARIABLES = z.object({
   AMQP_URL: hosts(['amqp', 'amqps']).optional(),
@@ -143,7 +145,7 @@ const VARIABLES = z.object({
     .refine((prefix) => isNotReserved(`${prefix}.`), RESERVED_REMEDY)
     .default('orders'),
   EXCHANGE: matching(/^[\w.:-]{1,127}$/, 'use at most 127 of letters, digits, . _ : -')
-    .refine(isNotReserved, RESERVED_REMEDY)
+    .refine((name) => name === PREDEFINED_TOPIC || isNotReserved(name), RESERVED_EXCHANGE_REMEDY)
     .optional(),
   BINDING_KEYS: list(
     matching(/^[^\s,]+$/u, 'use routing keys such as order.#, separated by commas').refine(

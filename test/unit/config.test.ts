@@ -199,14 +199,15 @@ describe('readConfig', () => {
     const remedy = "use another name than amq and those that begin with amq.: they are RabbitMQ's own";
 
     it('refuses the names that are its own', () => {
-      assert.deepEqual(problemsOf({ PREFIX: 'amq.x', EXCHANGE: 'amq.topic' }), [
+      assert.deepEqual(problemsOf({ PREFIX: 'amq.x', EXCHANGE: 'amq.fanout' }), [
         `PREFIX="amq.x": ${remedy}`,
-        `EXCHANGE="amq.topic": ${remedy}`,
+        `EXCHANGE="amq.fanout": of the names that begin with amq., which are RabbitMQ's own, only amq.topic is a topic exchange; use it, or another name`,
       ]);
       // Its queues would have such names.
       assert.deepEqual(problemsOf({ PREFIX: 'amq' }), [`PREFIX="amq": ${remedy}`]);
       const { prefix, exchange } = configOf({ PREFIX: 'amqp', EXCHANGE: 'amqp.orders' });
       assert.deepEqual([prefix, exchange], ['amqp', 'amqp.orders']);
+      assert.equal(configOf({ EXCHANGE: 'amq.topic' }).exchange, 'amq.topic');
     });
 
     it('refuses a routing key of more than 255 bytes', () => {
