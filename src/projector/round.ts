@@ -121,7 +121,10 @@ async function writeStandby(plans: readonly Plan[], target: WriteTarget, live: W
     deps.standbyPatience.isExhausted(target.address, live.address, failure.why)
   )
     reason ??= `it could not be written to, and the live one could: ${failure.reason}`;
-  if (reason !== undefined) await deps.diverge(target.generation, reason);
+  if (reason === undefined) return;
+  await deps.diverge(target.generation, reason);
+  // It is no target any more, so there is nothing to wait for.
+  for (const plan of plans) if (plan.fate.kind === 'outage') plan.fate = startedOver();
 }
 
 interface Failure {

@@ -1,4 +1,4 @@
-/** `blocked`: something takes its writes for forbidden. */
+/** `blocked`: by a write block, which a swap sets too; those of full disks and operators' `read_only` are `unavailable`. */
 export type WhyNotWritten = 'unavailable' | 'blocked';
 
 /** By write addresses: a generation's name may be given up and used again. */

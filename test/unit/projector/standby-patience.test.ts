@@ -81,7 +81,7 @@ describe('the patience with a standby', () => {
     });
 
     /** Until it is settled; `paused`: after each round that was not, a second later. */
-    async function project(paused: () => void = () => undefined): Promise<void> {
+    async function project(paused: (why: string) => void = () => undefined): Promise<void> {
       const { deps } = protocolInstance(index, {
         standbyPatience: createStandbyPatience(() => time),
         diverge: (generation, reason) => {
@@ -89,9 +89,9 @@ describe('the patience with a standby', () => {
           index.unregister(generation);
           return Promise.resolve();
         },
-        pause: () => {
+        pause: (_attempt, why) => {
           time += 1_000;
-          paused();
+          paused(why);
           return time < 3_600_000 ? Promise.resolve() : Promise.reject(new Error('it waits without end'));
         },
       });
@@ -102,6 +102,18 @@ describe('the patience with a standby', () => {
       await project();
       const reason = `it could not be written to, and the live one could: ${BLOCK}`;
       assert.deepEqual(diverged, [`${FORMER} after 20000 ms: ${reason}`]);
+      assert.equal(index.generations.get(index.live)?.get('o')?.version, 1);
+    });
+
+    it('is not waited for any more once it has diverged', async () => {
+      index.blocked.clear();
+      index.obstacle = (target) => (target === FORMER ? { kind: 'unavailable', reason: 'closed' } : undefined);
+      const pauses: string[] = [];
+      await project((why) => pauses.push(why));
+      assert.deepEqual(diverged, [
+        `${FORMER} after 10000 ms: it could not be written to, and the live one could: closed`,
+      ]);
+      assert.deepEqual(pauses, [...Array<string>(10).fill('outage'), 'restart']);
       assert.equal(index.generations.get(index.live)?.get('o')?.version, 1);
     });
 
