@@ -11,7 +11,7 @@ const REFRESH_SPACING_MS = 100;
 /**
  * Waits until readers see an order at a version: through the read alias and as of the last refresh, like every read, so that none
  * goes back. A write of this process wakes the reader and is made visible at once, by one refresh for all who wait; a write of
- * another process is looked for with a growing pause, and seen with the refresh that comes every second.
+ * another process is looked for with a growing pause, and seen with the next refresh (`REFRESH_INTERVAL`, or the next heartbeat).
  * `late` where that takes longer than `waitMs`. Nobody waits on while the service stops.
  * @throws IndexUnavailableError, or the reason of the asker's own signal
  */

@@ -110,10 +110,10 @@ export interface CurrencyTotals {
   readonly refundedCents: number;
 }
 
-/** That a reader wants to see its own write: the order at a version, or a newer one. */
 /** `stopping`: it may yet arrive, and another process can tell. */
 export type Arrival = 'visible' | 'late' | 'stopping';
 
+/** That a reader wants to see its own write: the order at a version, or a newer one. */
 export interface AwaitedVersion {
   readonly orderId: string;
   readonly version: number;
