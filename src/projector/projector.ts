@@ -96,7 +96,7 @@ export class Projector {
       deps.metrics.updateErrors.inc({ projection: 'orders', reason }, 0);
     }
     this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
-    this.#refreshPace = new RefreshPace({ ...deps, fullBatch: options.batchSize });
+    this.#refreshPace = new RefreshPace({ ...deps, batchSize: options.batchSize, prefetch: options.prefetch });
     const limits = { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND };
     this.#intake = new Intake(deps.broker, limits, this.#intakeHandlers());
     this.#runner = new BatchRunner(options, {

@@ -16,8 +16,8 @@ export interface RefreshPaceOptions {
     readonly generations: Pick<OrderIndex['generations'], 'paceRefreshes'>;
   };
   readonly log: Logger;
-  /** So many events in hand are more than the next batch takes. */
-  readonly fullBatch: number;
+  readonly batchSize: number;
+  readonly prefetch: number;
 }
 
 /** How far a projector is behind. */
@@ -60,7 +60,9 @@ export class RefreshPace {
   }
 
   #wanted({ lagMs, inHand }: Backlog): Pace | undefined {
-    if (lagMs > BEHIND_MS && inHand >= this.#options.fullBatch) return 'relaxed';
+    const { batchSize, prefetch } = this.#options;
+    // More than the next batch takes; of a smaller prefetch some is always being settled.
+    if (lagMs > BEHIND_MS && inHand >= Math.min(batchSize, prefetch / 2)) return 'relaxed';
     return lagMs < CAUGHT_UP_MS ? 'usual' : undefined;
   }
 

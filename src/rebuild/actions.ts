@@ -173,6 +173,9 @@ async function register(
   index: RebuildIndex,
   { generation, epoch }: { readonly generation: string; readonly epoch: number },
 ): Promise<Response> {
+  // A backlog's pace is left alone beside a second target, for as long as that is kept; no projector sets the same pace twice.
+  const { live, targets } = await index.registry();
+  if (targets.length === 1) await index.generations.paceRefreshes(live, 'usual');
   const { kind, registry } = await index.generations.renameEpoch(epoch, { register: [generation] });
   return kind === 'moved'
     ? { kind: 'done', patch: { epoch: registry.epoch } }

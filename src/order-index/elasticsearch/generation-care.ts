@@ -183,7 +183,8 @@ export async function paceRefreshes(
     const there = (await client.indices.getSettings({ index: address, flat_settings: true }, READ))[generation];
     if (!there) return false; // An address that is gone is no error of this call.
     const settings: Readonly<Record<string, unknown>> = { ...there.settings };
-    if (settings['index.refresh_interval'] === from && isShort(refreshInterval))
+    const isWanted = pace === 'usual' || isShort(refreshInterval);
+    if (settings['index.refresh_interval'] === from && isWanted)
       await client.indices.putSettings({ index: address, settings: { refresh_interval: to } });
     return true;
   } catch (thrown) {

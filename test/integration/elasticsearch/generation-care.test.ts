@@ -119,6 +119,12 @@ describe('single generations in Elasticsearch', () => {
       assert.equal(await interval(), '1m');
     });
 
+    it('is refreshed as configured since, though that is less often', async () => {
+      await setInterval('5000ms');
+      await under.instance({ refreshInterval: '1m' }).generations.paceRefreshes(live, 'usual');
+      assert.equal(await interval(), '1m');
+    });
+
     it('is left stopped where a swap has stopped it', async () => {
       await often.generations.freeze(live.generation);
       for (const pace of ['relaxed', 'usual'] as const) await often.generations.paceRefreshes(live, pace);

@@ -16,12 +16,13 @@ const targetOf = (number: number, epoch: number): WriteTarget => ({
 describe('RefreshPace', () => {
   let targets: WriteTarget[];
   let epoch: number;
+  let prefetch: number;
   let set: string[];
   let answer: () => Promise<boolean>;
   let pace: RefreshPace;
   const paceOfAnother = () =>
     new RefreshPace({
-      fullBatch: FULL_BATCH,
+      ...{ batchSize: FULL_BATCH, prefetch },
       log: createLogger('silent'),
       index: {
         registry: () => Promise.resolve({ epoch, targets, live: targets.at(-1) ?? targetOf(0, 0) }),
@@ -35,6 +36,7 @@ describe('RefreshPace', () => {
     });
   beforeEach(() => {
     [targets, epoch, set, answer] = [[targetOf(1, 1)], 1, [], () => Promise.resolve(true)];
+    prefetch = 10 * FULL_BATCH;
     pace = paceOfAnother();
   });
 
@@ -52,6 +54,13 @@ describe('RefreshPace', () => {
 
   it('leaves it where answers are old, and little is to be written', async () => {
     assert.deepEqual(await looks({ ...BACKLOG, inHand: FULL_BATCH - 1 }), []);
+  });
+
+  it('relaxes where no whole batch can be in hand, and half of what can is', async () => {
+    prefetch = FULL_BATCH / 2;
+    pace = paceOfAnother();
+    assert.deepEqual(await looks({ ...BACKLOG, inHand: FULL_BATCH / 4 - 1 }), []);
+    assert.deepEqual(await looks({ ...BACKLOG, inHand: FULL_BATCH / 4 }), ['orders-1-w1 relaxed']);
   });
 
   it('leaves it where much is to be written, and answers are not old', async () => {

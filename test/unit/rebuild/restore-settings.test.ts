@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../../src/observability/logging.ts';
-import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../../src/order/fold.ts';
+import { FOLD_VERSION } from '../../../src/order/fold.ts';
 import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
 import type { OrderIndex, Readiness } from '../../../src/order-index/port.ts';
 import { perform } from '../../../src/rebuild/actions.ts';
 import type { Response } from '../../../src/rebuild/model.ts';
-import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
 import { registerGeneration } from '../../support/second-generation.ts';
+import { dependenciesOf } from './action-dependencies.ts';
 import { aRebuild } from './runs.ts';
 
 const BEGUN = 1_000_000;
@@ -36,14 +36,11 @@ describe('a generation that was built, and has not all its copies', () => {
     const generations = { ...index.generations, restoreSettings: () => Promise.resolve(readiness) };
     const held = heldForMs === undefined ? {} : { held: { reason: '', since: BEGUN } };
     const run = aRebuild({ generation, step: 'RESTORE_SETTINGS', ...held });
-    return perform({ kind: 'restore settings', generation }, run, {
-      ...{ index: { ...index, generations }, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
-      openSource: () => Promise.reject(new Error('there is nothing to read')),
-      now: () => new Date(BEGUN + (heldForMs ?? 0)),
-      rollups: NO_AGGREGATES,
-      ...{ signal: new AbortController().signal, holdsLease: () => Promise.resolve(true) },
-      ...{ onCopying: () => undefined, onReplaying: () => undefined, reached: () => Promise.resolve() },
-    });
+    return perform(
+      { kind: 'restore settings', generation },
+      run,
+      dependenciesOf({ ...index, generations }, () => new Date(BEGUN + (heldForMs ?? 0))),
+    );
   }
 
   it('is waited for, and it is said for how long', async () => {

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../../src/observability/logging.ts';
-import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../../src/order/fold.ts';
+import { FOLD_VERSION } from '../../../src/order/fold.ts';
 import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
 import type { OrderIndex, Registry } from '../../../src/order-index/port.ts';
 import { perform } from '../../../src/rebuild/actions.ts';
 import type { Response } from '../../../src/rebuild/model.ts';
-import { NO_AGGREGATES } from '../../support/no-aggregates.ts';
 import { registerGeneration } from '../../support/second-generation.ts';
+import { dependenciesOf } from './action-dependencies.ts';
 import { aRebuild } from './runs.ts';
 
 const BLOCK = 'index.blocks.read_only_allow_delete';
@@ -35,14 +35,11 @@ describe('a generation that is validated', () => {
   /** Where it is found to have these blocks, one after the other. */
   function validate(blocks: (string | undefined)[]): Promise<Response> {
     const generations = { ...index.generations, writeBlock: () => Promise.resolve(blocks.shift()) };
-    return perform({ kind: 'validate', generation }, aRebuild({ generation, step: 'VALIDATE' }), {
-      ...{ index: { ...index, generations }, log, storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
-      openSource: () => Promise.reject(new Error('there is nothing to read')),
-      now: () => new Date(),
-      rollups: NO_AGGREGATES,
-      ...{ signal: new AbortController().signal, holdsLease: () => Promise.resolve(true) },
-      ...{ onCopying: () => undefined, onReplaying: () => undefined, reached: () => Promise.resolve() },
-    });
+    return perform(
+      { kind: 'validate', generation },
+      aRebuild({ generation, step: 'VALIDATE' }),
+      dependenciesOf({ ...index, generations }),
+    );
   }
 
   const held: Response = { kind: 'held', reason: `orders-000002 takes no writes: take its ${BLOCK} off` };
