@@ -5,7 +5,7 @@ import { BrokerUnavailableError } from './broker/port.ts';
 import type { Config } from './config.ts';
 import { createFreshnessReader, createFreshnessRecord, type FreshnessRecordReader } from './freshness-reader.ts';
 import { createHttpApp } from './http/app.ts';
-import { createAuthenticator } from './http/auth.ts';
+import { createAuthenticator, logAuthenticationOutages } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
 import { createInHandReader } from './in-hand-reader.ts';
@@ -290,7 +290,7 @@ function httpDependencies(service: Service, shared: SharedKnowledge): HttpDepend
     },
     observeRequest: ({ route, method, status, durationSeconds }) =>
       metrics.httpRequestDurationSeconds.observe({ route, method, status }, durationSeconds),
-    authenticate: createAuthenticator(config.auth),
+    authenticate: logAuthenticationOutages(createAuthenticator(config.auth), deps.log),
     log: deps.log,
     tracing: deps.tracing,
   };

@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
+import type { Logger } from '../observability/logging.ts';
 
 const ROLES = ['customer', 'seller', 'support', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -50,6 +51,33 @@ export type Authenticate = (authorization: string | undefined) => Promise<AuthRe
 export class AuthenticationUnavailableError extends Error {
   readonly code = 'AUTHENTICATION_UNAVAILABLE';
   override readonly name = 'AuthenticationUnavailableError';
+}
+
+/** Logs when tokens cannot be checked any more, and when they can again: every caller is turned away meanwhile, though all else goes on. */
+export function logAuthenticationOutages(authenticate: Authenticate, log: Pick<Logger, 'info' | 'warn'>): Authenticate {
+  let isAway = false;
+  return async (authorization) => {
+    try {
+      const result = await authenticate(authorization);
+      if (isAway && result.kind === 'caller') {
+        isAway = false;
+        log.info('tokens can be checked again');
+      }
+      return result;
+    } catch (error) {
+      if (!(error instanceof AuthenticationUnavailableError)) throw error;
+      if (!isAway) log.warn({ reason: keySetFault(error.cause) }, 'no token can be checked: see AUTH_JWKS_URL');
+      isAway = true;
+      throw error;
+    }
+  };
+}
+
+/** Without the URL, which may hold a password. */
+function keySetFault(cause: unknown): string {
+  if (cause instanceof errors.JOSEError) return cause.message;
+  const inner = cause instanceof Error ? (cause.cause ?? cause) : undefined;
+  return inner instanceof Error && 'code' in inner ? String(inner.code) : 'the key set cannot be fetched';
 }
 
 type Verify = (token: string) => Promise<JWTPayload>;

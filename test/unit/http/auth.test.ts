@@ -3,8 +3,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import type { JWTPayload } from 'jose';
+import type { Logger } from '../../../src/observability/logging.ts';
 import { searchAnswer } from '../../../src/http/answers.ts';
-import { AuthenticationUnavailableError, createAuthenticator, isNamed } from '../../../src/http/auth.ts';
+import {
+  AuthenticationUnavailableError,
+  createAuthenticator,
+  isNamed,
+  logAuthenticationOutages,
+} from '../../../src/http/auth.ts';
 import type { Authenticate } from '../../../src/http/auth.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
 import { withApp } from './running-app.ts';
@@ -224,6 +230,40 @@ describe('authentication', () => {
         assert.deepEqual([await kindOf(0, '5m'), await kindOf(1, '5m')], ['caller', 'caller']);
         assert.deepEqual([await kindOf(2, '5m'), await kindOf(1, '-5m')], ['refused', 'refused']);
       });
+    });
+
+    it('logs once that they cannot be fetched, without their address, and once that they can again', async () => {
+      const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
+      const keys = JSON.stringify({ keys: [await exportJWK(publicKey)] });
+      const logged: unknown[] = [];
+      const log = {
+        warn: (details: unknown) => logged.push(details),
+        info: (said: unknown) => logged.push(said),
+      } as unknown as Pick<Logger, 'info' | 'warn'>;
+      let isAway = true;
+      await withKeySet(
+        () => (isAway ? 'no keys' : keys),
+        async (url) => {
+          const check = logAuthenticationOutages(createAuthenticator({ kind: 'jwks', url, ...NO_CLAIMS }), log);
+          const token = new SignJWT({ sub: 'me', role: 'support' }).setProtectedHeader({ alg: 'ES256' });
+          const signed = await token.setExpirationTime('5m').sign(privateKey);
+          for (let time = 0; time < 2; time++)
+            await assert.rejects(check(`Bearer ${signed}`), AuthenticationUnavailableError);
+          assert.equal((await check(undefined)).kind, 'refused');
+          isAway = false;
+          for (let time = 0; time < 2; time++) assert.equal((await check(`Bearer ${signed}`)).kind, 'caller');
+        },
+      );
+      const reason = 'Failed to parse the JSON Web Key Set HTTP response as JSON';
+      assert.deepEqual(logged, [{ reason }, 'tokens can be checked again']);
+      const nowhere = createAuthenticator({ kind: 'jwks', url: 'http://me:secret@127.0.0.1:1/jwks', ...NO_CLAIMS });
+      const { privateKey: other } = await generateKeyPair('ES256');
+      const token = await new SignJWT({ sub: 'me' })
+        .setProtectedHeader({ alg: 'ES256' })
+        .setExpirationTime('5m')
+        .sign(other);
+      await assert.rejects(logAuthenticationOutages(nowhere, log)(`Bearer ${token}`), AuthenticationUnavailableError);
+      assert.doesNotMatch(JSON.stringify(logged), /secret/);
     });
 
     it('answers 503, not 401, when they cannot be fetched', async () => {
