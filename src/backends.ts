@@ -30,6 +30,8 @@ export interface BackendDependencies {
 }
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Somebody waits for these. */
+const READ_TIMEOUT_MS = 10_000;
 
 /** Makes the adapters that the configuration chooses; nothing is opened yet. */
 export function createBackends(config: Config, deps: BackendDependencies): Backends {
@@ -77,6 +79,7 @@ function elasticsearch(config: Config, { elasticsearch }: ServicesBackend, deps:
     ...index,
     bulkConcurrency: projector.bulkConcurrency,
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    readTimeoutMs: READ_TIMEOUT_MS,
     foldVersion: FOLD_VERSION,
     log: deps.log,
     tracing: deps.tracing,

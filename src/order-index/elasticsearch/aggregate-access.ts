@@ -7,12 +7,15 @@ import type { BulkWriter } from './bulk-writer.ts';
 import { READ, serverTimeout } from './client.ts';
 import { MissingIndexError, unavailable } from './errors.ts';
 import type { IndexSizing } from './generation-mapping.ts';
+import type { Searching } from './search.ts';
 import { indexNames, technicalWriteAlias } from './names.ts';
 import type { IndexNames } from './names.ts';
 
 /** How the aggregates get at Elasticsearch. */
 export interface AggregateAccess {
   readonly client: Client;
+  /** For what readers ask. */
+  readonly reading: Pick<Searching, 'client' | 'requestTimeoutMs'>;
   readonly names: IndexNames;
   readonly sizing: IndexSizing;
   readonly writer: BulkWriter;

@@ -33,11 +33,11 @@ const NOTHING: Query = { match_none: {} };
 
 /** What readers are shown of an aggregate, through its alias. */
 export function aggregateReads(
-  { client, names, searches, requestTimeoutMs }: AggregateAccess,
+  { reading, names, searches }: AggregateAccess,
   aggregate: AggregateDefinition,
 ): Pick<AggregateStore, 'rows' | 'wholeRows' | 'topProducts'> {
   const { alias } = aggregateNames(names, aggregate);
-  const searching = { client, searches, alias, requestTimeoutMs };
+  const searching = { ...reading, searches, alias };
   return {
     rows: (query, signal) => emptyWithoutAlias(() => rows(searching, aggregate, query, signal)),
     wholeRows: (page) => emptyWithoutAlias(() => wholeRows(searching, page)),

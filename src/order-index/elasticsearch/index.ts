@@ -1,3 +1,4 @@
+import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
 import type { Tracing } from '../../observability/tracing.ts';
 import type { OrderIndex } from '../port.ts';
@@ -22,12 +23,15 @@ import { createParking } from './parking.ts';
 import { probeSearches, probeWrites } from './probes.ts';
 import { isReadable } from './search-query.ts';
 import { searchOrders } from './search.ts';
+import type { Searching } from './search.ts';
 import { suggestFor } from './suggest.ts';
 import { ensureTechnicalIndices } from './technical-indices.ts';
 import { createTechnicalStore } from './technical-store.ts';
 
 export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizing {
   readonly prefix: string;
+  /** For what readers ask; as for all else unless told. */
+  readonly readTimeoutMs?: number;
   /** Bulk requests under way at once. */
   readonly bulkConcurrency: number;
   /** Of the code that writes; an index that newer code writes to is not written by this one. */
@@ -51,9 +55,9 @@ const OPEN_TIMEOUT_MS = 30_000;
 export function createElasticsearchIndex(options: ElasticsearchIndexOptions): OrderIndex {
   const { requestTimeoutMs } = options;
   const parts = partsOf(options);
-  const { client, names, writes, searches, writer, generations, restoreTechnical } = parts;
+  const { client, names, writes, searches, writer, reading, generations, restoreTechnical } = parts;
   const store = createTechnicalStore(writer, writes, restoreTechnical);
-  const searching = { client, searches, alias: names.alias, requestTimeoutMs };
+  const searching = { ...reading, searches, alias: names.alias };
   return {
     ...createParking({ client, store, index: names.parked, requestTimeoutMs }),
     ...createControl({ client, store, index: names.control }),
@@ -89,13 +93,14 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Or
 function partsOf(options: ElasticsearchIndexOptions) {
   const { prefix, foldVersion, shards, replicas, refreshInterval, requestTimeoutMs, log } = options;
   const client = createClient(options);
+  const reading = readingBy(client, options.readTimeoutMs ?? requestTimeoutMs);
   const names = indexNames(prefix);
   const sizing = { shards, replicas, refreshInterval };
   const writes: Breaker = breakerOf('elasticsearch-writes', options, (failed) =>
     probeWrites({ client, writer, writes, control: names.control }, failed),
   );
   const searches: Breaker = breakerOf('elasticsearch-searches', options, () =>
-    probeSearches({ client, searches, alias: names.alias, requestTimeoutMs }),
+    probeSearches({ ...reading, searches, alias: names.alias }),
   );
   const writer = createBulkWriter({
     client,
@@ -107,6 +112,7 @@ function partsOf(options: ElasticsearchIndexOptions) {
   });
   return {
     client,
+    reading,
     names,
     sizing,
     writes,
@@ -123,6 +129,11 @@ function partsOf(options: ElasticsearchIndexOptions) {
     }),
     restoreTechnical: () => ensureTechnicalIndices({ client, names, sizing, requestTimeoutMs, log }),
   };
+}
+
+/** Over the same connections. */
+function readingBy(client: Client, requestTimeoutMs: number): Pick<Searching, 'client' | 'requestTimeoutMs'> {
+  return { client: client.child({ requestTimeout: requestTimeoutMs }), requestTimeoutMs };
 }
 
 function breakerOf(

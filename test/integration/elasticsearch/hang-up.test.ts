@@ -5,6 +5,7 @@ import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createVersionAwaiter } from '../../../src/order-index/await-version.ts';
 import { createElasticsearchIndex } from '../../../src/order-index/elasticsearch/index.ts';
+import type { ElasticsearchIndexOptions } from '../../../src/order-index/elasticsearch/index.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
@@ -40,9 +41,10 @@ function awaitVersion(index: OrderIndex, signal: AbortSignal): Promise<unknown> 
   return awaited({ orderId: 'A-1', version: 1, waitMs: 5_000, counts: () => true, signal });
 }
 
-describe('a reader of Elasticsearch that hangs up', () => {
+describe('a reader of Elasticsearch', () => {
   let slow: SlowElasticsearch;
   let index: OrderIndex;
+  let options: ElasticsearchIndexOptions;
   const states: string[] = [];
 
   beforeEach(async () => {
@@ -50,12 +52,13 @@ describe('a reader of Elasticsearch that hangs up', () => {
     await once(slow.server, 'listening');
     const { port } = slow.server.address() as AddressInfo;
     states.length = 0;
-    index = createElasticsearchIndex({
+    options = {
       ...{ nodes: [`http://127.0.0.1:${port}`], requestTimeoutMs: 10_000, prefix: 'orders', bulkConcurrency: 1 },
       ...{ shards: 1, replicas: 0, refreshInterval: '1s', foldVersion: 1, log: createLogger('silent') },
       breakerResetMs: 50,
       onBreakerState: (name, state) => name === 'elasticsearch-searches' && states.push(state),
-    });
+    };
+    index = createElasticsearchIndex(options);
   });
 
   afterEach(async () => {
@@ -74,7 +77,7 @@ describe('a reader of Elasticsearch that hangs up', () => {
   ];
 
   for (const [name, read] of reads) {
-    it(`takes its request back: ${name}`, async () => {
+    it(`takes its request back when it hangs up: ${name}`, async () => {
       const client = new AbortController();
       const answered = read(client.signal);
       await eventually(() => assert.equal(slow.open.size, 1));
@@ -85,7 +88,17 @@ describe('a reader of Elasticsearch that hangs up', () => {
     });
   }
 
-  it('makes no outage out of many of them, and hides none', async () => {
+  for (const [name, read] of reads) {
+    it(`does not wait for as long as a writer: ${name}`, async () => {
+      await index.close();
+      index = createElasticsearchIndex({ ...options, requestTimeoutMs: 3_600_000, readTimeoutMs: 100 });
+      await assert.rejects(read(new AbortController().signal), (error: unknown) => {
+        return error instanceof IndexUnavailableError && /timed out/i.test(error.message);
+      });
+    });
+  }
+
+  it('makes no outage out of many that hang up, and hides none', async () => {
     const search = reads[0]?.[1];
     assert.ok(search);
     for (let n = 0; n < 12; n++) await assert.rejects(search(AbortSignal.abort()), { name: 'AbortError' });
@@ -98,7 +111,7 @@ describe('a reader of Elasticsearch that hangs up', () => {
     assert.deepEqual(states, ['closed', 'open']);
   });
 
-  it('does not close the breaker by giving up its probe', async () => {
+  it('does not close the breaker by hanging up on its probe', async () => {
     const search = reads[0]?.[1];
     assert.ok(search);
     slow.fails = true;
