@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -46,7 +46,11 @@ const UNWRITABLE: ReadonlySet<number> = new Set([
  * @throws DataDirUnusableError where it cannot be written
  */
 export function openDatabase(path: string): DatabaseSync {
-  makeFolder(dirname(path));
+  try {
+    makeFolder(dirname(path));
+  } catch (error) {
+    throw unusable(dirname(path), error);
+  }
   try {
     return openForThisProcessAlone(path);
   } catch (error) {
@@ -54,13 +58,23 @@ export function openDatabase(path: string): DatabaseSync {
   }
 }
 
-/** Whatever is wrong with a folder that cannot be made (a read-only file system, a file in its place, no right to) is wrong with DATA_DIR. */
+/**
+ * And those above it, one by one: Node's recursive `mkdirSync` never returns where the system denies a folder whose parent is there
+ * with ENOENT, as in /proc. Whatever is wrong with one (a read-only file system, a file in its place, no right to) is wrong with DATA_DIR.
+ */
 function makeFolder(folder: string): void {
+  const above = dirname(folder);
+  if (!existsSync(above)) makeFolder(above);
   try {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder);
   } catch (error) {
-    throw unusable(folder, error);
+    // It is there, or another one has made it meanwhile.
+    if (!isFolder(folder)) throw error;
   }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 function unusable(folder: string, cause: unknown): DataDirUnusableError {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,6 +93,19 @@ describe('a SQLite database of the service', () => {
       const file = join(directory, 'file');
       writeFileSync(file, '');
       for (const folder of [file, join(file, 'data')]) assertBlamed(folder, () => openDatabase(join(folder, 'a.db')));
+    });
+
+    it('blames DATA_DIR where the system lets nobody make a folder, and says that the one above is not there', () => {
+      const module = new URL('../../../src/sqlite/database.ts', import.meta.url).href;
+      const script = `const { openDatabase } = await import('${module}'); openDatabase('/proc/x/y/a.db');`;
+      // What never returns can only be ended from outside.
+      const { signal, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+        encoding: 'utf8',
+        timeout: 20_000,
+        killSignal: 'SIGKILL',
+      });
+      assert.equal(signal, null, 'it goes on for ever');
+      assert.match(stderr, /DataDirUnusableError: DATA_DIR="\/proc\/x\/y": cannot be written to \(ENOENT/);
     });
 
     describe('by this user', () => {
