@@ -98,6 +98,11 @@ function decodes(text: string): boolean {
   }
 }
 
+/** Elasticsearch knows no user without a password. */
+export function haveWholeCredentials(urls: readonly string[]): boolean {
+  return urls.map((url) => new URL(url)).every(({ username, password }) => (username === '') === (password === ''));
+}
+
 /** Takes the credentials out of URLs (they share one pair), so that these may be logged. */
 export function credentialsOf(urls: readonly string[]): {
   urls: string[];

@@ -4,6 +4,7 @@ import type { Given } from './config-combinations.ts';
 import {
   credentialsOf,
   flag,
+  haveWholeCredentials,
   hosts,
   isNotReserved,
   isOrigin,
@@ -132,7 +133,9 @@ const RESERVED_EXCHANGE_REMEDY = `of the names that begin with amq., which are R
 const VARIABLES = z.object({
   AMQP_URL: hosts(['amqp', 'amqps']).optional(),
   AMQP_CA: z.string().optional(),
-  ELASTICSEARCH_URL: hosts(['http', 'https']).optional(),
+  ELASTICSEARCH_URL: hosts(['http', 'https'])
+    .refine(haveWholeCredentials, 'name a user and its password, or neither of them')
+    .optional(),
   ELASTICSEARCH_API_KEY: z.string().optional(),
   ELASTICSEARCH_USERNAME: z.string().optional(),
   ELASTICSEARCH_PASSWORD: z.string().optional(),

@@ -113,6 +113,15 @@ describe('readConfig', () => {
       });
     });
 
+    it('refuses half of the credentials in the Elasticsearch URL', () => {
+      for (const url of ['http://u@es-1', 'http://:p@es-1', 'http://u:p@es-1,http://u@es-2']) {
+        assert.deepEqual(problemsOf({ ...SERVICES, ELASTICSEARCH_URL: url }), [
+          'ELASTICSEARCH_URL=(value not shown): name a user and its password, or neither of them',
+        ]);
+      }
+      assert.match(problemsOf({ ...SERVICES, ELASTICSEARCH_URL: 'ftp://u@es-1' }).join('\n'), /^[^\n]*use http:.*$/);
+    });
+
     it('takes an API key', () => {
       const { backend } = configOf({ ...SERVICES, ELASTICSEARCH_API_KEY: 'key' });
       assert.ok(backend.kind === 'services');
