@@ -138,6 +138,9 @@ export class BrokerUnavailableError extends Error {
 /** It answers, and does not let this user in, or not into the virtual host. */
 export class BrokerAccessError extends BrokerUnavailableError {}
 
+/** It does not let this user publish there. Trying again is of use only once it does. */
+export class BrokerPermissionError extends BrokerUnavailableError {}
+
 /** A queue or exchange is declared differently by someone else, or is not there and cannot be declared by this user. */
 export class BrokerTopologyError extends Error {
   readonly code = 'BROKER_TOPOLOGY';

@@ -3,7 +3,12 @@ import { stat } from 'node:fs/promises';
 import { addAbortSignal } from 'node:stream';
 import type { Readable } from 'node:stream';
 import { Command, InvalidArgumentError } from 'commander';
-import { BrokerAccessError, BrokerTopologyError, BrokerUnavailableError } from '../broker/port.ts';
+import {
+  BrokerAccessError,
+  BrokerPermissionError,
+  BrokerTopologyError,
+  BrokerUnavailableError,
+} from '../broker/port.ts';
 import type { Broker } from '../broker/port.ts';
 import { startTracing } from '../observability/start-tracing.ts';
 import { readBrokerSettings } from './broker-settings.ts';
@@ -177,6 +182,10 @@ async function attempt(publish: () => Promise<Outcome>, source: Source): Promise
     }
     if (error instanceof BrokerAccessError) {
       return { exitCode: EXIT.misconfigured, problem: `${error.message}. See to AMQP_URL or --amqp-url` };
+    }
+    if (error instanceof BrokerPermissionError) {
+      const remedy = 'Give this user write on the exchange (docs/permissions.md), or name another one by --exchange';
+      return { exitCode: EXIT.misconfigured, problem: `${error.message}. ${remedy}` };
     }
     if (error instanceof BrokerUnavailableError) return { exitCode: EXIT.unavailable, problem: error.message };
     // Of the file system, or of zlib: anything else is a bug.

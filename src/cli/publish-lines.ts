@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BrokerUnavailableError, UnroutableError } from '../broker/port.ts';
+import { BrokerPermissionError, BrokerUnavailableError, UnroutableError } from '../broker/port.ts';
 import type { OutgoingEvent } from '../broker/port.ts';
 import type { EventLine } from './event-lines.ts';
 
@@ -55,8 +55,8 @@ const INTERRUPT_PATIENCE_MS = 5_000;
 /**
  * Publishes every line, many in flight. What the broker did not confirm is sent again, in the order of the lines and before
  * any later line, until it is.
- * @throws InvalidLineError, BrokerUnavailableError once it gives up, and whatever reading rejects with; only after all lines before
- *   have been confirmed, unless the broker is unavailable
+ * @throws InvalidLineError, BrokerPermissionError at once, BrokerUnavailableError once it gives up, and whatever reading rejects with;
+ *   only after all lines before have been confirmed, unless the broker is unavailable or refuses them
  */
 export async function publishLines(
   lines: AsyncIterable<EventLine>,
@@ -115,6 +115,7 @@ class SendWindow {
   #failed: Entry[] = [];
   #refused: { readonly line: number; readonly problem: string }[] = [];
   #reason = '';
+  #denial: BrokerPermissionError | undefined;
   #lastConfirmMs = performance.now();
   #changed = Promise.withResolvers<void>();
 
@@ -126,7 +127,7 @@ class SendWindow {
     deps.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Resolves when it is on its way, not when it is confirmed; without sending it where it is interrupted before. @throws BrokerUnavailableError */
+  /** Resolves when it is on its way, not when it is confirmed; without sending it where it is interrupted before. @throws BrokerPermissionError, BrokerUnavailableError */
   async send(entry: Entry): Promise<void> {
     while (this.#failed.length > 0 || this.#isFull(entry)) {
       if (this.#isInterrupted()) return;
@@ -137,7 +138,7 @@ class SendWindow {
     this.#dispatch(entry);
   }
 
-  /** Resolves when everything sent is confirmed, or was refused. @throws BrokerUnavailableError */
+  /** Resolves when everything sent is confirmed, or was refused. @throws BrokerPermissionError, BrokerUnavailableError */
   async drain(): Promise<void> {
     const { signal } = this.#deps;
     let patience: AbortSignal | undefined;
@@ -209,6 +210,7 @@ class SendWindow {
       return;
     }
     this.#reason = error.message;
+    if (error instanceof BrokerPermissionError) this.#denial ??= error;
     this.#failed.push(entry);
   }
 
@@ -219,6 +221,7 @@ class SendWindow {
       while (this.#inFlight > 0 && !this.#isInterrupted()) await this.#changed.promise;
       if (this.#isInterrupted()) return;
       if (this.#failed.length === 0) break;
+      if (this.#denial !== undefined) throw this.#denial;
       if (performance.now() - this.#lastConfirmMs > this.#options.giveUpAfterMs) {
         throw new BrokerUnavailableError(this.#reason);
       }

@@ -141,6 +141,19 @@ describe('order-search publish', () => {
       }
     });
 
+    it('ends at once where this user may not write to the exchange', async () => {
+      // RabbitMQ answers whoever publishes to an internal exchange as it answers who may not write to it.
+      await withChannel(async (channel) => {
+        await channel.deleteExchange(prefix);
+        await channel.assertExchange(prefix, 'topic', { internal: true });
+      });
+      const { exitCode, stdout, stderr } = await run(['-', '--json'], {}, linesOf(3).join('\n'));
+      assert.equal(exitCode, 2, stderr);
+      assert.match(stderr, /^[^\n]*403 \(ACCESS-REFUSED\)[^\n]*\. Give this user write on the exchange [^\n]*\n$/);
+      const { published: count, ok } = JSON.parse(stdout) as Record<string, unknown>;
+      assert.deepEqual([count, ok], [0, false]);
+    });
+
     it('binds nothing to them', async () => {
       const other = JSON.stringify({ id: '1', type: 'parcel.sent.v1', subject: 'p-1' });
       const { exitCode, stderr } = await run(['-'], { BINDING_KEYS: 'order.#,parcel.#' }, other);

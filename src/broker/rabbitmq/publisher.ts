@@ -1,6 +1,7 @@
 import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel, Message } from 'amqplib';
-import { BrokerUnavailableError, UnroutableError } from '../port.ts';
+import { BrokerPermissionError, BrokerUnavailableError, UnroutableError } from '../port.ts';
+import { codeOf } from './assert-topology.ts';
 import { fitsShortString } from './messages.ts';
 import type { OutgoingMessage } from './messages.ts';
 
@@ -15,6 +16,9 @@ interface InFlight {
  * queue has a leader again (RabbitMQ 3.10). Another channel does not.
  */
 const REFUSED_LIMIT_MS = 5_000;
+
+/** With this code RabbitMQ closes the channel of a user who may not write to the exchange. */
+const ACCESS_REFUSED = 403;
 
 /** Publishes on one confirm channel, for as long as that lives; many messages may be in flight. */
 export class Publisher {
@@ -40,9 +44,13 @@ export class Publisher {
       const entry = this.#inFlight.get(String(properties.correlationId));
       if (entry !== undefined) entry.returned = true;
     });
+    // It comes before `close`, with which all callbacks are told only that the channel is closed.
+    channel.on('error', (error: Error) => {
+      if (codeOf(error) === ACCESS_REFUSED) this.#abandon(() => new BrokerPermissionError(error.message));
+    });
   }
 
-  /** Resolves when the broker has confirmed it. @throws UnroutableError, BrokerUnavailableError */
+  /** Resolves when the broker has confirmed it. @throws UnroutableError, BrokerPermissionError, BrokerUnavailableError */
   async publish(message: OutgoingMessage): Promise<void> {
     const { exchange, routingKey, content, properties } = message;
     if (!fitsShortString(routingKey)) throw unroutable(exchange, `${routingKey.slice(0, 100)}…`);
@@ -66,9 +74,13 @@ export class Publisher {
 
   /** Gives up what is in flight, with a BrokerUnavailableError. */
   abandon(reason: string): void {
+    this.#abandon(() => new BrokerUnavailableError(`not confirmed by RabbitMQ: ${reason}`));
+  }
+
+  #abandon(failure: () => BrokerUnavailableError): void {
     for (const [correlationId, { outcome }] of [...this.#inFlight]) {
       this.#take(correlationId);
-      outcome.reject(new BrokerUnavailableError(`not confirmed by RabbitMQ: ${reason}`));
+      outcome.reject(failure());
     }
   }
 

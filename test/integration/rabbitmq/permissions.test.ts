@@ -91,8 +91,11 @@ if (RUNS_LONG_TESTS) {
     });
 
     describe('when order-search publish has its own', () => {
-      async function publish(prefix: string): Promise<{ exitCode: unknown; stdout: string; stderr: string }> {
-        const env = { ...process.env, AMQP_URL: urlOf('order-import'), EXCHANGE: backend.prefix, PREFIX: prefix };
+      async function publish(
+        prefix: string,
+        user = 'order-import',
+      ): Promise<{ exitCode: unknown; stdout: string; stderr: string }> {
+        const env = { ...process.env, AMQP_URL: urlOf(user), EXCHANGE: backend.prefix, PREFIX: prefix };
         const child = spawn(process.execPath, [LAUNCHER, 'publish', '-'], { env });
         child.stdin.end(JSON.stringify({ id: '1', type: 'order.tagged.v1', subject: 'o-1' }));
         const [stdout, stderr, [exitCode]] = await Promise.all([
@@ -107,6 +110,15 @@ if (RUNS_LONG_TESTS) {
         const { exitCode, stdout, stderr } = await publish(backend.prefix);
         assert.deepEqual([exitCode, stderr], [0, '']);
         assert.match(stdout, /^published 1 events/);
+      });
+
+      it('says at once of a user who may not write to the exchange that it may not', async () => {
+        await services.rabbitmqctl('add_user', 'onlooker', PASSWORD);
+        await services.rabbitmqctl('set_permissions', 'onlooker', '^$', '^$', '.*');
+        const { exitCode, stdout, stderr } = await publish(backend.prefix, 'onlooker');
+        assert.equal(exitCode, 2, stderr);
+        assert.match(stderr, /ACCESS.REFUSED.*'onlooker'.*Give this user write on the exchange/);
+        assert.match(stdout, /^published 0 events/);
       });
 
       it('says of one that was never started that it may not declare its queues', async () => {

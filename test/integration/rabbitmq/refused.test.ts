@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Broker } from '../../../src/broker/port.ts';
+import { BrokerPermissionError, type Broker } from '../../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   deleteTopology,
@@ -57,5 +57,24 @@ describe('publishing to RabbitMQ, when it refuses', () => {
       await broker.publish([outgoingEvent(1, 'o-1', 'order.shipped.v1')]);
     }
     assert.deepEqual(lost(), []);
+  });
+
+  it('this user, says so, and goes on once it may', async () => {
+    // RabbitMQ answers whoever publishes to an internal exchange as it answers who may not write to it.
+    await withChannel(async (channel) => {
+      await channel.deleteExchange(prefix);
+      await channel.assertExchange(prefix, 'topic', { internal: true });
+    });
+    await assert.rejects(broker.publish([outgoingEvent(1), outgoingEvent(2)]), (error) => {
+      assert.ok(error instanceof BrokerPermissionError, String(error));
+      assert.match(error.message, /403 \(ACCESS-REFUSED\).*exchange/);
+      assert.equal(error.code, 'BROKER_UNAVAILABLE');
+      return true;
+    });
+    const { state, reason } = broker.health();
+    assert.equal(state, 'down');
+    assert.match(reason ?? '', /403 \(ACCESS-REFUSED\)|internal/);
+    await withChannel((channel) => channel.deleteExchange(prefix));
+    await eventually(() => broker.publish([outgoingEvent(1)]));
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BrokerUnavailableError } from '../../../src/broker/port.ts';
+import { BrokerPermissionError, BrokerUnavailableError } from '../../../src/broker/port.ts';
 import type { EventLine } from '../../../src/cli/event-lines.ts';
 import { publishLines } from '../../../src/cli/publish-lines.ts';
 import type { PublishCounts, PublishDependencies, PublishOptions } from '../../../src/cli/publish-lines.ts';
@@ -56,6 +56,24 @@ describe('publishLines', () => {
       ...changes,
     };
   }
+
+  describe('when the broker lets nobody publish', () => {
+    it('ends at once, whatever else has not been confirmed', async () => {
+      const denial = new BrokerPermissionError('403');
+      const { seen, publish } = brokerThat(async (_id, call) => {
+        await soon();
+        throw call === 2 ? denial : new BrokerUnavailableError('the channel was closed');
+      });
+      const ended = publishLines(
+        lines(5),
+        counts,
+        OPTIONS,
+        dependencies({ publish, onTrouble: () => assert.fail('it is tried again') }),
+      );
+      await assert.rejects(ended, denial);
+      assert.deepEqual(counts, { published: 0, skipped: 0, unconfirmed: seen.ids.length });
+    });
+  });
 
   describe('when the broker confirms', () => {
     it('keeps the order, and no more in flight than allowed', async () => {
