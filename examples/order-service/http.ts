@@ -4,7 +4,7 @@ import { ZodError } from 'zod';
 import type { Tracing } from '../../src/observability/tracing.ts';
 import { traceOf } from '../../src/order/parse-event.ts';
 import { execute, exportSnapshots, findOrder, type Outcome } from './order-store.ts';
-import { COMMANDS, type Command, type CommandName } from './orders.ts';
+import { addressSchema, COMMANDS, type Command, type CommandName } from './orders.ts';
 import { inSpan } from './spans.ts';
 
 const ROUTES: readonly (readonly ['post' | 'put' | 'delete', string, CommandName])[] = [
@@ -27,18 +27,19 @@ export function orderServiceApp(pool: Pool, tracing?: Tracing): Express {
   app.disable('x-powered-by');
   app.use(express.json({ limit: '1mb' }));
   for (const [method, path, name] of ROUTES) {
-    app[method](path, async (request: Request<{ id: string }>, response) => {
+    app[method](path, async (request: Request, response) => {
+      const { id } = addressSchema.parse(request.params);
       const data = COMMANDS[name].parse(request.body ?? {});
       const command = { name, data } as Command;
       const start = { kind: 'server', parent: traceOf(request.headers), attributes: { 'http.route': path } } as const;
       const outcome = await inSpan(tracing, `${method.toUpperCase()} ${path}`, start, () =>
-        execute(pool, request.params.id, command, new Date(), tracing),
+        execute(pool, id, command, new Date(), tracing),
       );
       answer(response, outcome, name);
     });
   }
   app.get('/orders/:id', async (request, response) => {
-    const order = await findOrder(pool, request.params.id);
+    const order = await findOrder(pool, addressSchema.parse(request.params).id);
     if (order) response.json(order);
     else answer(response, { kind: 'not_found' }, 'place');
   });
@@ -70,6 +71,8 @@ const onError: ErrorRequestHandler = (error: unknown, _request, response, next) 
   else if (error instanceof ZodError) response.status(400).json({ title: 'Invalid', errors: error.issues });
   else if (error instanceof SyntaxError)
     response.status(400).json({ title: 'Invalid', detail: 'the body is not JSON' });
+  else if (error instanceof URIError)
+    response.status(400).json({ title: 'Invalid', detail: 'the path is not percent-encoded UTF-8' });
   else {
     console.error(error);
     response.status(500).json({ title: 'Failed' });

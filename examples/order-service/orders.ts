@@ -1,9 +1,19 @@
 import { z } from 'zod';
+import { isCurrency } from '../../src/order/currency.ts';
 
-/** What an order is made of, and what can be done to it. Pure: nothing here reads or writes. */
+/**
+ * What an order is made of, and what can be done to it. Pure: nothing here reads or writes. It takes nothing that the search would
+ * refuse: an event is never taken back.
+ */
 
-const id = z.string().min(1).max(256);
-const text = z.string().min(1).max(1_024);
+const MAX_ORDER_ID_BYTES = 512;
+
+/** PostgreSQL keeps neither U+0000 nor half of a character. */
+const storable = z
+  .string()
+  .refine((given) => !given.includes('\0') && given.isWellFormed(), { error: 'has U+0000 or a lone surrogate' });
+const id = storable.min(1).max(256);
+const text = storable.min(1).max(1_024);
 const cents = z.int().min(0);
 const reason = text.exactOptional();
 
@@ -13,7 +23,7 @@ const item = z.strictObject({ sku: id, name: text, quantity: z.int().min(1), uni
 const placedSchema = z.strictObject({
   customer,
   sellerId: id,
-  currency: z.string().regex(/^[A-Z]{3}$/),
+  currency: z.string().refine(isCurrency, { error: 'is no ISO 4217 currency code' }),
   items: z.array(item).min(1).max(500),
   totalCents: cents,
   tags: z.array(id).default([]),
@@ -29,6 +39,13 @@ const patchSchema = z.strictObject({
   items: placedSchema.shape.items.exactOptional(),
   totalCents: cents.exactOptional(),
   tags: z.array(id).exactOptional(),
+});
+
+/** Of which order something is asked for. */
+export const addressSchema = z.object({
+  id: storable.min(1).refine((given) => Buffer.byteLength(given) <= MAX_ORDER_ID_BYTES, {
+    error: `is longer than ${MAX_ORDER_ID_BYTES} bytes of UTF-8`,
+  }),
 });
 
 /** What may be asked for, by name. */

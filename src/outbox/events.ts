@@ -28,6 +28,8 @@ export interface OutboxEvent {
   readonly body: Uint8Array;
 }
 
+const MAX_ORDER_ID_BYTES = 512;
+
 /** One statement, so that there is no sequence without its event, whatever happens in between. */
 const APPEND = `
 WITH taken AS (
@@ -43,9 +45,17 @@ RETURNING event::text AS body`;
  * Writes an event into the outbox, at the next sequence of its order. Call it in the transaction that changes the order: either both are
  * there, or neither. From here to the end of the transaction no other one can write an event of this order, so its events have no
  * holes, and are committed in the order of their sequences.
+ *
+ * The order's id is 1 to 512 bytes of UTF-8, or the search would refuse the event; and no text in it has U+0000 or a lone surrogate,
+ * neither of which PostgreSQL's `jsonb` can hold.
+ * @throws RangeError that names the field where that is not so, before anything is written
  */
 export async function appendEvent(connection: SqlConnection, event: NewEvent): Promise<OutboxEvent> {
   const { orderId, type, source, data, time = new Date(), traceparent, tracestate } = event;
+  const idBytes = new TextEncoder().encode(orderId).length;
+  if (idBytes < 1 || idBytes > MAX_ORDER_ID_BYTES) {
+    throw new RangeError(`orderId has ${idBytes} bytes of UTF-8; use 1 to ${MAX_ORDER_ID_BYTES}`);
+  }
   const cloudEvent = {
     specversion: '1.0',
     id: crypto.randomUUID(),
@@ -59,8 +69,24 @@ export async function appendEvent(connection: SqlConnection, event: NewEvent): P
     ...(tracestate !== undefined && { tracestate }),
     data,
   };
-  const { rows } = await connection.query(APPEND, [orderId, JSON.stringify(cloudEvent)]);
+  const { rows } = await connection.query(APPEND, [orderId, jsonbText(cloudEvent)]);
   return storedEvent(rows[0]?.['body']);
+}
+
+/** As JSON that `jsonb` can hold. */
+function jsonbText(event: object): string {
+  const paths = new Map<unknown, string>();
+  return JSON.stringify(event, function (this: unknown, key: string, value: unknown) {
+    const above = paths.get(this);
+    const path = above ? `${above}.${key}` : key;
+    for (const text of [key, value]) {
+      if (typeof text === 'string' && (text.includes('\0') || !text.isWellFormed())) {
+        throw new RangeError(`${JSON.stringify(path)} has U+0000 or a lone surrogate, which jsonb cannot hold`);
+      }
+    }
+    paths.set(value, path);
+    return value;
+  });
 }
 
 /** From the row's `body`. */

@@ -52,6 +52,38 @@ describe('appendEvent', () => {
     assert.deepEqual([second.sequence, second.id, second.orderId], [2, parsed.event.id, 'A']);
   });
 
+  describe('when the event cannot be kept, or would be refused', () => {
+    it('names the field, and leaves the transaction as it was', async () => {
+      const named = (name: string) => ({ ...tagged('A'), data: { customer: { id: 'c-1', name } } });
+      for (const [event, message] of [
+        [named('Ann\0'), /^"data\.customer\.name" has U\+0000 or a lone surrogate, which jsonb cannot hold$/],
+        [named('Ann \ud83d'), /^"data\.customer\.name" has/],
+        [{ ...tagged('A'), data: { add: ['urgent', '\udc00'] } }, /^"data\.add\.1" has/],
+        [{ ...tagged('A'), data: { '\0': 1 } }, /^"data\.\\u0000" has/],
+        [tagged('A\0'), /^"subject" has/],
+        [tagged('ä'.repeat(257)), /^orderId has 514 bytes of UTF-8; use 1 to 512$/],
+        [tagged(''), /^orderId has 0 bytes/],
+      ] as const) {
+        await transaction('COMMIT', async (client) => {
+          await assert.rejects(appendEvent(client, event), { name: 'RangeError', message });
+          await appendEvent(client, tagged('B'));
+        });
+      }
+      assert.deepEqual(await sequences('A'), []);
+      assert.deepEqual(await sequences('B'), [1, 2, 3, 4, 5, 6, 7]);
+    });
+
+    it('takes what is next to it', async () => {
+      const orderId = 'ä'.repeat(256);
+      const { body } = await transaction('COMMIT', (client) =>
+        appendEvent(client, { ...tagged(orderId), data: { add: ['\u0001 😀 \\u0000'], remove: [] } }),
+      );
+      const parsed = parseEvent(body, { maxMessageBytes: 4_096 });
+      assert.ok(parsed.kind === 'event', JSON.stringify(parsed));
+      assert.equal(parsed.orderId, orderId);
+    });
+  });
+
   describe('when the transaction is rolled back', () => {
     it('leaves neither an event nor a hole', async () => {
       await transaction('ROLLBACK', (client) => appendEvent(client, tagged('A')));
