@@ -1,4 +1,4 @@
-import { OrderSearchProblem, problemOf } from './problem.ts';
+import { isProblem, OrderSearchProblem, problemOf, saysThereIsNone } from './problem.ts';
 import type {
   CustomerOrdersAnswer,
   DayRange,
@@ -75,15 +75,13 @@ export function createClient(options: ClientOptions): OrderSearchClient {
     search: (query, { signal } = {}) => get('search', { ...query }, signal),
     hits: (query, call) => allHits(client, query, call),
     suggest: (q, { signal } = {}) => get('suggest', { q }, signal),
-    order: (orderId, { at, signal } = {}) =>
-      orNothing(get(`orders/${encodeURIComponent(orderId)}`, { at }, signal), 404),
-    history: (orderId, { signal } = {}) =>
-      orNothing(get(`orders/${encodeURIComponent(orderId)}/history`, {}, signal), 404),
+    order: (orderId, { at, signal } = {}) => orNothing(get(`orders/${encodeURIComponent(orderId)}`, { at }, signal)),
+    history: (orderId, { signal } = {}) => orNothing(get(`orders/${encodeURIComponent(orderId)}/history`, {}, signal)),
     customerOrders: (customerId, { signal, ...page } = {}) =>
-      orNothing(get(`customers/${encodeURIComponent(customerId)}/orders`, page, signal), 404),
+      orNothing(get(`customers/${encodeURIComponent(customerId)}/orders`, page, signal)),
     revenueDaily: (query = {}, { signal } = {}) => get('revenue/daily', { ...query }, signal),
     sellerDashboard: (sellerId, { from, to } = {}, { signal } = {}) =>
-      orNothing(get(`sellers/${encodeURIComponent(sellerId)}/dashboard`, { from, to }, signal), 404),
+      orNothing(get(`sellers/${encodeURIComponent(sellerId)}/dashboard`, { from, to }, signal)),
     lag: ({ since, signal } = {}) => get('admin/lag', { since }, signal),
     async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
       const path = `orders/${encodeURIComponent(orderId)}`;
@@ -93,7 +91,7 @@ export function createClient(options: ClientOptions): OrderSearchClient {
         const parameters = { minVersion, waitMs: Math.min(leftMs, MAX_WAIT_MS) };
         try {
           // An order that is hidden by now has arrived all the same.
-          return await orNothing(get<OrderAnswer>(path, parameters, signal), 404);
+          return await orNothing(get<OrderAnswer>(path, parameters, signal));
         } catch (error) {
           if (!isProblem(error, 412)) throw error;
           if (leftMs <= MAX_WAIT_MS) return undefined;
@@ -117,17 +115,13 @@ async function* allHits(
   } while (cursor !== undefined);
 }
 
-async function orNothing<T>(answer: Promise<T>, status: number): Promise<T | undefined> {
+async function orNothing<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await answer;
   } catch (error) {
-    if (isProblem(error, status)) return undefined;
+    if (saysThereIsNone(error)) return undefined;
     throw error;
   }
-}
-
-function isProblem(error: unknown, status: number): boolean {
-  return error instanceof OrderSearchProblem && error.status === status;
 }
 
 async function send<T>(

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import { NO_SUCH_THING } from './problem-details.ts';
 import type { Route } from './route.ts';
 
 /** JSON Schema 2020-12, which is OpenAPI 3.1's. */
@@ -42,7 +43,9 @@ type Content = Readonly<Record<string, { readonly schema: JsonSchema }>>;
 
 const problem = z
   .object({
-    type: z.string(),
+    type: z.string().meta({
+      description: `\`${NO_SUCH_THING}\` where there is no such thing, or none that the caller may see; \`about:blank\` otherwise, also for a 404 where the address is wrong.`,
+    }),
     title: z.string(),
     status: z.int(),
     detail: z.string(),

@@ -16,6 +16,8 @@ export interface InputError {
 
 /** RFC 9457, and the headers that go with it. */
 export interface Problem {
+  /** `about:blank` unless given: nothing more than the status says. */
+  readonly type?: string;
   readonly status: number;
   readonly detail: string;
   readonly errors?: readonly InputError[];
@@ -33,13 +35,24 @@ export class ProblemError extends Error {
   }
 }
 
+/**
+ * The type of a 404 by which the service itself says that there is no such thing, or none that the caller may see: without it, the
+ * address is wrong. The client (`src/client`) goes by it.
+ */
+export const NO_SUCH_THING = 'urn:problem-type:order-search:no-such-thing';
+
+/** The address is right, and nothing is there that the caller may see. */
+export function noSuchThing(detail: string): ProblemError {
+  return new ProblemError({ type: NO_SUCH_THING, status: 404, detail });
+}
+
 /** Seconds after which a client may try again what was refused for an outage: half-open probes come sooner than that. */
 const RETRY_AFTER_SECONDS = 2;
 
 /** The JSON body of a problem. */
-export function problemBody({ status, detail, errors }: Problem): string {
+export function problemBody({ type = 'about:blank', status, detail, errors }: Problem): string {
   return JSON.stringify({
-    type: 'about:blank',
+    type,
     title: STATUS_CODES[status] ?? 'Error',
     status,
     detail,

@@ -75,6 +75,12 @@ describeForEachBackend('the client', (backend) => {
     assert.deepEqual([await client.order('none'), await client.history('none')], [undefined, undefined]);
   });
 
+  it('takes a wrong address for an error, and for no order that is not there', async () => {
+    const lost = createClient({ url: `${served.url}/wrong` });
+    const asked = [lost.order('B&2'), lost.history('B&2'), lost.customerOrders('C-1'), lost.waitForVersion('B&2', 1)];
+    for (const answer of asked) await assert.rejects(answer, { status: 404, type: 'about:blank' });
+  });
+
   it("sums up a customer's orders", async () => {
     const answer = await client.customerOrders('C-1', { size: 1 });
     assert.equal(answer?.items.length, 1);

@@ -5,7 +5,7 @@ import type { Caller } from '../auth.ts';
 import { dayRange } from '../day-range.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { currency, day, repeatable, text } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { noSuchThing } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -58,7 +58,7 @@ function dashboardRoute({ aggregates }: Dependencies): Route {
     problems: [404],
     handle: async ({ params, query, caller, signal }) => {
       const days = dayRange(query, today());
-      if (!maySee(caller, params.id)) throw new ProblemError({ status: 404, detail: 'There is no such seller.' });
+      if (!maySee(caller, params.id)) throw noSuchThing('There is no such seller.');
       const { asOf, ...answer } = await aggregates.sellerDashboard({ ...days, sellerId: params.id }, signal);
       return { body: { ...answer, ...freshnessAt(asOf) } };
     },

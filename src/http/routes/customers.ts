@@ -4,7 +4,7 @@ import { customerOrdersAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { cursor, pageSize, text } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { noSuchThing } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -23,7 +23,7 @@ export function customerRoutes({
       answers: { 200: customerOrdersAnswer },
       problems: [404],
       handle: async ({ params, query, caller, signal }) => {
-        if (!maySee(caller, params.id)) throw new ProblemError({ status: 404, detail: 'There is no such customer.' });
+        if (!maySee(caller, params.id)) throw noSuchThing('There is no such customer.');
         const { asOf, lagSeconds } = await freshness();
         const { orders, totals, nextCursor } = await customerOrders({ customerId: params.id, ...query }, signal);
         return { body: { items: orders.map(toItem), totals, nextCursor, asOf, lagSeconds } };

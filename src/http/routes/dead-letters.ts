@@ -11,7 +11,7 @@ import {
 } from '../dead-letter-answers.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { oneOf, orderId, repeatable, text, wholeNumber } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 
@@ -144,7 +144,7 @@ function hintFor({ orderId, sequence }: { readonly orderId: string; readonly seq
 }
 
 function notFound(): ProblemError {
-  return new ProblemError({ status: 404, detail: 'There is no such dead letter, or not any more.' });
+  return noSuchThing('There is no such dead letter, or not any more.');
 }
 
 function filterOf({ reason, orderId }: { [K in keyof DeadLetterFilter]: DeadLetterFilter[K] | undefined }) {

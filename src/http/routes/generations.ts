@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RegistryError } from '../../order-index/port.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { text } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { generationAnswer, generationsAnswer } from '../rebuild-answers.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
@@ -91,5 +91,5 @@ async function withRemedy<T>(operation: Promise<T>): Promise<T> {
 }
 
 function notFound(): ProblemError {
-  return new ProblemError({ status: 404, detail: 'There is no such generation, or not any more.' });
+  return noSuchThing('There is no such generation, or not any more.');
 }

@@ -8,7 +8,7 @@ import type { Caller } from '../auth.ts';
 import type { HttpDependencies } from '../dependencies.ts';
 import { toOrderView } from '../../order/order-view.ts';
 import { instant, orderId, wholeNumber } from '../parameters.ts';
-import { ProblemError, unavailable, type Problem } from '../problem-details.ts';
+import { ProblemError, noSuchThing, unavailable, type Problem } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Route } from '../route.ts';
 import { isVisible, isWithin, restrictionOf } from '../visibility.ts';
@@ -76,7 +76,7 @@ function orderAt(document: OrderDocument, at: string, caller: Caller): OrderView
     throw new ProblemError({ status: 410, detail });
   }
   if (past.kind === 'order' && isVisible(past.order, restrictionOf(caller))) return past.order;
-  throw new ProblemError({ status: 404, detail: 'There was no such order then.' });
+  throw noSuchThing('There was no such order then.');
 }
 
 function historyRoute({ getOrder, freshness }: OrderDependencies): Route {
@@ -103,5 +103,5 @@ function historyRoute({ getOrder, freshness }: OrderDependencies): Route {
 /** What a caller may not see does not exist for it: 404, not 403. */
 function onlyVisible(document: OrderDocument | undefined, caller: Caller): OrderDocument {
   if (document && isVisible(document, restrictionOf(caller))) return document;
-  throw new ProblemError({ status: 404, detail: 'There is no such order.' });
+  throw noSuchThing('There is no such order.');
 }

@@ -4,7 +4,7 @@ import { InvalidCursorError } from '../../order-index/port.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies, ParkedOrder, RepairOutcome } from '../dependencies.ts';
 import { oneOf, orderId, text, wholeNumber } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Answer, Route } from '../route.ts';
 
@@ -110,7 +110,7 @@ function answerOf(outcome: RepairOutcome): Answer {
     case 'repaired':
       return { body: outcome.report };
     case 'nothing_parked':
-      throw new ProblemError({ status: 404, detail: 'No event of such an order is parked.' });
+      throw noSuchThing('No event of such an order is parked.');
     case 'refused':
       throw new ProblemError({ status: 409, detail: outcome.reason });
     case 'busy':

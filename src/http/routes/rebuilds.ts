@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { HttpDependencies, RebuildView } from '../dependencies.ts';
 import { oneOf, text } from '../parameters.ts';
-import { ProblemError } from '../problem-details.ts';
+import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { PROGRESS_PACE, progressStreams } from '../rebuild-progress.ts';
 import type { ProgressPace } from '../rebuild-progress.ts';
 import { REBUILD_SOURCES, isOver, rebuildAnswer, rebuildsAnswer } from '../rebuild-answers.ts';
@@ -210,5 +210,5 @@ function tooLate(wish: 'pause' | 'resume' | 'cancel', { id, state, finishedAt }:
 }
 
 function notFound(): ProblemError {
-  return new ProblemError({ status: 404, detail: 'There is no such rebuild, or not any more.' });
+  return noSuchThing('There is no such rebuild, or not any more.');
 }

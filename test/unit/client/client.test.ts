@@ -46,6 +46,14 @@ function refusal(status: number, headers: Record<string, string> = {}, body = '{
   return new Response(body, { status, headers });
 }
 
+const PROBLEM = { 'content-type': 'application/problem+json' };
+const NONE = '{"type":"urn:problem-type:order-search:no-such-thing","detail":"There is no such order."}';
+
+/** As the service says that there is no such thing. */
+function none(): Response {
+  return refusal(404, PROBLEM, NONE);
+}
+
 describe('createClient', () => {
   describe('when the service asks to try again', () => {
     it('does so after as long as it says', async () => {
@@ -111,10 +119,35 @@ describe('createClient', () => {
   });
 
   it("has no dashboard of a seller that is not the caller's, and tells of revenue that is not for it", async () => {
-    const { fetch } = answering(refusal(404), refusal(403));
+    const { fetch } = answering(none(), refusal(403));
     const client = createClient({ url: 'http://x.example', fetch });
     assert.equal(await client.sellerDashboard('S-1'), undefined);
     await assert.rejects(client.revenueDaily(), { status: 403 });
+  });
+
+  it('takes only the word of the service for it that there is no such thing', async () => {
+    const misled: readonly (() => Response)[] = [
+      () => refusal(404, PROBLEM, '{"type":"about:blank","detail":"There is nothing at this address."}'),
+      () => refusal(404, { 'content-type': 'text/html' }, '<h1>Not Found</h1>'),
+      () => refusal(404, { 'content-type': 'application/json' }, 'null'),
+      () => refusal(404, { 'content-type': 'application/json' }, NONE),
+      () => refusal(404, PROBLEM, ''),
+      () => refusal(410, PROBLEM, NONE),
+    ];
+    for (const answer of misled) {
+      const { fetch } = answering(...Array.from({ length: 5 }, answer));
+      const client = createClient({ url: 'http://x.example/wrong', fetch });
+      for (const asked of [
+        client.order('A'),
+        client.history('A'),
+        client.customerOrders('C'),
+        client.sellerDashboard('S'),
+        client.waitForVersion('A', 2),
+      ])
+        await assert.rejects(asked, { name: 'OrderSearchProblem', status: answer().status });
+    }
+    const typed = answering(refusal(404, { 'content-type': 'Application/Problem+JSON; charset=utf-8' }, NONE));
+    assert.equal(await createClient({ url: 'http://x.example', fetch: typed.fetch }).order('A'), undefined);
   });
 
   it('takes an answer that is no problem for one', async () => {
@@ -127,7 +160,7 @@ describe('createClient', () => {
   });
 
   it('does not wait for an order that is hidden by now', async () => {
-    const { asked, fetch } = answering(refusal(404));
+    const { asked, fetch } = answering(none());
     const client = createClient({ url: 'http://x.example', fetch });
     assert.equal(await client.waitForVersion('A', 2, { waitMs: 60_000 }), undefined);
     assert.equal(asked.length, 1);
