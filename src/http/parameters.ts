@@ -53,12 +53,19 @@ export function currency() {
   return z.string().regex(/^[A-Z]{3}$/, 'must be three capital letters such as EUR');
 }
 
-/** RFC 3339, normalised to UTC milliseconds. */
+const NO_INSTANT = 'must be an instant such as 2026-03-01T10:00:00Z';
+
+/** RFC 3339, normalised to UTC milliseconds. In a URL a + that is not encoded is a blank. */
 export function instant() {
-  const message = 'must be an instant such as 2026-03-01T10:00:00Z, a + in it written %2B';
+  return parsedInstant((given) =>
+    parseInstant(given.replace(' ', '+')) === undefined ? NO_INSTANT : 'must have its + written %2B',
+  );
+}
+
+function parsedInstant(whatIsWrong: (given: string) => string) {
   const parsed = single().transform((given, context) => {
     const instant = parseInstant(given);
-    if (instant === undefined) context.addIssue({ code: 'custom', message });
+    if (instant === undefined) context.addIssue({ code: 'custom', message: whatIsWrong(given) });
     return instant ?? z.NEVER;
   });
   return parsed.meta({ format: 'date-time' });

@@ -30,9 +30,21 @@ describe('GET /admin/lag', () => {
     });
   });
 
-  it('refuses what is no instant', async () => {
+  it('refuses what is no instant, and names the encoding only where that is what is wrong', async () => {
+    const message = 'must be an instant such as 2026-03-01T10:00:00Z';
     await withApp(fakeDependencies(new FakeOrders()), async (get) => {
-      assert.equal((await get('/admin/lag?since=yesterday')).status, 400);
+      for (const [since, told] of [
+        ['yesterday', message],
+        ['2026-03-01T11:00:00%252B01:00', message],
+        ['2026-03-01 11:00:00Z', message],
+        ['2026-03-01T11:00:00+01:00', 'must have its + written %2B'],
+        ['2026-03-01T11:00:00%2001:00', 'must have its + written %2B'],
+      ] as const) {
+        const answered = await get(`/admin/lag?since=${since}`);
+        assert.equal(answered.status, 400, since);
+        const { errors } = answered.json() as { errors: unknown };
+        assert.deepEqual(errors, [{ path: 'since', message: told }], since);
+      }
     });
   });
 
