@@ -62,6 +62,11 @@ export function instant() {
   );
 }
 
+/** The same in a body, where a + is one. */
+export function bodyInstant() {
+  return parsedInstant(() => NO_INSTANT);
+}
+
 function parsedInstant(whatIsWrong: (given: string) => string) {
   const parsed = single().transform((given, context) => {
     const instant = parseInstant(given);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { HttpDependencies, RebuildView } from '../dependencies.ts';
-import { oneOf, text } from '../parameters.ts';
+import { bodyInstant, oneOf, text } from '../parameters.ts';
 import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { PROGRESS_PACE, progressStreams } from '../rebuild-progress.ts';
 import type { ProgressPace } from '../rebuild-progress.ts';
@@ -33,7 +33,7 @@ function startBody(projections: readonly string[]) {
         .max(MAX_PATH_CHARACTERS, `may have at most ${MAX_PATH_CHARACTERS} characters`)
         .optional()
         .meta({ description: 'With the source `file` only, and always with it: relative to IMPORT_DIR.' }),
-      from: z.iso.datetime('must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z').optional().meta({
+      from: bodyInstant().optional().meta({
         description:
           'With the source `history` only: events published before are not read. From its beginning unless given.',
       }),

@@ -67,8 +67,8 @@ describe('order-search rebuild', function () {
       assert.deepEqual(JSON.parse((await run(['start', ...flags])).stdout), rebuildView({ state: 'CREATE' }));
       const defaults = { projection: 'orders', source: 'index', activate: true, keep: 1, allowPartial: false };
       const whole = { ...defaults, source: 'file', path: 'a.gz', activate: false, keep: 0, allowPartial: true };
-      const from = '2026-03-01T00:00:00Z';
-      await run(['start', '--source', 'history', '--from', from]);
+      await run(['start', '--source', 'history', '--from', '2026-03-01T01:00:00+01:00']);
+      const from = '2026-03-01T00:00:00.000Z';
       await run(['start', '--projection', 'revenue-daily']);
       const aggregate = { ...defaults, projection: 'revenue-daily' };
       assert.deepEqual(requests, [defaults, whole, { ...defaults, source: 'history', from }, aggregate]);

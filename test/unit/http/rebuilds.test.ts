@@ -56,6 +56,21 @@ describe('POST /admin/rebuilds', () => {
     });
   });
 
+  describe('when the history is to be read from an instant on', () => {
+    it('takes it in any time zone', async () => {
+      const asked: (string | undefined)[] = [];
+      const start = ({ from }: RebuildRequest) => {
+        asked.push(from);
+        return Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const);
+      };
+      for (const from of ['2026-11-22T12:00:00+01:00', '2026-11-22T11:00:00Z', '2026-11-22T11:00:00.000999Z']) {
+        const answered = await ask({ start }, '', post(JSON.stringify({ source: 'history', from })));
+        assert.equal(answered.status, 202, answered.text);
+      }
+      assert.deepEqual(asked, Array<string>(3).fill('2026-11-22T11:00:00.000Z'));
+    });
+  });
+
   describe('when one runs already', () => {
     it('answers 409 and says which one', async () => {
       const busy = (paused: boolean) =>
@@ -80,11 +95,13 @@ describe('POST /admin/rebuilds', () => {
         ['{"source":"file"}', 'path', 'is needed with the source file'],
         ['{"path":"a"}', 'path', 'does not go with the source index'],
         ['{"from":"2026-03-01T00:00:00Z"}', 'from', 'does not go with the source index'],
+        ['{"source":"history","from":"yesterday"}', 'from', 'must be an instant such as 2026-03-01T10:00:00Z'],
         [
-          '{"source":"history","from":"yesterday"}',
+          '{"source":"history","from":"2026-03-01T10:00:00 01:00"}',
           'from',
-          'must be an RFC 3339 instant in UTC, such as 2026-03-01T00:00:00Z',
+          'must be an instant such as 2026-03-01T10:00:00Z',
         ],
+        ['{"source":"history","from":1}', 'from', 'must be a text'],
         ['{"source":"file","path":""}', 'path', 'must not be empty'],
         ['{"activate":"yes"}', 'activate', 'must be true or false'],
         ['{"keep":-1}', 'keep', 'must be a whole number from 0 to 100'],
