@@ -7,6 +7,7 @@ import { viewOf, type RunView } from './view.ts';
 import type { Kept, RunRecords, Wish } from './records.ts';
 import {
   canBeCancelled,
+  isEnd,
   isOver,
   newRun,
   type NewRun,
@@ -211,7 +212,10 @@ function whyNotActivated({ name, state, reason }: GenerationState): string {
 function busyReason({ id, kind, step, generation }: RunState): string {
   if (kind === 'activation') return `${generation} is being activated`;
   // Which one it makes is not known before it is made.
-  return `the rebuild ${id}${generation === '' ? '' : ` of ${generation}`} is in ${step}`;
+  const which = `the rebuild ${id}${generation === '' ? '' : ` of ${generation}`}`;
+  if (!isEnd(step)) return `${which} is in ${step}`;
+  const ended = step === 'CANCELLED' ? 'was cancelled' : 'has failed';
+  return `${which} ${ended} and is being cleaned up: try again in a moment`;
 }
 
 /** By the same machine, so that an instance that dies in the middle of the swap leaves it to another one. Why it failed, or undefined. */

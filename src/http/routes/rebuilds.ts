@@ -114,11 +114,17 @@ function startRoute({ rebuilds }: Dependencies): Route {
   });
 }
 
+/** One that has ended without success is busy cleaning up: it is too late to cancel it. */
 function busy(by: RebuildView): string {
   const { id, state, source, startedAt, paused } = by;
+  const which = `Rebuild ${id}, started at ${startedAt} from ${source},`;
+  const ended = ENDED[state];
+  if (ended !== undefined) return `${which} ${ended} and is being cleaned up: try again in a moment.`;
   const standing = paused ? `is paused in ${state}` : `is in ${state}`;
-  return `Rebuild ${id}, started at ${startedAt} from ${source}, ${standing}: wait for it, or POST ${pathOf(by)}/cancel.`;
+  return `${which} ${standing}: wait for it, or POST ${pathOf(by)}/cancel.`;
 }
+
+const ENDED: Readonly<Record<string, string>> = { FAILED: 'has failed', CANCELLED: 'was cancelled' };
 
 function pathOf({ id }: RebuildView): string {
   return `/admin/rebuilds/${encodeURIComponent(id)}`;

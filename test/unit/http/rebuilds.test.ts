@@ -85,6 +85,21 @@ describe('POST /admin/rebuilds', () => {
       );
       assert.match((await busy(true)).text, /is paused in COPY/);
     });
+
+    it('does not advise to cancel one that has ended and is only being cleaned up', async () => {
+      for (const [state, ended] of [
+        ['FAILED', 'has failed'],
+        ['CANCELLED', 'was cancelled'],
+      ] as const) {
+        const by = rebuildView({ state });
+        const answered = await ask({ start: () => Promise.resolve({ kind: 'busy', by }) }, '', post());
+        assert.equal(answered.status, 409);
+        assert.equal(
+          (answered.json() as { detail: string }).detail,
+          `Rebuild r-1, started at 2026-03-01T10:00:00.000Z from index, ${ended} and is being cleaned up: try again in a moment.`,
+        );
+      }
+    });
   });
 
   describe('when the body is wrong', () => {

@@ -143,6 +143,26 @@ describe('what operators do about rebuilds and generations', () => {
     });
   });
 
+  describe('when a rebuild has failed and is still being cleaned up', () => {
+    it('says so to who changes generations', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const { rebuilds, generations: operations } = operated({
+        create: () => Promise.reject(new IndexConfigurationError('refused')),
+        drop: () => Promise.reject(new IndexUnavailableError('no primary')),
+      });
+      const started = await rebuilds.start(request);
+      assert.ok(started.kind === 'started');
+      const failed = await eventually(async () => {
+        const view = await rebuilds.get(started.rebuild.id);
+        assert.deepEqual([view?.state, view?.finishedAt], ['FAILED', null]);
+        return view;
+      });
+      const reason = `the rebuild ${failed?.id} of ${failed?.generation} has failed and is being cleaned up: try again in a moment`;
+      assert.deepEqual(await operations.remove(target.generation), { kind: 'refused', reason });
+      assert.deepEqual(await operations.activate(target.generation), { kind: 'refused', reason });
+    });
+  });
+
   describe('when an activation is held up', () => {
     it('is listed as one, can be cancelled, and leaves readers where they are', async () => {
       const { target } = await registerGeneration(index, 2);
