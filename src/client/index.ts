@@ -21,24 +21,25 @@ export interface ClientOptions {
   /** Where the service is, with the path where it has one: `https://orders.example`. */
   readonly url: string;
   /** A bearer token, or what gives one for each request; without one the request has none. */
-  readonly token?: string | (() => string | undefined | Promise<string | undefined>);
+  readonly token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
   /** How often a request is sent at most, where the service says that it may be tried again (429, 503); 3 unless told. */
-  readonly attempts?: number;
-  readonly fetch?: typeof fetch;
+  readonly attempts?: number | undefined;
+  readonly fetch?: typeof fetch | undefined;
 }
 
 export interface CallOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface WaitOptions extends CallOptions {
   /** How long to wait at most, in milliseconds; 10,000 unless told. */
-  readonly waitMs?: number;
+  readonly waitMs?: number | undefined;
 }
 
 /**
  * A client of the service's HTTP interface. Everything rejects with {@link OrderSearchProblem} for an answer that is no success, with
- * `fetch`'s own error where there is no answer, and with the signal's reason once it is aborted.
+ * `fetch`'s own error where there is no answer, with the signal's reason once it is aborted, and with a `TypeError` for an id that no
+ * address can have: an empty one, `.`, `..`, and one that is no Unicode.
  */
 export interface OrderSearchClient {
   search(query: SearchQuery, options?: CallOptions): Promise<SearchAnswer>;
@@ -46,11 +47,14 @@ export interface OrderSearchClient {
   hits(query: Omit<SearchQuery, 'cursor'>, options?: CallOptions): AsyncGenerator<Hit, void, undefined>;
   suggest(q: string, options?: CallOptions): Promise<SuggestAnswer>;
   /** `at`: as the order was at that instant, RFC 3339. Undefined where there is none that the caller may see. */
-  order(orderId: string, options?: CallOptions & { readonly at?: string }): Promise<OrderAnswer | undefined>;
+  order(
+    orderId: string,
+    options?: CallOptions & { readonly at?: string | undefined },
+  ): Promise<OrderAnswer | undefined>;
   history(orderId: string, options?: CallOptions): Promise<HistoryAnswer | undefined>;
   customerOrders(
     customerId: string,
-    options?: CallOptions & { readonly size?: number; readonly cursor?: string },
+    options?: CallOptions & { readonly size?: number | undefined; readonly cursor?: string | undefined },
   ): Promise<CustomerOrdersAnswer | undefined>;
   /** What was paid and refunded on each day, over all sellers. */
   revenueDaily(query?: RevenueQuery, options?: CallOptions): Promise<RevenueDailyAnswer>;
@@ -75,16 +79,16 @@ export function createClient(options: ClientOptions): OrderSearchClient {
     search: (query, { signal } = {}) => get('search', { ...query }, signal),
     hits: (query, call) => allHits(client, query, call),
     suggest: (q, { signal } = {}) => get('suggest', { q }, signal),
-    order: (orderId, { at, signal } = {}) => orNothing(get(`orders/${encodeURIComponent(orderId)}`, { at }, signal)),
-    history: (orderId, { signal } = {}) => orNothing(get(`orders/${encodeURIComponent(orderId)}/history`, {}, signal)),
-    customerOrders: (customerId, { signal, ...page } = {}) =>
-      orNothing(get(`customers/${encodeURIComponent(customerId)}/orders`, page, signal)),
+    order: async (orderId, { at, signal } = {}) => orNothing(get(`orders/${segmentOf(orderId)}`, { at }, signal)),
+    history: async (orderId, { signal } = {}) => orNothing(get(`orders/${segmentOf(orderId)}/history`, {}, signal)),
+    customerOrders: async (customerId, { signal, ...page } = {}) =>
+      orNothing(get(`customers/${segmentOf(customerId)}/orders`, page, signal)),
     revenueDaily: (query = {}, { signal } = {}) => get('revenue/daily', { ...query }, signal),
-    sellerDashboard: (sellerId, { from, to } = {}, { signal } = {}) =>
-      orNothing(get(`sellers/${encodeURIComponent(sellerId)}/dashboard`, { from, to }, signal)),
+    sellerDashboard: async (sellerId, { from, to } = {}, { signal } = {}) =>
+      orNothing(get(`sellers/${segmentOf(sellerId)}/dashboard`, { from, to }, signal)),
     lag: ({ since, signal } = {}) => get('admin/lag', { since }, signal),
     async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
-      const path = `orders/${encodeURIComponent(orderId)}`;
+      const path = `orders/${segmentOf(orderId)}`;
       const until = performance.now() + waitMs;
       for (;;) {
         const leftMs = Math.max(0, Math.round(until - performance.now()));
@@ -141,6 +145,12 @@ async function send<T>(
     if (!mayRepeat || problem.retryAfterSeconds === undefined || attempt >= attempts) throw problem;
     await pause(problem.retryAfterSeconds * 1_000, signal);
   }
+}
+
+/** No id is empty, and addresses resolve `.` and `..` however they are written. @throws TypeError for an id that no address can have */
+function segmentOf(id: string): string {
+  if (id.isWellFormed() && !['', '.', '..'].includes(id)) return encodeURIComponent(id);
+  throw new TypeError(`No address can have the id ${JSON.stringify(id)}`);
 }
 
 function queryOf(parameters: Parameters): string {

@@ -102,6 +102,28 @@ describe('createClient', () => {
     assert.equal(asked[0]?.url, 'http://x.example/orders/api/orders/a%2F..%2Fb%3Fc');
   });
 
+  it('rejects, naming it, for an id that no address can have, and asks nothing', async () => {
+    const { asked, fetch } = answering();
+    const client = createClient({ url: 'http://x.example/api', fetch });
+    for (const [id, named] of [
+      ['\ud800', /"\\ud800"/],
+      ['a\udc00', /"a\\udc00"/],
+      ['', /""/],
+      ['.', /"\."/],
+      ['..', /"\.\."/],
+    ] as const) {
+      for (const answer of [
+        client.order(id),
+        client.history(id),
+        client.customerOrders(id),
+        client.sellerDashboard(id),
+        client.waitForVersion(id, 1),
+      ])
+        await assert.rejects(answer, { name: 'TypeError', message: named });
+    }
+    assert.deepEqual(asked, []);
+  });
+
   it('asks for days as it is told, and for others where it is not', async () => {
     const { asked, fetch } = answering();
     const client = createClient({ url: 'http://x.example', fetch });
@@ -215,10 +237,26 @@ describe('the client as it is packed', function () {
     const use = `import { createClient } from './client/index.js';
       const client = createClient({ url: 'http://x.example' });
       for await (const { order } of client.hits({ q: 'x', status: ['paid'] })) { const total: number = order.totalCents; void total; }
+      const signal = undefined as AbortSignal | undefined;
+      const answer = await client.customerOrders('C-1', { size: undefined, cursor: undefined, signal });
+      await client.customerOrders('C-1', { cursor: answer?.nextCursor ?? undefined });
+      await client.order('A', { at: undefined, signal });
+      await client.waitForVersion('A', 2, { waitMs: undefined, signal });
+      createClient({ url: 'http://x.example', token: undefined, attempts: undefined, fetch: undefined });
       // @ts-expect-error: there is no such status
       await client.search({ status: 'lost' });\n`;
     writeFileSync(join(folder, 'use.mts'), use);
-    const options = ['--strict', '--noEmit', '--module', 'NodeNext', '--target', 'ES2024', '--lib', 'ES2024,DOM'];
+    const options = [
+      '--strict',
+      '--exactOptionalPropertyTypes',
+      '--noEmit',
+      '--module',
+      'NodeNext',
+      '--target',
+      'ES2024',
+      '--lib',
+      'ES2024,DOM',
+    ];
     await run(process.execPath, [TSC, ...options, join(folder, 'use.mts')], { cwd: folder });
   });
 
