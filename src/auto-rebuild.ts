@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from './observability/logging.ts';
+import type { CodeOrigin } from './order-index/generations-port.ts';
 import type { OrderIndex } from './order-index/port.ts';
 import type { createRebuildOperations } from './rebuild/operations.ts';
 import type { RebuildRequest } from './rebuild/state.ts';
@@ -23,20 +24,27 @@ const SAME_CODE_MS = 3_600_000;
 const KEPT_TRIES = 20;
 
 /** What a rebuild was begun for. A generation that is dropped and made again under its name is another one. */
-interface Need {
+interface Need extends CodeOrigin {
   readonly generation: string;
   readonly createdAt: string;
-  readonly mappingHash: string;
-  readonly foldVersion: number;
 }
 
 /** Epoch ms. */
 type Try = Need & { readonly at: number };
 
+/** Why no rebuild is begun, though one is needed. */
+const HELD_BACK = {
+  begun: "AUTO_REBUILD: this rebuild was begun once already: the next one is an operator's",
+  'no cure':
+    "AUTO_REBUILD: the live generation was made by this very code, and another rebuild would make the same (is there an index template?): the next one is an operator's",
+  'too soon':
+    'AUTO_REBUILD: a rebuild for this code was begun less than an hour ago: the next one is begun after that hour',
+};
+
 /**
  * Begins the rebuild that the code needs: once for each live generation and code, and for one code at most once an hour. What was cancelled,
- * failed or was rolled back since is for an operator to decide, and is logged once. A rebuild that could not be begun was not tried. Its
- * calls reject with IndexUnavailableError.
+ * failed or was rolled back since is for an operator to decide, and so is what a rebuild for this code has not mended: that is logged once.
+ * A rebuild that could not be begun was not tried. Its calls reject with IndexUnavailableError.
  */
 export function createAutoRebuild({
   index,
@@ -44,17 +52,14 @@ export function createAutoRebuild({
   log,
   now,
 }: AutoRebuildDependencies): (reason?: string) => Promise<void> {
-  let told: Need | undefined;
+  let told: object | undefined;
   return async (reason) => {
-    const need = await needOf(index);
+    const { need, isMadeByThisCode } = await look(index);
     const tries = ((await index.readControl(CONTROL_ID))?.value['tries'] ?? []) as readonly Try[];
-    if (tries.some((one) => isDone(one, need, now()))) {
-      if (!isDeepStrictEqual(told, need))
-        log.warn(
-          { reason, ...need },
-          "AUTO_REBUILD: this rebuild was begun once already: the next one is an operator's",
-        );
-      told = need;
+    const why = whyHeldBack(tries, need, isMadeByThisCode, now());
+    if (why !== undefined) {
+      if (!isDeepStrictEqual(told, { ...need, why })) log.warn({ reason, ...need }, HELD_BACK[why]);
+      told = { ...need, why };
       return;
     }
     const started = await start(REQUEST);
@@ -67,13 +72,31 @@ export function createAutoRebuild({
   };
 }
 
-function isDone({ at, ...tried }: Try, need: Need, now: number): boolean {
-  if (tried.mappingHash !== need.mappingHash || tried.foldVersion !== need.foldVersion) return false;
-  return now - at < SAME_CODE_MS || isDeepStrictEqual(tried, need);
+function whyHeldBack(
+  tries: readonly Try[],
+  need: Need,
+  isMadeByThisCode: boolean,
+  now: number,
+): keyof typeof HELD_BACK | undefined {
+  const ofThisCode = tries.filter((tried) => isSameCode(tried, need));
+  if (ofThisCode.length === 0) return undefined;
+  if (ofThisCode.some(({ at: _, ...tried }) => isDeepStrictEqual(tried, need))) return 'begun';
+  if (isMadeByThisCode) return 'no cure';
+  return ofThisCode.some(({ at }) => now - at < SAME_CODE_MS) ? 'too soon' : undefined;
 }
 
-async function needOf({ registry, generations }: AutoRebuildDependencies['index']): Promise<Need> {
+interface Look {
+  readonly need: Need;
+  readonly isMadeByThisCode: boolean;
+}
+
+async function look({ registry, generations }: AutoRebuildDependencies['index']): Promise<Look> {
   const { generation } = (await registry()).live;
-  const { createdAt } = await generations.origin(generation);
-  return { generation, createdAt, ...generations.code() };
+  const { createdAt, ...madeBy } = await generations.origin(generation);
+  const code = generations.code();
+  return { need: { generation, createdAt, ...code }, isMadeByThisCode: isSameCode(madeBy, code) };
+}
+
+function isSameCode(one: CodeOrigin, other: CodeOrigin): boolean {
+  return one.mappingHash === other.mappingHash && one.foldVersion === other.foldVersion;
 }

@@ -39,8 +39,8 @@ export interface Generations {
   paceRefreshes(target: WriteTarget, pace: RefreshPace): Promise<boolean>;
   /** Deletes it, with everything in it; nothing where it is gone. @throws Error where it is a write target still, a bug */
   drop(generation: string): Promise<void>;
-  /** Which generation it is that has this name, and by which code it was folded. */
-  origin(generation: string): Promise<{ readonly createdAt: string; readonly foldVersion: number }>;
+  /** Which generation it is that has this name, and by which code it was made. */
+  origin(generation: string): Promise<GenerationOrigin>;
   /** How the live generation stands to the code. */
   drift(): Promise<MappingDrift>;
   /** What the present code makes a generation of. */
@@ -48,9 +48,14 @@ export interface Generations {
 }
 
 /** Other code has another one wherever it would make another generation. */
-interface CodeOrigin {
+export interface CodeOrigin {
   readonly mappingHash: string;
   readonly foldVersion: number;
+}
+
+interface GenerationOrigin extends CodeOrigin {
+  /** RFC 3339. */
+  readonly createdAt: string;
 }
 
 export type RefreshPace = 'usual' | 'relaxed';

@@ -233,8 +233,9 @@ describeForEachBackend('generations', (backend) => {
       assert.ok(one.sizeBytes > 0 && two.sizeBytes > 0);
       assert.match(two.createdAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       assert.ok(one.createdAt <= two.createdAt);
-      const { createdAt, foldVersion } = two;
-      assert.deepEqual(await index.generations.origin(two.name), { createdAt, foldVersion });
+      const { createdAt, mappingHash, foldVersion } = two;
+      assert.deepEqual({ mappingHash, foldVersion }, index.generations.code());
+      assert.deepEqual(await index.generations.origin(two.name), { createdAt, mappingHash, foldVersion });
       assert.ok(Date.parse(two.createdAt) >= startedMs - 1_000 && Date.parse(two.createdAt) <= Date.now());
     });
   });

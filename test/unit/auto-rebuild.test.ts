@@ -11,6 +11,7 @@ describe('AUTO_REBUILD', () => {
   let control: MemoryControl;
   let live: { name: string; createdAt: string };
   let code: { mappingHash: string; foldVersion: number };
+  let madeBy: { mappingHash: string; foldVersion: number };
   let starts: number;
   let now: number;
   let logged: string[];
@@ -18,6 +19,7 @@ describe('AUTO_REBUILD', () => {
     control = new MemoryControl();
     live = { name: 'orders-000001', createdAt: '2026-03-01T00:00:00.000Z' };
     code = { mappingHash: 'a', foldVersion: 7 };
+    madeBy = { mappingHash: 'former', foldVersion: 6 };
     [starts, now] = [0, 0];
     logged = [];
   });
@@ -38,7 +40,7 @@ describe('AUTO_REBUILD', () => {
         readControl: (id) => control.readControl(id),
         writeControl: (id, value) => control.writeControl(id, value),
         generations: {
-          origin: () => Promise.resolve({ createdAt: live.createdAt, foldVersion: 6 }),
+          origin: () => Promise.resolve({ createdAt: live.createdAt, ...madeBy }),
           code: () => code,
         },
       },
@@ -75,6 +77,41 @@ describe('AUTO_REBUILD', () => {
       'AUTO_REBUILD: the live generation is not what the code makes',
       "AUTO_REBUILD: this rebuild was begun once already: the next one is an operator's",
     ]);
+  });
+
+  it('begins no other one, however much later, where what was rebuilt by this code needs a rebuild all the same', async () => {
+    await service()();
+    live = { name: 'orders-000002', createdAt: '2026-03-02T00:00:00.000Z' };
+    madeBy = code;
+    const again = service();
+    await again();
+    now += 3_600_000;
+    await again();
+    assert.equal(starts, 1);
+    assert.deepEqual(logged.slice(1), [
+      "AUTO_REBUILD: the live generation was made by this very code, and another rebuild would make the same (is there an index template?): the next one is an operator's",
+    ]);
+  });
+
+  it('rebuilds what this code has made, but not by a rebuild', async () => {
+    madeBy = code;
+    await service()();
+    assert.equal(starts, 1);
+  });
+
+  it('says once that the next one for the same code is begun after an hour, and begins it then', async () => {
+    await service()();
+    live = { name: 'orders-000002', createdAt: '2026-03-02T00:00:00.000Z' };
+    const again = service();
+    await again();
+    await again();
+    assert.equal(starts, 1);
+    assert.deepEqual(logged.slice(1), [
+      'AUTO_REBUILD: a rebuild for this code was begun less than an hour ago: the next one is begun after that hour',
+    ]);
+    now += 3_600_000;
+    await again();
+    assert.equal(starts, 2);
   });
 
   it('begins once for each of two releases that run side by side', async () => {

@@ -98,8 +98,9 @@ type Caring = 'restoreSettings' | 'writeBlock' | 'refresh' | 'openSnapshot' | 'f
 function careOf(options: GenerationsOptions): Pick<Generations, 'origin' | Caring> {
   return {
     async origin(generation) {
-      const { foldVersion = 0, createdAt = '' } = (await readMapping(options.client, generation)).meta;
-      return { foldVersion, createdAt };
+      const { meta } = await readMapping(options.client, generation);
+      const { mappingHash = '', foldVersion = 0, createdAt = '' } = meta;
+      return { mappingHash, foldVersion, createdAt };
     },
     restoreSettings: (generation) => restoreSettings(options, generation),
     writeBlock: (generation) => writeBlock(options, generation),

@@ -91,9 +91,13 @@ function expectNumber(database: DatabaseSync, name: string): number {
 
 /** @throws IndexUnavailableError where it is gone */
 function originOf(database: DatabaseSync, name: string): Awaited<ReturnType<Generations['origin']>> {
-  const row = database.prepare('SELECT created_at, fold_version FROM generations WHERE name = ?').get(name);
+  const row = database.prepare('SELECT number, created_at, fold_version FROM generations WHERE name = ?').get(name);
   if (!row) throw gone(name);
-  return { createdAt: String(row['created_at']), foldVersion: Number(row['fold_version']) };
+  return {
+    mappingHash: hashTables(describeTables(database, Number(row['number']))),
+    foldVersion: Number(row['fold_version']),
+    createdAt: String(row['created_at']),
+  };
 }
 
 function gone(name: string): IndexUnavailableError {
