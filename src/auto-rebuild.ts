@@ -55,7 +55,7 @@ export function createAutoRebuild({
   let told: object | undefined;
   return async (reason) => {
     const { need, isMadeByThisCode } = await look(index);
-    const tries = ((await index.readControl(CONTROL_ID))?.value['tries'] ?? []) as readonly Try[];
+    const tries = await readTries(index, need, reason, now());
     const why = whyHeldBack(tries, need, isMadeByThisCode, now());
     if (why !== undefined) {
       if (!isDeepStrictEqual(told, { ...need, why })) log.warn({ reason, ...need }, HELD_BACK[why]);
@@ -70,6 +70,22 @@ export function createAutoRebuild({
     await index.writeControl(CONTROL_ID, { tries: [...tries, { ...need, at: now() }].slice(-KEPT_TRIES) });
     log.info({ id: started.rebuild.id, reason }, 'AUTO_REBUILD: the live generation is not what the code makes');
   };
+}
+
+/** A record of the release before this one names a reason and nothing else: where that is today's, it is kept as a try of today's need. */
+async function readTries(
+  index: AutoRebuildDependencies['index'],
+  need: Need,
+  reason: string | undefined,
+  now: number,
+): Promise<readonly Try[]> {
+  const value = (await index.readControl(CONTROL_ID))?.value;
+  if (value === undefined) return [];
+  if (value['tries'] !== undefined) return value['tries'] as readonly Try[];
+  if (value['reason'] !== reason) return [];
+  const tries = [{ ...need, at: now }];
+  await index.writeControl(CONTROL_ID, { tries });
+  return tries;
 }
 
 function whyHeldBack(
