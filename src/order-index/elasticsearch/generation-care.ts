@@ -4,7 +4,7 @@ import type { Generation, Readiness, RefreshPace, WriteTarget } from '../generat
 import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ, serverTimeout } from './client.ts';
-import { isMissing, unavailable } from './errors.ts';
+import { isMissing, isReadOnly, unavailable } from './errors.ts';
 import type { IndexSizing } from './generation-mapping.ts';
 import type { GenerationMeta } from './mapping.ts';
 import type { IndexNames } from './names.ts';
@@ -198,8 +198,38 @@ function isShort(interval: string): boolean {
   return Number(number) * (UNIT_MS[unit] ?? Infinity) < RELAXED_MS;
 }
 
-/** @throws IndexUnavailableError */
-export async function dropIndex({ client }: Care, index: string): Promise<void> {
+/** Takes the block off that keeps an index's aliases and settings as they are, and the index from being deleted. @throws IndexUnavailableError */
+export async function liftReadOnly(
+  { client, requestTimeoutMs }: Pick<Care, 'client' | 'requestTimeoutMs'>,
+  index: readonly string[],
+): Promise<void> {
+  const timeout = serverTimeout(requestTimeoutMs);
+  try {
+    await client.indices.putSettings({
+      index: [...index],
+      // No other setting may be in this request: it would be refused.
+      settings: { 'index.blocks.read_only': null },
+      timeout,
+      master_timeout: timeout,
+    });
+  } catch (thrown) {
+    throw unavailable(`making ${index.join(', ')} writable`, thrown);
+  }
+}
+
+/** A read-only one too. @throws IndexUnavailableError */
+export async function dropIndex(care: Care, index: string): Promise<void> {
+  try {
+    await deleteIndex(care, index);
+    return;
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError) || !isReadOnly(error.cause)) throw error;
+  }
+  await liftReadOnly(care, [index]);
+  await deleteIndex(care, index);
+}
+
+async function deleteIndex({ client }: Care, index: string): Promise<void> {
   try {
     await client.indices.delete({ index });
   } catch (thrown) {

@@ -6,6 +6,7 @@ import type { Registry } from '../port.ts';
 import { isCarriedOut } from '../registry-change.ts';
 import { serverTimeout } from './client.ts';
 import { classifyThrown, isReadOnly, thrownType, unavailable } from './errors.ts';
+import { liftReadOnly } from './generation-care.ts';
 import type { IndexNames } from './names.ts';
 import { actionsOf } from './registry.ts';
 import type { AliasAction, RegistryAliases, RegistryReading } from './registry.ts';
@@ -84,21 +85,6 @@ async function updateWritable(
   }
   await liftReadOnly(moving, givenUp);
   return await update(moving, actions);
-}
-
-/** No other setting may be in that request: it would be refused. */
-async function liftReadOnly({ client, requestTimeoutMs }: Moving, index: readonly string[]): Promise<void> {
-  const timeout = serverTimeout(requestTimeoutMs);
-  try {
-    await client.indices.putSettings({
-      index: [...index],
-      settings: { 'index.blocks.read_only': null },
-      timeout,
-      master_timeout: timeout,
-    });
-  } catch (thrown) {
-    throw unavailable(`making ${index.join(', ')} writable`, thrown);
-  }
 }
 
 type Attempt =

@@ -31,6 +31,22 @@ describe('single generations in Elasticsearch', () => {
     });
   });
 
+  describe('when one that is not written to any more is read-only', () => {
+    it('is dropped all the same', async () => {
+      const { registry, target } = await registerGeneration(index, 2);
+      await index.generations.renameEpoch(registry.epoch, { unregister: [target.generation] });
+      await under.elasticsearch.indices.putSettings({
+        index: target.generation,
+        settings: { 'index.blocks.read_only': true },
+      });
+      await index.generations.drop(target.generation);
+      assert.deepEqual(
+        (await index.generations.list()).map(({ number }) => number),
+        [1],
+      );
+    });
+  });
+
   describe('when documents have more documents nested in them', () => {
     it('counts the documents alone', async () => {
       const { live } = await index.registry();
