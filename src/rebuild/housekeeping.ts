@@ -1,4 +1,5 @@
 import type { Logger } from '../observability/logging.ts';
+import { IndexUnavailableError } from '../order-index/port.ts';
 import type { RebuildIndex } from './state.ts';
 
 export interface HousekeepingDependencies {
@@ -29,7 +30,8 @@ export async function keepHouse(deps: HousekeepingDependencies): Promise<void> {
   await dropLeftovers(deps);
 }
 
-async function expireStandbys({ index, standbyTtlMs, now, log }: HousekeepingDependencies): Promise<void> {
+async function expireStandbys(deps: HousekeepingDependencies): Promise<void> {
+  const { index, standbyTtlMs, now, log } = deps;
   const { epoch, live, targets } = await index.registry();
   const standbys = targets.map(({ generation }) => generation).filter((one) => one !== live.generation);
   const since = await knownSince(index, STANDBYS, standbys, now());
@@ -37,15 +39,17 @@ async function expireStandbys({ index, standbyTtlMs, now, log }: HousekeepingDep
   if (expired.length === 0) return;
   const { kind } = await index.generations.renameEpoch(epoch, { unregister: expired });
   if (kind !== 'moved') return; // Somebody is at work: next time.
-  for (const generation of expired) await index.generations.drop(generation);
-  log.info({ generations: expired }, 'dropped standbys after their time');
+  const dropped: string[] = [];
+  for (const generation of expired) if (await drop(generation, deps)) dropped.push(generation);
+  if (dropped.length > 0) log.info({ generations: dropped }, 'dropped standbys after their time');
 }
 
 /**
  * Nobody can go back to a generation that is not written to. What is listed first, and no target after that, has not been registered
  * meanwhile; only a run registers generations, and none is given the name of one that was there before.
  */
-async function dropLeftovers({ index, standbyTtlMs, isRunning, now, log }: HousekeepingDependencies): Promise<void> {
+async function dropLeftovers(deps: HousekeepingDependencies): Promise<void> {
+  const { index, standbyTtlMs, isRunning, now, log } = deps;
   const generations = await index.generations.list();
   // Not by what is listed: without the aliases nothing there would be live.
   const { targets } = await index.registry();
@@ -57,8 +61,22 @@ async function dropLeftovers({ index, standbyTtlMs, isRunning, now, log }: House
     if (now() - (since[generation] ?? now()) < standbyTtlMs) continue;
     // It may be what a run builds that has begun since.
     if (await isRunning()) return;
+    if (await drop(generation, deps)) log.info({ generation }, 'dropped a generation that was not written to any more');
+  }
+}
+
+/** False where it cannot be dropped now: it is a leftover then, to be dropped another time, and in the way of nothing else. */
+async function drop(
+  generation: string,
+  { index, log }: Pick<HousekeepingDependencies, 'index' | 'log'>,
+): Promise<boolean> {
+  try {
     await index.generations.drop(generation);
-    log.info({ generation }, 'dropped a generation that was not written to any more');
+    return true;
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError)) throw error;
+    log.warn({ generation, reason: error.message }, 'a generation could not be dropped: it is tried again later');
+    return false;
   }
 }
 

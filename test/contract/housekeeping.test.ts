@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { createLogger } from '../../src/observability/logging.ts';
+import { createLogger, type Logger } from '../../src/observability/logging.ts';
 import { diverge } from '../../src/order-index/diverge.ts';
-import type { OrderIndex } from '../../src/order-index/port.ts';
+import { IndexUnavailableError, type OrderIndex } from '../../src/order-index/port.ts';
 import { keepHouse } from '../../src/rebuild/housekeeping.ts';
 import { describeForEachBackend, type IndexPlace } from '../support/backends.ts';
 import { registerGeneration } from '../support/second-generation.ts';
@@ -22,9 +22,9 @@ describeForEachBackend('the housekeeping of generations', (backend) => {
   });
   afterEach(() => place.remove());
 
-  const keep = () =>
+  const keep = (generations = index.generations, log: Logger = createLogger('silent')) =>
     keepHouse({
-      ...{ index, standbyTtlMs: TTL_MS, log: createLogger('silent') },
+      ...{ index: { ...index, generations }, standbyTtlMs: TTL_MS, log },
       ...{ now: () => time, isRunning: () => Promise.resolve(isRunning) },
     });
 
@@ -85,6 +85,50 @@ describeForEachBackend('the housekeeping of generations', (backend) => {
       assert.deepEqual(await keptAfter(0), [1, 2]);
       assert.deepEqual(await keptAfter(TTL_MS - 1), [1, 2]);
       assert.deepEqual(await keptAfter(1), [1]);
+    });
+  });
+
+  describe('when one cannot be dropped', () => {
+    let generations: OrderIndex['generations'];
+    beforeEach(async () => {
+      const held = await index.generations.create(2).then(() => nameOf(2));
+      generations = {
+        ...index.generations,
+        drop: (name) =>
+          name === held ? Promise.reject(new IndexUnavailableError('it is held')) : index.generations.drop(name),
+      };
+      await index.generations.create(3);
+    });
+
+    it('drops the others, says which one it was, and drops that another time', async () => {
+      const warned: unknown[] = [];
+      const log = { info: () => undefined, warn: (...said: unknown[]) => void warned.push(said) } as unknown as Logger;
+      await keep(generations, log);
+      time += TTL_MS;
+      await keep(generations, log);
+      assert.deepEqual(warned, [
+        [
+          { generation: await nameOf(2), reason: 'it is held' },
+          'a generation could not be dropped: it is tried again later',
+        ],
+      ]);
+      assert.deepEqual(await keptAfter(0), [1]);
+    });
+
+    it('lets go of the standbys beside it', async () => {
+      const standby = await nameOf(2);
+      const { epoch } = await index.registry();
+      await index.generations.renameEpoch(epoch, { register: [standby, await nameOf(3)] });
+      await keep(generations);
+      time += TTL_MS;
+      await keep(generations);
+      assert.deepEqual(
+        (await index.generations.list()).map(({ name, isTarget }) => [name, isTarget]),
+        [
+          [await nameOf(1), true],
+          [standby, false],
+        ],
+      );
     });
   });
 
