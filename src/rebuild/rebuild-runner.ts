@@ -3,7 +3,7 @@ import { IndexUnavailableError } from '../order-index/port.ts';
 import { runRebuild, type RunDependencies } from './run-rebuild.ts';
 
 export interface RunnerOptions extends RunDependencies {
-  /** Done about once a minute by the instance that holds the lease, while no run is under way. */
+  /** Done about once a minute by the instance that holds the lease, while no run is under way; also after it has failed. */
   readonly housekeeping: () => Promise<void>;
 }
 
@@ -52,16 +52,24 @@ export class RebuildRunner {
   }
 
   async #look(): Promise<void> {
-    const { records, lease, housekeeping } = this.#options;
+    const { records, lease } = this.#options;
     const id = await records.active();
     const isRunning = id !== undefined && (await this.#isUnderWay(id));
     const isDue = performance.now() - this.#keptHouseAt >= HOUSEKEEPING_MS;
     if ((!isRunning && !isDue) || !(await lease.hold())) return;
     if (isRunning) await runRebuild(id, this.#options, this.#stopping.signal);
-    else {
-      await housekeeping();
-      this.#keptHouseAt = performance.now();
+    else await this.#keepHouse();
+  }
+
+  /** What fails now may fail for long. */
+  async #keepHouse(): Promise<void> {
+    try {
+      await this.#options.housekeeping();
+    } catch (error) {
+      if (!(error instanceof IndexUnavailableError)) throw error;
+      this.#options.log.warn({ reason: error.message }, 'the housekeeping has failed: it is tried again in a minute');
     }
+    this.#keptHouseAt = performance.now();
   }
 
   async #isUnderWay(id: string): Promise<boolean> {
