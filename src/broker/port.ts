@@ -34,7 +34,7 @@ export interface Broker {
   consumeDeadLetters(handler: (letter: DeadLetter) => Promise<void>): Promise<DeadLetterSubscription>;
   /** Messages waiting in the live queue, ready ones only. */
   queueDepth(): Promise<number>;
-  /** About how many messages the history holds: for progress, not for correctness. @throws BrokerUnavailableError */
+  /** About how many messages the history holds: for progress, not for correctness. @throws QueueGoneError, BrokerUnavailableError */
   historySize(): Promise<number>;
   health(): PartHealth;
   close(): Promise<void>;
@@ -140,6 +140,9 @@ export class BrokerAccessError extends BrokerUnavailableError {}
 
 /** It does not let this user publish there. Trying again is of use only once it does. */
 export class BrokerPermissionError extends BrokerUnavailableError {}
+
+/** It answers, and a queue of ours is not there: somebody has deleted it. The message says which, and what to do. */
+export class QueueGoneError extends BrokerUnavailableError {}
 
 /** A queue or exchange is declared differently by someone else, or is not there and cannot be declared by this user. */
 export class BrokerTopologyError extends Error {

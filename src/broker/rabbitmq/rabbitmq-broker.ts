@@ -19,6 +19,7 @@ import { onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { emitEvent } from './emit-event.ts';
+import { GoneQueues } from './gone-queues.ts';
 import { HealingConnection, asBrokerError } from './healing-connection.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
 import { barrierMessage } from './history-barrier.ts';
@@ -58,8 +59,7 @@ export function createRabbitMqBroker(options: RabbitMqOptions): Broker {
 class RabbitMqBroker implements Broker {
   readonly #options: RabbitMqOptions;
   readonly #queues: QueueNames;
-  /** Names of those that were not there when they were last counted. */
-  readonly #gone = new Set<string>();
+  readonly #gone: GoneQueues;
   readonly #publishing: HealingConnection;
   readonly #consuming: HealingConnection;
   readonly #subscriptions = new Set<Subscription>();
@@ -74,6 +74,7 @@ class RabbitMqBroker implements Broker {
   constructor(options: RabbitMqOptions) {
     this.#options = options;
     this.#queues = queueNames(options.prefix);
+    this.#gone = new GoneQueues(options.log);
     this.#publishing = new HealingConnection(options, `order-search ${options.prefix} publishing`, {
       prepare: (model) => this.#preparePublishing(model),
       lost: (reason) => {
@@ -179,11 +180,10 @@ class RabbitMqBroker implements Broker {
     const look = onOwnChannel(model, (channel) => channel.checkQueue(queue));
     try {
       const { messageCount } = await within(look, QUEUE_DEPTH_TIMEOUT_MS, `counting ${queue}`);
-      this.#gone.delete(queue);
+      this.#gone.found(queue);
       return messageCount;
     } catch (error) {
-      if (codeOf(error) === 404) this.#gone.add(queue);
-      throw asBrokerError(error);
+      throw codeOf(error) === 404 ? this.#gone.missed(queue, error) : asBrokerError(error);
     }
   }
 
@@ -191,8 +191,7 @@ class RabbitMqBroker implements Broker {
     const publishing = this.#publishing.health();
     const consuming: PartHealth = this.#consumingOpened ? this.#consuming.health() : { state: 'up' };
     const draining = [...this.#deadLetterConsumers].map((consumer) => consumer.health());
-    const gone = [...this.#gone].map(goneHealth);
-    const parts = [publishing, consuming, ...draining, ...gone];
+    const parts = [publishing, consuming, ...draining, ...this.#gone.health()];
     const state = (['down', 'degraded'] as const).find((worst) => parts.some((part) => part.state === worst)) ?? 'up';
     const reasons = new Set(parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
     const details = { publishing: publishing.state, consuming: this.#consumingOpened ? consuming.state : 'not opened' };
@@ -301,12 +300,4 @@ class RabbitMqBroker implements Broker {
 
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
-}
-
-/** RabbitMQ tells nobody who publishes: an exchange that a queue is not bound to any more takes everything all the same. */
-function goneHealth(queue: string): PartHealth {
-  return {
-    state: 'degraded',
-    reason: `the queue ${queue} is gone, and what is published meanwhile is not in it: start the service anew, which declares it`,
-  };
 }

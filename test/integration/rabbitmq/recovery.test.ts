@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { PartHealth } from '../../../src/observability/health.ts';
-import { BrokerUnavailableError, type Broker } from '../../../src/broker/port.ts';
+import { QueueGoneError, type Broker } from '../../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import {
   amqpAddress,
@@ -8,6 +8,7 @@ import {
   blockedFrame,
   deleteTopology,
   eventIdOf,
+  openOnce,
   outgoingEvent,
   rabbitMqOptions,
   recordingHandlers,
@@ -54,14 +55,36 @@ describe('recovering from a lost RabbitMQ', () => {
       assert.equal(await broker.historySize(), 0);
       await inState('up');
       await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
-      await assert.rejects(broker.historySize(), BrokerUnavailableError);
+      await assert.rejects(broker.historySize(), QueueGoneError);
       await inState('degraded');
       assert.match(broker.health().reason ?? '', /\.history is gone.*start the service anew/);
-      const anew = createRabbitMqBroker(rabbitMqOptions(prefix));
-      await anew.open();
-      await anew.close();
+      assert.equal(await broker.queueDepth(), 0);
+      await inState('degraded');
+      await openOnce(prefix);
       assert.equal(await broker.historySize(), 0);
       await inState('up');
+    });
+  });
+
+  describe('when somebody has deleted the history for a while', () => {
+    it('logs once that it is gone, and that it is there again', async () => {
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
+      for (let look = 0; look < 2; look++) await assert.rejects(broker.historySize(), QueueGoneError);
+      await openOnce(prefix);
+      for (let look = 0; look < 2; look++) await broker.historySize();
+      const queue = `${prefix}.history`;
+      assert.deepEqual(log.entries, [
+        {
+          level: 'error',
+          fields: { queue },
+          message: `the queue ${queue} is gone, and what is published meanwhile is not in it: start the service anew, which declares it`,
+        },
+        {
+          level: 'info',
+          fields: { queue },
+          message: `the queue ${queue} is there again; what was published meanwhile is not in it`,
+        },
+      ]);
     });
   });
 
