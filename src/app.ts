@@ -179,6 +179,7 @@ async function startProjecting(service: Service): Promise<void> {
       freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
       instance: instanceOf(service),
+      formerInstance: formerInstanceOf(config),
       // A single active consumer's queue hands out nothing to the next one before it has noticed.
       lossNoticedMs: options.singleActiveConsumer ? 0 : LOSS_NOTICED_MS,
       withdrawAfterMs: WITHDRAW_AFTER_MS,
@@ -212,6 +213,11 @@ function instanceOf({ config }: Service): string {
 /** The same after a restart, so that a rebuild goes on at once: whoever listened there before is dead. */
 function rebuilderOf({ http: { host, port } }: Config): string {
   return `${hostname()}/${host}:${port === 0 ? `0/${process.pid}` : port}`;
+}
+
+/** As releases named it before HOST was told too. Where the port is any, no other process ever had its name. */
+function formerInstanceOf({ backend, http: { port } }: Config): string | undefined {
+  return backend.kind === 'embedded' || port === 0 ? undefined : `${hostname()}:${port}`;
 }
 
 /** Where the projector runs, so that an operator is told by the part that is held up. */

@@ -12,6 +12,7 @@ import {
   recordProgress,
   silentOthers,
   SKEW_MS,
+  succeed,
   trustIn,
   withoutGone,
   type FreshnessRecord,
@@ -27,6 +28,8 @@ export interface HeartbeatOptions {
   readonly intervalMs: number;
   /** Names this projector among those that use the same index. One that starts under the name of another takes its place. */
   readonly instance: string;
+  /** Its name by releases that wrote no `process`; undefined where nobody can tell. */
+  readonly formerInstance?: string | undefined;
   /** How long the broker may take to notice a lost connection while it goes on handing out messages to others. */
   readonly lossNoticedMs: number;
 }
@@ -62,15 +65,20 @@ export class Heartbeat {
 
   /**
    * Makes itself known before anything is taken: from then on the others reckon with what it has in hand. One that had its name and
-   * has not left in good order is dead, but the broker may not have noticed.
+   * has not left in good order is dead, but the broker may not have noticed. So is one of an older release that had its former name: it
+   * would listen where this one does.
    * @throws IndexUnavailableError
    */
   async announce(): Promise<void> {
-    const { index, lossNoticedMs } = this.#options;
-    const former = (await readFreshness(index)).record.instances[this.#instance];
-    const noticed = Date.now() + SKEW_MS + (former && !hasLeft(former) ? lossNoticedMs : 0);
-    this.#settled.returned(Math.max(noticed, former?.returnedAt ?? 0));
-    while (!(await this.#record(this.#progress(Date.now())))) continue;
+    const { index, lossNoticedMs, formerInstance } = this.#options;
+    for (;;) {
+      const { record, revision } = await readFreshness(index);
+      const { predecessors, left } = succeed(record, this.#instance, formerInstance);
+      const noticed = Date.now() + SKEW_MS + (predecessors.every(hasLeft) ? 0 : lossNoticedMs);
+      this.#settled.returned(Math.max(noticed, ...predecessors.map(({ returnedAt }) => returnedAt)));
+      const progress = this.#progress(Date.now());
+      if (await recordProgress(index, { record: left, revision }, this.#instance, progress, this.#asOf ?? 0)) return;
+    }
   }
 
   start(): void {

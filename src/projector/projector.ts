@@ -33,6 +33,7 @@ export interface ProjectorOptions {
   readonly sweepIntervalMs: number;
   /** Names this projector among those that use the same index (`heartbeat.ts`). */
   readonly instance: string;
+  readonly formerInstance?: string | undefined;
   readonly lossNoticedMs: number;
   /** How long an early event waits in memory before it is parked, where several projectors share the queue; else 0. */
   readonly earlyHoldMs: number;

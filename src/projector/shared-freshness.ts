@@ -101,6 +101,18 @@ export function withoutGone(record: FreshnessRecord, own: string, now: number) {
   return { record: { ...record, instances }, distrustedUntil: distrustLeft(gone, now) };
 }
 
+/**
+ * Those that one which starts under the name `own` follows, and the record without what nobody will write any more: releases that wrote no
+ * `process` called a projector `formerName`, which was `hostname:port`, without HOST.
+ */
+export function succeed(record: FreshnessRecord, own: string, formerName: string | undefined) {
+  const isOlder = ([id, { process }]: [string, InstanceProgress]) => id === formerName && process === undefined;
+  const all = Object.entries(record.instances);
+  const predecessors = all.filter((entry) => entry[0] === own || isOlder(entry)).map(([, progress]) => progress);
+  const instances = Object.fromEntries(all.filter((entry) => !isOlder(entry)));
+  return { predecessors, left: { ...record, instances } };
+}
+
 type Other = InstanceProgress & { readonly id: string };
 
 function divided(record: FreshnessRecord, own: string, now: number): { others: Other[]; gone: Other[] } {
