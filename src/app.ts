@@ -27,7 +27,7 @@ import { LateEvents } from './projector/late-events.ts';
 import { Projector } from './projector/projector.ts';
 import { createRepair } from './projector/repair.ts';
 import type { ProtocolStep } from './projector/round.ts';
-import { silentOthers } from './projector/shared-freshness.ts';
+import { SilenceWatch } from './projector/silence-watch.ts';
 import { createRebuilding, type Rebuilding } from './rebuilding.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
 import type { RollupStep } from './rollups/turn.ts';
@@ -74,7 +74,8 @@ export function createApp(config: Config, deps: AppDependencies): App {
     onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
   });
   const stopping = new AbortController();
-  const record = createFreshnessRecord(backends.index);
+  const silence = new SilenceWatch();
+  const record = createFreshnessRecord(backends.index, config.role === 'api' ? silence : undefined);
   const freshness = createFreshnessReader(record, () => service.projector?.asOf());
   const { reached = () => Promise.resolve(), log } = deps;
   const common = { config, backends, metrics, log, instance: rebuilderOf(config), reached };
@@ -86,13 +87,13 @@ export function createApp(config: Config, deps: AppDependencies): App {
   const aggregating = createAggregating({ ...common, freshness, sawEventTime: (time) => lateEvents.saw(time) });
   const inHand = readInHand(record, () => service);
   const service: Service = {
-    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents, inHand },
+    ...{ config, deps, metrics, backends, stopping, aggregating, lateEvents, silence, inHand },
     ...{ waitingFor: undefined, isIndexOpen: false },
     versionWaits: createVersionWaits(),
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
     lag: createLagRecorder(backends, record, inHand),
   };
-  const silent = async () => silentOthers(await record(), instanceOf(service), Date.now());
+  const silent = async () => silence.silentOthers(await record(), instanceOf(service));
   const http = httpDependencies(service, { freshness, silentOthers: silent });
   return {
     start: async () => {
@@ -122,6 +123,7 @@ interface Service {
   readonly rebuilding: Rebuilding;
   readonly aggregating: Aggregating;
   readonly lateEvents: LateEvents;
+  readonly silence: SilenceWatch;
   /** Events that the projectors have in hand, all of them. */
   readonly inHand: () => Promise<number>;
   readonly lag: LagRecorder;
@@ -190,6 +192,7 @@ async function startProjecting(service: Service): Promise<void> {
       metrics,
       log: deps.log,
       tracing: deps.tracing,
+      silence: service.silence,
       reached: deps.reached ?? (() => Promise.resolve()),
       wrote: (orderId, version) => service.versionWaits.wrote(orderId, version),
       delivered: (event) => service.lateEvents.delivered(event),

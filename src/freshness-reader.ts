@@ -3,6 +3,7 @@ import type { Freshness } from './http/dependencies.ts';
 import { inTime } from './in-time.ts';
 import type { OrderIndex } from './order-index/port.ts';
 import { readFreshness, type FreshnessRecord } from './projector/shared-freshness.ts';
+import type { SilenceWatch } from './projector/silence-watch.ts';
 
 /** A projector that is further behind may be a passive one: another instance may know better. */
 const OWN_IS_ENOUGH_MS = 5_000;
@@ -10,9 +11,13 @@ const OWN_IS_ENOUGH_MS = 5_000;
 /** What the projectors have written to `orders-control`. Rejects with IndexUnavailableError. */
 export type FreshnessRecordReader = () => Promise<FreshnessRecord>;
 
-/** One for all of an instance that goes by the record. */
-export function createFreshnessRecord(index: Pick<OrderIndex, 'readControl'>): FreshnessRecordReader {
-  return rememberBriefly(async () => (await readFreshness(index)).record);
+/** One for all of an instance that goes by the record. `silence` learns from what is read, where no projector tells it more. */
+export function createFreshnessRecord(
+  index: Pick<OrderIndex, 'readControl'>,
+  silence?: SilenceWatch,
+): FreshnessRecordReader {
+  const read = async () => (await readFreshness(index)).record;
+  return rememberBriefly(silence === undefined ? read : () => silence.accessing(read));
 }
 
 /** Longer than Elasticsearch takes while it answers at all. */

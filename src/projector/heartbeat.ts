@@ -5,12 +5,12 @@ import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SettledHeartbeats } from './freshness.ts';
 import { searchableSeconds } from './searchable-seconds.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import {
   farewell,
   hasLeft,
   readFreshness,
   recordProgress,
-  silentOthers,
   SKEW_MS,
   succeed,
   trustIn,
@@ -32,6 +32,8 @@ export interface HeartbeatOptions {
   readonly formerInstance?: string | undefined;
   /** How long the broker may take to notice a lost connection while it goes on handing out messages to others. */
   readonly lossNoticedMs: number;
+  /** Learns from every beat whether the others could have their say; one of its own unless given. */
+  readonly silence?: SilenceWatch | undefined;
 }
 
 /** How often an instance tries to have its say when others write theirs: those whose beats coincide would else never let it. */
@@ -47,6 +49,7 @@ const CLOSING_MS = 10_000;
 export class Heartbeat {
   readonly #options: HeartbeatOptions;
   readonly #settled = new SettledHeartbeats();
+  readonly #silence: SilenceWatch;
   readonly #process = randomUUID();
   #instance: string;
   #asOf: number | undefined;
@@ -61,6 +64,7 @@ export class Heartbeat {
   constructor(options: HeartbeatOptions) {
     this.#options = options;
     this.#instance = options.instance;
+    this.#silence = options.silence ?? new SilenceWatch();
   }
 
   /**
@@ -134,7 +138,7 @@ export class Heartbeat {
 
   async #onBeat(): Promise<void> {
     try {
-      await this.#advance();
+      await this.#silence.accessing(() => this.#advance());
       await this.#options.broker.publishHeartbeat(new Date());
     } catch (error) {
       if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
@@ -149,7 +153,7 @@ export class Heartbeat {
     const instance = this.#instance;
     this.#asOfAnyone = record.asOf;
     const now = Date.now();
-    this.#noteSilent(silentOthers(record, instance, now));
+    this.#noteSilent(this.#silence.silentOthers(record, instance));
     const newest = this.#settled.newest(trustIn(record, instance, now));
     const kept = withoutGone(record, instance, now);
     this.#settled.distrust(kept.distrustedUntil);

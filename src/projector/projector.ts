@@ -16,6 +16,7 @@ import { Heartbeat } from './heartbeat.ts';
 import { Intake, type IntakeHandlers } from './intake.ts';
 import { RefreshPace } from './refresh-pace.ts';
 import type { ProtocolStep } from './round.ts';
+import type { SilenceWatch } from './silence-watch.ts';
 import { Sweeper } from './sweeper.ts';
 import { judgeProgress, type ProjectorState } from './watchdog.ts';
 import type { Job } from './work.ts';
@@ -56,6 +57,7 @@ export interface ProjectorDependencies {
   readonly applied: (event: OrderEvent) => void;
   /** Where spans are made. */
   readonly tracing?: Tracing | undefined;
+  readonly silence?: SilenceWatch | undefined;
 }
 
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */

@@ -37,8 +37,6 @@ export interface Trust {
 const EXPIRY_MS = 130_000;
 /** Five beats. Of one that says nothing for so long nobody knows what it has in hand; if it is dead, that waits in the queue again. */
 const IN_HAND_EXPIRY_MS = 5_000;
-/** Ten beats: longer than one that works is silent. */
-const SILENT_MS = 10_000;
 /** Clocks of two machines, and messages on their way. */
 export const SKEW_MS = 1_000;
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
@@ -74,10 +72,15 @@ export interface SilentProjector {
 }
 
 /** Those that have not left, and are silent: nobody knows what they have settled, so that `asOf` stands still until they are given up. */
-export function silentOthers(record: FreshnessRecord, own: string, now: number): readonly SilentProjector[] {
+export function silentOthers(
+  record: FreshnessRecord,
+  own: string,
+  now: number,
+  silentMs: number,
+): readonly SilentProjector[] {
   const { others } = divided(record, own, now);
   return others
-    .filter((one) => !hasLeft(one) && now - one.at > SILENT_MS)
+    .filter((one) => !hasLeft(one) && now - one.at > silentMs)
     .map(({ id, at }) => ({ id, saidLastAt: at, waitedForUntil: at + EXPIRY_MS }));
 }
 

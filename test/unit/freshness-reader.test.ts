@@ -3,6 +3,7 @@ import { createFreshnessReader, createFreshnessRecord } from '../../src/freshnes
 import { createInHandReader } from '../../src/in-hand-reader.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import type { FreshnessRecord } from '../../src/projector/shared-freshness.ts';
+import { SilenceWatch } from '../../src/projector/silence-watch.ts';
 import { MemoryControl } from '../support/memory-control.ts';
 
 const SHARED = new Date(Date.now() - 20_000);
@@ -67,5 +68,24 @@ describe('createFreshnessReader', () => {
       const [{ asOf }, events] = await Promise.all([freshness(), inHand()]);
       assert.deepEqual([asOf, events, reads], [SHARED.toISOString(), 4, 1]);
     });
+  });
+});
+
+describe('createFreshnessRecord', () => {
+  it('lets an instance that only serves know who is silent', async () => {
+    let now = Date.now();
+    const control = new MemoryControl();
+    const dead = { settledTo: now, at: now, returnedAt: 0 };
+    await control.writeControl('freshness', { asOf: SHARED.toISOString(), instances: { dead } });
+    const silence = new SilenceWatch(10_000, () => now);
+    const silent = async () => {
+      // Each remembers what it has read for a while.
+      const record = await createFreshnessRecord(control, silence)();
+      return silence.silentOthers(record, 'own').map(({ id }) => id);
+    };
+    for (const expected of [[], [], [], ['dead']]) {
+      assert.deepEqual(await silent(), expected);
+      now += 5_000;
+    }
   });
 });

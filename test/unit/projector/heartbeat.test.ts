@@ -4,11 +4,13 @@ import { createMetrics, type Metrics } from '../../../src/observability/metrics.
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { Heartbeat } from '../../../src/projector/heartbeat.ts';
 import { farewell, hasLeft, type InstanceProgress } from '../../../src/projector/shared-freshness.ts';
+import { SilenceWatch } from '../../../src/projector/silence-watch.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryControl } from '../../support/memory-control.ts';
 
 const LOSS_NOTICED_MS = 120_000;
 const INTERVAL_MS = 40;
+const SILENT_MS = 400;
 
 describe('Heartbeat', () => {
   let control: MemoryControl;
@@ -18,12 +20,12 @@ describe('Heartbeat', () => {
   let others: Heartbeat[];
   let metrics: Metrics;
   let lines: string[];
-  const heartbeatOf = (instance: string) =>
+  const heartbeatOf = (instance: string, isThere = () => isIndexThere) =>
     new Heartbeat({
       broker: { publishHeartbeat: () => Promise.resolve() },
       index: {
         readControl: (id) =>
-          isIndexThere ? control.readControl(id) : Promise.reject(new IndexUnavailableError('no index')),
+          isThere() ? control.readControl(id) : Promise.reject(new IndexUnavailableError('no index')),
         writeControl: (...args) => control.writeControl(...args),
         refresh: () => Promise.resolve(void (refreshes += 1)),
       },
@@ -33,6 +35,7 @@ describe('Heartbeat', () => {
       instance,
       formerInstance: `former ${instance}`,
       lossNoticedMs: LOSS_NOTICED_MS,
+      silence: new SilenceWatch(SILENT_MS),
     });
   beforeEach(() => {
     [control, refreshes, isIndexThere, others] = [new MemoryControl(), 0, true, []];
@@ -151,6 +154,27 @@ describe('Heartbeat', () => {
       const { level, projector, waitedForUntil } = JSON.parse(line) as Record<string, unknown>;
       assert.deepEqual([level, projector, others], ['warn', 'dead', []]);
       assert.equal(Date.parse(String(waitedForUntil)), at + 130_000);
+    });
+
+    it('takes nobody for silent who could say nothing either while the index was away', async () => {
+      let isThereForOther = true;
+      const other = heartbeatOf('other', () => isThereForOther);
+      others.push(other);
+      for (const one of [heartbeat, other]) {
+        await one.announce();
+        one.start();
+      }
+      const until = (time: number) =>
+        eventually(() => assert.ok(Object.values(instances()).every(({ at }) => at > time)));
+      await until(Date.now() + 2 * SILENT_MS);
+      isIndexThere = isThereForOther = false;
+      const back = Date.now() + 2 * SILENT_MS;
+      await eventually(() => assert.ok(Date.now() > back));
+      isIndexThere = true;
+      await eventually(() => assert.ok(own().at > back + 2 * INTERVAL_MS));
+      isThereForOther = true;
+      await until(back + 3 * SILENT_MS);
+      assert.deepEqual(lines, []);
     });
 
     it('measures how long everything took that has become visible since the former: of an outage each second', async () => {

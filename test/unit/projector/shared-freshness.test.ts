@@ -6,7 +6,7 @@ const NOW = Date.UTC(2026, 0, 1, 12);
 describe('silentOthers', () => {
   const said = (secondsAgo: number) => ({ settledTo: NOW, at: NOW - secondsAgo * 1_000, returnedAt: 0 });
   const silent = (instances: FreshnessRecord['instances']) =>
-    silentOthers({ asOf: NOW, instances }, 'own', NOW).map(({ id }) => id);
+    silentOthers({ asOf: NOW, instances }, 'own', NOW, 10_000).map(({ id }) => id);
 
   it('names those that have said nothing for some beats, until they are given up', () => {
     assert.deepEqual(silent({ own: said(90), well: said(2), killed: said(20), late: said(129), gone: said(131) }), [
@@ -20,7 +20,7 @@ describe('silentOthers', () => {
   });
 
   it('says since when, and until when it is waited for', () => {
-    const [killed] = silentOthers({ asOf: NOW, instances: { killed: said(20) } }, 'own', NOW);
+    const [killed] = silentOthers({ asOf: NOW, instances: { killed: said(20) } }, 'own', NOW, 10_000);
     assert.deepEqual(killed, { id: 'killed', saidLastAt: NOW - 20_000, waitedForUntil: NOW + 110_000 });
   });
 });
