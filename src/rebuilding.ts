@@ -121,7 +121,7 @@ function runnerOptions({
     openSource: async ({ source, path = '', from }) =>
       source === 'file'
         ? await fileSource(config.rebuild.importDir, path)
-        : historySource(broker, from === undefined ? undefined : new Date(from)),
+        : await historySource(broker, from === undefined ? undefined : new Date(from)),
     onState: (state) => observeDuration(state, metrics),
   };
 }

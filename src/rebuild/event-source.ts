@@ -2,7 +2,7 @@ import { createReadStream, type ReadStream } from 'node:fs';
 import { open, realpath, stat } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { createGunzip, type Gunzip } from 'node:zlib';
-import type { Broker, HistoryStart } from '../broker/port.ts';
+import { QueueGoneError, type Broker, type HistoryStart } from '../broker/port.ts';
 
 /** One message of a history or one line of a file. */
 export interface SourceEvent {
@@ -25,13 +25,20 @@ export interface EventSource {
   readonly grows?: boolean;
 }
 
-/** The file is not there, not allowed, or cannot be read: a rebuild from it fails. */
+/** The history or file is not there, not allowed, or cannot be read: a rebuild from it fails. */
 export class EventSourceError extends Error {
   override readonly name = 'EventSourceError';
 }
 
-/** The broker's history, from its beginning or from a time on. A rebuild's end of it is a barrier that it publishes itself, after its generation was registered. */
-export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'>, since?: Date): EventSource {
+/**
+ * The broker's history, from its beginning or from a time on. A rebuild's end of it is a barrier that it publishes itself, after its
+ * generation was registered. @throws EventSourceError where it is gone, BrokerUnavailableError
+ */
+export async function historySource(
+  broker: Pick<Broker, 'readHistory' | 'historySize'>,
+  since?: Date,
+): Promise<EventSource> {
+  await expectHistory(broker);
   const beginning: HistoryStart = since ? { kind: 'time', at: since } : { kind: 'first' };
   const readFrom = async function* (from: HistoryStart, signal: AbortSignal): AsyncGenerator<SourceEvent> {
     for await (const { offset, body, publishedAt } of broker.readHistory({ from, signal })) {
@@ -44,6 +51,16 @@ export function historySource(broker: Pick<Broker, 'readHistory' | 'historySize'
     total: () => broker.historySize(),
     grows: true,
   };
+}
+
+async function expectHistory(broker: Pick<Broker, 'historySize'>): Promise<void> {
+  try {
+    await broker.historySize();
+  } catch (error) {
+    if (!(error instanceof QueueGoneError)) throw error;
+    const lost = 'What was in it is lost: rebuild from the index, or from a file';
+    throw new EventSourceError(`the history cannot be read: ${error.message}. ${lost}`, { cause: error });
+  }
 }
 
 const NEWLINE = 0x0a;

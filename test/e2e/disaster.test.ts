@@ -72,7 +72,7 @@ describe('a disaster', function () {
   });
 
   describe("when the broker's history is gone while the index is whole", () => {
-    it('rebuilds from the index', async () => {
+    it('rebuilds from the index, and not from the history', async () => {
       const events = shuffledEvents({ seed: 'no history', orders: 200 });
       await start();
       await publish(backend, events);
@@ -83,6 +83,12 @@ describe('a disaster', function () {
       await connection.close();
       const { code, output } = await orderSearch('rebuild', 'start', '--follow');
       assert.equal(code, 0, output);
+      const refused = await orderSearch('rebuild', 'start', '--source', 'history', '--follow');
+      assert.equal(refused.code, 1, refused.output);
+      assert.match(
+        refused.output,
+        /\.history is gone.*start the service anew.*rebuild from the index, or from a file/s,
+      );
       await service.stop();
       await assertExactly(backend, events);
       assert.deepEqual(await liveGeneration(), [`${backend.prefix}-000002`]);

@@ -244,7 +244,7 @@ function createRuns(backend: TestBackend, broker: Broker) {
             maxMessageBytes: 4 * 1024 * 1024,
           },
           ...{ storageLimits: DEFAULT_STORAGE_LIMITS, now: () => new Date(), onState: () => undefined },
-          openSource: () => Promise.resolve(historySource(broker)),
+          openSource: () => historySource(broker),
         },
         stopping.signal,
       );

@@ -3,7 +3,12 @@ import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { HistoryStart, ReadHistoryOptions } from '../../../src/broker/port.ts';
+import {
+  BrokerUnavailableError,
+  QueueGoneError,
+  type HistoryStart,
+  type ReadHistoryOptions,
+} from '../../../src/broker/port.ts';
 import { EventSourceError, fileSource, historySource } from '../../../src/rebuild/event-source.ts';
 
 const NEVER = new AbortController().signal;
@@ -18,7 +23,7 @@ describe('the history', () => {
       },
       historySize: () => Promise.resolve(7),
     };
-    const source = historySource(broker, since);
+    const source = await historySource(broker, since);
     for await (const { position } of source.read(from, NEVER)) assert.equal(position, 3);
     assert.equal(await source.total(), 7);
     return starts;
@@ -29,6 +34,27 @@ describe('the history', () => {
     assert.deepEqual(await startsOf(undefined, 0), [{ kind: 'first' }]);
     assert.deepEqual(await startsOf(at, 0), [{ kind: 'time', at }]);
     assert.deepEqual(await startsOf(at, 5), [{ kind: 'offset', offset: 5 }]);
+  });
+
+  describe('when its stream is gone', () => {
+    it('cannot be read, and says what to do', async () => {
+      const historySize = () =>
+        Promise.reject(new QueueGoneError('the queue orders.history is gone: start the service anew'));
+      const readHistory = () => assert.fail('there is nothing to read');
+      await assert.rejects(historySource({ historySize, readHistory }), {
+        name: 'EventSourceError',
+        message:
+          'the history cannot be read: the queue orders.history is gone: start the service anew. What was in it is lost: rebuild from the index, or from a file',
+      });
+    });
+  });
+
+  describe('when the broker is away', () => {
+    it('is waited for', async () => {
+      const historySize = () => Promise.reject(new BrokerUnavailableError('no connection'));
+      const readHistory = () => assert.fail('nobody answers');
+      await assert.rejects(historySource({ historySize, readHistory }), BrokerUnavailableError);
+    });
   });
 });
 
