@@ -14,7 +14,7 @@ import { AGGREGATES } from './rollups/aggregates.ts';
 import { createRollupOperations } from './rollups/operations.ts';
 import { createAggregateReader, type AggregateProgress, type AggregateReader } from './rollups/reader.ts';
 import { createRollupRecords, type RollupRecords } from './rollups/records.ts';
-import { Refresher } from './rollups/refresher.ts';
+import { Refresher, RENEW_MS } from './rollups/refresher.ts';
 import { wholeFrom, type RollupState } from './rollups/state.ts';
 import { verify, type Verified } from './rollups/verify.ts';
 import type { RollupStep } from './rollups/turn.ts';
@@ -119,7 +119,7 @@ function createRefresher(
     asOf: async () => (await freshness()).asOf,
     isBehind: async () => (await freshness()).lagSeconds > BEHIND_SECONDS,
     lease: createLease({
-      ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS },
+      ...{ index, instance, name: 'rollups', expiryMs: LEASE_EXPIRY_MS, renewMs: RENEW_MS },
       clock: () => performance.now(),
     }),
     onLead: (leads) => {

@@ -213,7 +213,7 @@ function instanceOf({ config }: Service): string {
   return config.backend.kind === 'embedded' ? 'embedded' : rebuilderOf(config);
 }
 
-/** The same after a restart, so that a rebuild goes on at once: whoever listened there before is dead. */
+/** The same after a restart, so that a rebuild goes on soon: whoever listened there before is dead. */
 function rebuilderOf({ http: { host, port } }: Config): string {
   return `${hostname()}/${host}:${port === 0 ? `0/${process.pid}` : port}`;
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { PartHealth } from './observability/health.ts';
 import type { Aggregating } from './aggregating.ts';
 import { createAutoRebuild } from './auto-rebuild.ts';
@@ -15,7 +16,7 @@ import { keepHouse } from './rebuild/housekeeping.ts';
 import { createGenerationOperations, createRebuildOperations, runUnderWay } from './rebuild/operations.ts';
 import { createRunRecords, type RunRecords } from './rebuild/records.ts';
 import { RebuildRunner, type RunnerOptions } from './rebuild/rebuild-runner.ts';
-import type { RebuildStep } from './rebuild/run-rebuild.ts';
+import { BEAT_MS, type RebuildStep } from './rebuild/run-rebuild.ts';
 
 export interface RebuildingDependencies {
   readonly config: Config;
@@ -51,7 +52,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
   const { config, backends, instance, stopping } = deps;
   const { index } = backends;
   const now = () => Date.now();
-  const records = createRunRecords({ store: index, writer: `${instance}/${process.pid}`, now });
+  const records = createRunRecords({ store: index, writer: `${instance}/${randomUUID()}`, now });
   const runner = new RebuildRunner({
     ...runnerOptions(deps),
     records,
@@ -115,7 +116,7 @@ function runnerOptions({
     storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: maxStoredEvents },
     now: () => new Date(),
     lease: createLease({
-      ...{ index, instance, name: 'rebuild', expiryMs: LEASE_EXPIRY_MS },
+      ...{ index, instance, name: 'rebuild', expiryMs: LEASE_EXPIRY_MS, renewMs: BEAT_MS },
       clock: () => performance.now(),
     }),
     openSource: async ({ source, path = '', from }) =>

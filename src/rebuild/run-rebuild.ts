@@ -24,7 +24,7 @@ export interface RunDependencies extends Omit<
 }
 
 /** How often progress is kept, the lease renewed, and the operators' wishes read. */
-const BEAT_MS = 1_000;
+export const BEAT_MS = 1_000;
 /** Before what the world has held up is tried again. */
 const HELD_PAUSE_MS = 1_000;
 

@@ -22,7 +22,7 @@ export interface RefresherOptions extends TurnDependencies {
   readonly maxRestBehindMs?: number;
   /** Told whether this instance leads whenever it has tried to; where nobody can tell, it does not. */
   readonly onLead?: (leads: boolean) => void;
-  /** So often the lease is renewed beside whatever takes long; 3 s unless told. Shorter than the lease's expiry, by as much as an answer may take. */
+  /** So often the lease is renewed beside whatever takes long; 2 s unless told. Shorter than the lease's expiry, by as much as an answer may take. */
   readonly renewMs?: number;
   /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
   readonly clock?: () => number;
@@ -45,7 +45,8 @@ const MAX_REST_MS = 10_000;
 const REST_TIMES_BEHIND = 20;
 const INTERVALS_BEHIND = 4;
 const MAX_REST_BEHIND_MS = 20_000;
-const RENEW_MS = 3_000;
+/** So often that one that is started again after a crash leads at its second look. */
+export const RENEW_MS = 2_000;
 
 /** Another instance leads: what is under way would only be done twice. */
 class LeadLostError extends Error {

@@ -226,7 +226,7 @@ function createRuns(backend: TestBackend, broker: Broker) {
       return kept.state;
     };
     const lease = createLease({
-      ...{ index, instance, name: 'rebuild', expiryMs: leaseExpiryMs },
+      ...{ index, instance, name: 'rebuild', expiryMs: leaseExpiryMs, renewMs: 1_000 },
       clock: () => performance.now(),
     });
     const run = async () => {

@@ -37,6 +37,7 @@ export async function startAggregates(
       instance: 'in process',
       name: 'rollups',
       expiryMs: 10_000,
+      renewMs: 2_000,
       clock: () => performance.now(),
     }),
     now: () => Date.now(),

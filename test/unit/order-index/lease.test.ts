@@ -3,12 +3,16 @@ import { createLease } from '../../../src/order-index/lease.ts';
 import { MemoryControl } from '../../support/memory-control.ts';
 
 const EXPIRY_MS = 10_000;
+const RENEW_MS = 1_000;
 
 describe('a lease', () => {
   let time = 0;
   const index = () => new MemoryControl();
   const leaseOf = (store: MemoryControl, instance: string) =>
-    createLease({ index: store, name: 'rebuild', instance, expiryMs: EXPIRY_MS, clock: () => time });
+    createLease({
+      ...{ index: store, name: 'rebuild', instance, expiryMs: EXPIRY_MS, renewMs: RENEW_MS },
+      clock: () => time,
+    });
 
   it('is held by one at a time, and renewed by that one', async () => {
     const store = index();
@@ -67,9 +71,41 @@ describe('a lease', () => {
     assert.deepEqual((await Promise.all([b.hold(), c.hold()])).sort(), [false, true]);
   });
 
-  it('goes on where its holder was started again under the same name', async () => {
+  it('goes on soon where its holder was started again under the same name', async () => {
     const store = index();
     await leaseOf(store, 'a').hold();
+    const again = leaseOf(store, 'a');
+    assert.equal(await again.hold(), false);
+    time += 2 * RENEW_MS - 1;
+    assert.equal(await again.hold(), false);
+    time += 1;
+    assert.equal(await again.hold(), true);
+  });
+
+  it('goes on at once where its holder was started again after it had released it', async () => {
+    const store = index();
+    const before = leaseOf(store, 'a');
+    await before.hold();
+    await before.release();
     assert.equal(await leaseOf(store, 'a').hold(), true);
+  });
+
+  it('is held by one of two processes that have the same name, for as long as that one renews it', async () => {
+    const store = index();
+    const [a, twin] = [leaseOf(store, 'a'), leaseOf(store, 'a')];
+    for (let beat = 0; beat < 20; beat++) {
+      assert.deepEqual([await a.hold(), await twin.hold()], [true, false]);
+      await twin.release();
+      time += RENEW_MS;
+    }
+  });
+
+  it('goes on soon where an older release has held it under the same name, which says nothing of processes', async () => {
+    const store = index();
+    await store.writeControl('lease:rebuild', { owner: 'a', beat: 7 });
+    const [newer, other] = [leaseOf(store, 'a'), leaseOf(store, 'b')];
+    assert.deepEqual([await newer.hold(), await other.hold()], [false, false]);
+    time += 2 * RENEW_MS;
+    assert.deepEqual([await other.hold(), await newer.hold()], [false, true]);
   });
 });

@@ -49,7 +49,7 @@ describe('what operators do about rebuilds and generations', () => {
         storageLimits: DEFAULT_STORAGE_LIMITS,
         maxMessageBytes: 1_000_000,
       },
-      lease: createLease({ index, name: 'rebuild', instance: 'test', expiryMs: 10_000, clock }),
+      lease: createLease({ index, name: 'rebuild', instance: 'test', expiryMs: 10_000, renewMs: 1_000, clock }),
       openSource: () => Promise.reject(new Error('there is nothing to read')),
       now: () => new Date(),
       reached: () => Promise.resolve(),

@@ -242,7 +242,7 @@ describe('a refresher of aggregates', () => {
     const PAGE_TAKES_MS = 90;
     const lease = (instance: string) =>
       createLease({
-        ...{ index: stage.control, name: 'rollups', instance, expiryMs: EXPIRY_MS },
+        ...{ index: stage.control, name: 'rollups', instance, expiryMs: EXPIRY_MS, renewMs: 40 },
         clock: () => performance.now(),
       });
 
