@@ -48,6 +48,8 @@ function splitList(text: string): string[] {
     .filter((part) => part !== '');
 }
 
+const ENCODING_REMEDY = 'use %25 for a % in the user, the password or the path (the virtual host)';
+
 /**
  * URLs of one service on several hosts, in either way of writing them: `amqp://u:p@a/v,amqp://u:p@b/v` or
  * `amqp://u:p@a,b:5673/v`, where the hosts share what is before and behind them.
@@ -56,8 +58,11 @@ export function hosts(schemes: readonly string[]) {
   const remedy = `use ${schemes.map((scheme) => `${scheme}://host:port`).join(' or ')}, several hosts separated by commas`;
   return z.string().transform((text, context) => {
     const urls = text.split(/,\s*(?=[a-z][a-z0-9+.-]*:\/\/)/i).flatMap(expandHosts);
-    if (urls.length > 0 && urls.every((url) => isUrlOf(url, schemes))) return urls;
-    context.addIssue({ code: 'custom', message: remedy });
+    // Whoever connects decodes user and password, and RabbitMQ's virtual host, which is the path.
+    const isEncoded = (url: string) => hasEncodedCredentials(url) && decodes(new URL(url).pathname);
+    const hasHosts = urls.length > 0 && urls.every((url) => isUrlOf(url, schemes));
+    if (hasHosts && urls.every(isEncoded)) return urls;
+    context.addIssue({ code: 'custom', message: hasHosts ? ENCODING_REMEDY : remedy });
     return z.NEVER;
   });
 }
@@ -72,16 +77,16 @@ function expandHosts(text: string): string[] {
 
 function isUrlOf(text: string, schemes: readonly string[]): boolean {
   const url = URL.parse(text);
-  return (
-    url !== null &&
-    url.hostname !== '' &&
-    schemes.includes(url.protocol.slice(0, -1)) &&
-    decodes(url.username + url.password)
-  );
+  return url !== null && url.hostname !== '' && schemes.includes(url.protocol.slice(0, -1));
 }
 
 export function isWebUrl(text: string): boolean {
-  return isUrlOf(text, ['http', 'https']);
+  return isUrlOf(text, ['http', 'https']) && hasEncodedCredentials(text);
+}
+
+function hasEncodedCredentials(url: string): boolean {
+  const { username, password } = new URL(url);
+  return decodes(username) && decodes(password);
 }
 
 /** Scheme, host and port alone, as a browser sends them in `Origin`. */

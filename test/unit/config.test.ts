@@ -103,6 +103,27 @@ describe('readConfig', () => {
       ]);
     });
 
+    it('names what is not encoded in a URL of hosts, of whichever host, and what to write', () => {
+      for (const [variable, url] of [
+        ['AMQP_URL', 'amqp://guest:guest@127.0.0.1/%zz'],
+        ['AMQP_URL', 'amqp://guest:guest@a/orders,amqp://guest:guest@b/50%'],
+        ['AMQP_URL', 'amqp://guest:100%@a,b/orders'],
+        ['AMQP_URL', 'amqp://gu%est:guest@a'],
+        ['AMQP_URL', 'amqp://guest%4:1@a'],
+        ['ELASTICSEARCH_URL', 'http://elastic:100%@a'],
+      ] as const) {
+        assert.deepEqual(problemsOf({ ...SERVICES, [variable]: url }), [
+          `${variable}=(value not shown): use %25 for a % in the user, the password or the path (the virtual host)`,
+        ]);
+      }
+    });
+
+    it('takes a virtual host, user and password that are encoded', () => {
+      const { backend } = configOf({ ...SERVICES, AMQP_URL: 'amqp://us%25er:p%40ss@a/%2Forders%25' });
+      assert.ok(backend.kind === 'services');
+      assert.deepEqual(backend.amqp.urls, ['amqp://us%25er:p%40ss@a/%2Forders%25']);
+    });
+
     it('takes the credentials out of the Elasticsearch URL', () => {
       const { backend } = configOf({ ...SERVICES, ELASTICSEARCH_URL: 'https://elastic:p%40ss@es-1:9200,es-2:9200' });
       assert.ok(backend.kind === 'services');
