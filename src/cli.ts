@@ -62,17 +62,16 @@ function interruption(): AbortSignal {
 }
 
 /**
- * Whoever reads standard output has seen enough: what was only shown is left off, like with `head`. Without a reader of standard
- * error the work goes on.
+ * Whoever reads standard output has seen enough: what was only shown is left off, like with `head`. What cannot be written there for
+ * another reason, on a disk that is full say, has failed. Without a standard error the work goes on, and says nothing.
  */
 function endWithItsReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(EXIT.unread);
+    if (error.code === 'EPIPE') process.exit(EXIT.unread);
+    process.stderr.write(`the output cannot be written: ${error.message}\n`);
+    process.exit(EXIT.failed);
   });
-  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  process.stderr.on('error', () => undefined);
 }
 
 endWithItsReader();

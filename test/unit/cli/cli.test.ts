@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { open, type FileHandle } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { rebuildView } from '../http/rebuild-views.ts';
@@ -55,6 +56,39 @@ describe('order-search', function () {
           const args = ['rebuild', 'list', '--url', url];
           const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
           child.stderr.destroy();
+          assert.deepEqual(await once(child, 'exit'), [2, null]);
+        },
+      );
+    });
+  });
+
+  describe('when the disk is full', () => {
+    let full: FileHandle;
+    before(async () => {
+      full = await open('/dev/full', 'w');
+    });
+    after(() => full.close());
+
+    it('to which its output goes, says so in one line, and has failed', async () => {
+      await withServer(
+        (_request, response) => void response.end(JSON.stringify(rebuildView({ processed: 1 }))),
+        async (url) => {
+          const args = ['rebuild', 'start', '--json', '--url', url];
+          const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', full.fd, 'pipe'] });
+          assert.ok(child.stderr);
+          const [end, stderr] = await Promise.all([once(child, 'exit'), text(child.stderr)]);
+          assert.deepEqual(end, [1, null]);
+          assert.match(stderr, /^the output cannot be written: ENOSPC[^\n]*\n$/);
+        },
+      );
+    });
+
+    it('to which goes what it says beside it, does its work all the same', async () => {
+      await withServer(
+        (_request, response) => void response.writeHead(403).end('{}'),
+        async (url) => {
+          const args = ['rebuild', 'list', '--url', url];
+          const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', full.fd] });
           assert.deepEqual(await once(child, 'exit'), [2, null]);
         },
       );
