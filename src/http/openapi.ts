@@ -143,9 +143,10 @@ function untyped({ description }: JsonSchema): JsonSchema {
 }
 
 /** What any route of its access and method may answer, and its own. */
-function problemsOf({ access, method, params, problems = [] }: Route): number[] {
+function problemsOf({ access, unlimited, method, params, problems = [] }: Route): number[] {
   const own = [
-    ...[400, 429],
+    400,
+    ...(unlimited ? [] : [429]),
     ...(access === 'open' ? [] : [401, 503]),
     ...(access === 'admin' || access === 'staff' ? [403] : []),
     ...(Object.keys(params.shape).length > 0 ? [404] : []),

@@ -20,6 +20,8 @@ export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B exten
   readonly path: string;
   readonly summary: string;
   readonly access: Access;
+  /** Answered however often a caller asks. */
+  readonly unlimited?: true;
   readonly params: P;
   /** A strict object: unknown parameters are refused. */
   readonly query: Q;
@@ -93,7 +95,7 @@ function inputErrors(error: z.ZodError | undefined): InputError[] {
   });
 }
 
-const unlimited: RequestHandler = (_request, _response, next) => next();
+const noLimit: RequestHandler = (_request, _response, next) => next();
 
 /**
  * Adds the routes to the app; other methods of their paths answer 405. `limit` sees who calls, before anything is done for it. Where two patterns match a path, the first one has it for all
@@ -103,13 +105,14 @@ export function mountRoutes(
   app: Express,
   routes: readonly Route[],
   authenticate: Authenticate,
-  limit: RequestHandler = unlimited,
+  limit: RequestHandler = noLimit,
 ): void {
   for (const [path, ofPath] of Map.groupBy(routes, ({ path }) => path)) {
     if (path.startsWith('/admin/') && ofPath.some(({ access }) => access !== 'admin'))
       throw new Error(`${path} must be for admins alone`);
     const mounted = app.route(path);
-    for (const route of ofPath) mounted[route.method](handlersOf(route, authenticate, limit));
+    for (const route of ofPath)
+      mounted[route.method](handlersOf(route, authenticate, route.unlimited ? noLimit : limit));
     mounted.all(labelled(path), methodNotAllowed(ofPath.flatMap(({ method }) => ALLOWED[method])));
   }
 }

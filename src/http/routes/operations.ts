@@ -37,6 +37,7 @@ function openRoute(path: string, summary: string, answers: Route['answers'], han
     path,
     summary,
     access: 'open',
+    unlimited: true,
     params: z.object({}),
     query: z.strictObject({}),
     answers,

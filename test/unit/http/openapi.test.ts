@@ -114,6 +114,20 @@ describe('GET /openapi.json', () => {
     });
   });
 
+  it('tells of a limit where there is one, and nowhere else', async () => {
+    const app = createHttpApp(fakeDependencies(new FakeOrders()), 'all', { requestsPerMinute: 1 });
+    await withServer(app, async (get) => {
+      const { paths } = (await get('/openapi.json')).json() as OpenApiDocument;
+      for (const [path, { get: operation }] of Object.entries(paths)) {
+        if (operation === undefined) continue;
+        const address = path.replaceAll(/[{}]/g, '');
+        await get(address);
+        const { status } = await get(address);
+        assert.equal(operation.responses['429'] !== undefined, status === 429, `${status} of ${path}`);
+      }
+    });
+  });
+
   const examples: [string, string, number][] = [
     ['/search', '/search?q=lantren&size=1&status=paid', 200],
     ['/search', '/search?size=x', 400],
