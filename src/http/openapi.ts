@@ -34,8 +34,16 @@ interface Parameter {
   readonly schema: JsonSchema;
 }
 
+export interface OpenApiHeader {
+  readonly description: string;
+  /** Whether it always comes. */
+  readonly required: boolean;
+  readonly schema: JsonSchema;
+}
+
 interface Response {
   readonly description: string;
+  readonly headers?: Readonly<Record<string, OpenApiHeader>>;
   readonly content?: Content;
 }
 
@@ -117,21 +125,56 @@ function parametersOf(place: 'path' | 'query', object: z.ZodObject, schemas: Map
 
 function responsesOf(route: Route, schemas: Map<string, JsonSchema>): Readonly<Record<string, Response>> {
   const answers = Object.entries(route.answers).map(([status, schema]): [string, Response] => {
-    const description = STATUS_CODES[status] ?? 'Answered';
-    if (schema instanceof z.ZodUndefined) return [status, { description }];
+    const told = { description: STATUS_CODES[status] ?? 'Answered', ...headersOf(route, status) };
+    if (schema instanceof z.ZodUndefined) return [status, told];
     const json = schemaOf(schema, 'output', schemas);
     const { contentMediaType: mediaType = 'application/json' } = json as { contentMediaType?: string };
-    return [status, { description, content: { [mediaType]: { schema: mediaType === EVENTS ? untyped(json) : json } } }];
+    return [status, { ...told, content: { [mediaType]: { schema: mediaType === EVENTS ? untyped(json) : json } } }];
   });
   const content = { 'application/problem+json': { schema: schemaOf(problem, 'output', schemas) } };
   const problems = problemsOf(route).map((status): [string, Response] => [
     String(status),
-    { description: STATUS_CODES[status] ?? 'Refused', content },
+    { description: STATUS_CODES[status] ?? 'Refused', ...PROBLEM_HEADERS[status], content },
   ]);
   return {
     ...Object.fromEntries(problems),
     ...Object.fromEntries(answers),
     default: { description: 'Anything else that is no success', content },
+  };
+}
+
+const SECONDS = { type: 'integer', minimum: 0 };
+
+/** Beside the problem: what to do next. */
+const PROBLEM_HEADERS: Readonly<Record<number, Pick<Response, 'headers'>>> = {
+  401: {
+    headers: {
+      'WWW-Authenticate': {
+        description: '`Bearer`, with `error="invalid_token"` where one was sent.',
+        ...{ required: true, schema: { type: 'string' } },
+      },
+    },
+  },
+  429: {
+    headers: {
+      'Retry-After': { description: 'In seconds, when to ask again.', ...{ required: true, schema: SECONDS } },
+    },
+  },
+  503: {
+    headers: {
+      'Retry-After': {
+        description: 'In seconds, when to ask again; without it, it does not pass by itself.',
+        ...{ required: false, schema: SECONDS },
+      },
+    },
+  },
+};
+
+function headersOf({ locations }: Route, status: string): Pick<Response, 'headers'> {
+  const description = locations?.[Number(status)];
+  if (description === undefined) return {};
+  return {
+    headers: { Location: { description, required: true, schema: { type: 'string', format: 'uri-reference' } } },
   };
 }
 

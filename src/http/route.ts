@@ -29,6 +29,8 @@ export interface RouteSpec<P extends z.ZodObject, Q extends z.ZodObject, B exten
   readonly body?: B;
   /** The body of each status that is no problem. */
   readonly answers: Readonly<Record<number, z.ZodType>>;
+  /** Where the `Location` of such an answer leads; it always has one. */
+  readonly locations?: Readonly<Record<number, string>>;
   /** Statuses of its own that are problems, beside those that every route of its access and method may answer. */
   readonly problems?: readonly number[];
   handle(input: Input<z.output<P>, z.output<Q>, z.output<B>>): Promise<Answer>;

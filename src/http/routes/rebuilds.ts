@@ -94,6 +94,7 @@ function startRoute({ rebuilds }: Dependencies): Route {
     query: NO_QUERY,
     body: startBody(rebuilds.projections),
     answers: { 202: rebuildAnswer },
+    locations: { 202: 'The rebuild.' },
     problems: [409],
     handle: async ({ body: { path, from, ...request } }) => {
       const given = { ...(path !== undefined && { path }), ...(from !== undefined && { from }) };

@@ -3,9 +3,10 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { createHttpApp } from '../../../src/http/app.ts';
 import type { HttpDependencies } from '../../../src/http/dependencies.ts';
 import type { OpenApiDocument } from '../../../src/http/openapi.ts';
-import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { IndexUnavailableError, RegistryError } from '../../../src/order-index/port.ts';
 import { answerJudge } from '../../support/openapi-answers.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
+import { rebuildView } from './rebuild-views.ts';
 import { withServer } from './running-app.ts';
 
 type Get = Parameters<Parameters<typeof withServer>[1]>[0];
@@ -175,6 +176,50 @@ describe('GET /openapi.json', () => {
         assert.equal(answerJudge(document)('get', path, answer), undefined);
       }
     }, { authenticate }); // prettier-ignore
+  });
+
+  it('tells of the headers that say what to do next', async () => {
+    const by = (authorization: string | undefined) =>
+      authorization === undefined
+        ? ({ kind: 'refused', reason: 'no token' } as const)
+        : ({ kind: 'caller', caller: { role: 'admin', sub: authorization } } as const);
+    const rebuilds = {
+      ...fakeDependencies(new FakeOrders()).rebuilds,
+      start: () => Promise.resolve({ kind: 'started', rebuild: rebuildView() } as const),
+      change: () => Promise.resolve({ kind: 'accepted', rebuild: rebuildView() } as const),
+    };
+    const search = () => Promise.reject(new IndexUnavailableError('gone'));
+    const list = () => Promise.reject(new RegistryError('two are live'));
+    const generations = { ...fakeDependencies(new FakeOrders()).generations, list };
+    const authenticate = (authorization: string | undefined) => Promise.resolve(by(authorization));
+    const replaced = { authenticate, rebuilds, search, generations };
+    const app = createHttpApp(fakeDependencies(new FakeOrders(), replaced), 'all', { requestsPerMinute: 2 });
+    await withServer(app, async (get) => {
+      const document = (await get('/openapi.json')).json() as OpenApiDocument;
+      const anns = { headers: { authorization: 'Bearer ann' } };
+      const bobs = { method: 'post', headers: { authorization: 'Bearer bob' } };
+      for (const [method, path, address, init, status, header] of [
+        ['get', '/search', '/search', {}, 401, 'www-authenticate'],
+        ['get', '/search', '/search', anns, 503, 'retry-after'],
+        ['get', '/admin/generations', '/admin/generations', anns, 503, undefined],
+        ['get', '/search', '/search', anns, 429, 'retry-after'],
+        ['post', '/admin/rebuilds', '/admin/rebuilds', bobs, 202, 'location'],
+        ['post', '/admin/rebuilds/{id}/cancel', '/admin/rebuilds/r-1/cancel', bobs, 202, undefined],
+      ] as const) {
+        const answered = await get(address, init);
+        assert.deepEqual(
+          [answered.status, header && answered.headers.has(header)],
+          [status, header && true],
+          answered.text,
+        );
+        const answer = { ...answered, contentType: answered.headers.get('content-type') };
+        assert.equal(answerJudge(document)(method, path, answer), undefined);
+        if (header !== undefined && status !== 503) {
+          const without = { ...answer, headers: new Headers() };
+          assert.notEqual(answerJudge(document)(method, path, without), undefined, `${status} without ${header}`);
+        }
+      }
+    });
   });
 
   it('describes an outage', async () => {
