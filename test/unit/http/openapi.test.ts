@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { createHttpApp } from '../../../src/http/app.ts';
 import type { HttpDependencies } from '../../../src/http/dependencies.ts';
@@ -63,6 +64,20 @@ describe('GET /openapi.json', () => {
       );
       assert.deepEqual(told.sort(), mounted().sort());
       assert.ok(told.length > 15);
+      return Promise.resolve();
+    });
+  });
+
+  it('has no route that README leaves out', async () => {
+    const rows = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').matchAll(/^\| (`[^|]+) \|/gm);
+    const told = [...rows].flatMap(([, routes = '']) =>
+      Array.from(routes.matchAll(/`(?:[A-Z]+ )?(\/[\w/{}.-]+)/g), ([, path]) => path),
+    );
+    await withDocument((_get, { paths }) => {
+      const untold = Object.keys(paths).filter(
+        (path) => !told.some((row) => path === row || path.startsWith(`${row}/`)),
+      );
+      assert.deepEqual(untold, []);
       return Promise.resolve();
     });
   });
