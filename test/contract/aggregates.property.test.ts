@@ -72,10 +72,8 @@ describeAggregates('aggregates of any orders', (staged) => {
         run += 1;
         const written = histories.flatMap(writesOf);
         const since = await staged().aggregates.source.checkpoint(staged().orders);
-        for (const write of written) {
-          await staged().write(write);
-          documents.set(write.orderId, write.document);
-        }
+        await staged().write(...written);
+        for (const { orderId, document } of written) documents.set(orderId, document);
         await holds(written, since);
       }),
       { numRuns: 12, endOnFailure: true },

@@ -78,6 +78,8 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
     let hasEnded = false;
     void victim.ended.then(() => (hasEnded = true));
     try {
+      // Before, what is written is counted by nobody, and later all at once.
+      await eventually(async () => assert.ok(hasEnded || (await isLeader(victim))), 60_000);
       for (const portion of portionsOf(events, 5)) {
         await publish(backend, portion);
         // Each is counted for itself.
