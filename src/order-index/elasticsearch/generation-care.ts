@@ -113,14 +113,23 @@ function readinessOf(index: string, health: estypes.ClusterHealthHealthResponseB
   return waiting(`${unassigned_shards} replicas have no node (GET /_cluster/allocation/explain says why)`, true);
 }
 
+/** By their whole names; undefined where the index is not what was asked by that name. */
+async function settingsOf(
+  client: Client,
+  name: string,
+  index: string,
+): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const found = (await client.indices.getSettings({ index: name, flat_settings: true }, READ))[index];
+  return found && { ...found.settings };
+}
+
 const WRITE_BLOCKS = ['index.blocks.write', 'index.blocks.read_only', 'index.blocks.read_only_allow_delete'];
 
 /** @throws IndexUnavailableError */
 export async function writeBlock({ client }: Care, index: string): Promise<string | undefined> {
   try {
-    const answer = await client.indices.getSettings({ index, flat_settings: true }, READ);
-    const settings: Readonly<Record<string, unknown>> = { ...answer[index]?.settings };
-    return WRITE_BLOCKS.find((block) => settings[block] === 'true');
+    const settings = await settingsOf(client, index, index);
+    return WRITE_BLOCKS.find((block) => settings?.[block] === 'true');
   } catch (thrown) {
     throw unavailable(`the write blocks of ${index}`, thrown);
   }
@@ -157,8 +166,7 @@ export async function freeze({ client, requestTimeoutMs }: Care, index: string):
 /** Of a generation that refreshes no freezing was begun, and a write block is an operator's own. @throws IndexUnavailableError */
 export async function thaw({ client, sizing }: Care, index: string): Promise<void> {
   try {
-    const before = (await client.indices.getSettings({ index, flat_settings: true }, READ))[index]?.settings;
-    if (!isWithoutRefreshes(before)) return;
+    if (!isWithoutRefreshes(await settingsOf(client, index, index))) return;
     const settings = { 'index.blocks.write': null, 'index.refresh_interval': sizing.refreshInterval };
     await client.indices.putSettings({ index, settings });
   } catch (thrown) {
@@ -180,11 +188,10 @@ export async function paceRefreshes(
 ): Promise<boolean> {
   const [from, to] = pace === 'relaxed' ? [refreshInterval, RELAXED_INTERVAL] : [RELAXED_INTERVAL, refreshInterval];
   try {
-    const there = (await client.indices.getSettings({ index: address, flat_settings: true }, READ))[generation];
+    const there = await settingsOf(client, address, generation);
     if (!there) return false; // An address that is gone is no error of this call.
-    const settings: Readonly<Record<string, unknown>> = { ...there.settings };
     const isWanted = pace === 'usual' || isShort(refreshInterval);
-    if (settings['index.refresh_interval'] === from && isWanted)
+    if (there['index.refresh_interval'] === from && isWanted)
       await client.indices.putSettings({ index: address, settings: { refresh_interval: to } });
     return true;
   } catch (thrown) {
@@ -198,8 +205,26 @@ function isShort(interval: string): boolean {
   return Number(number) * (UNIT_MS[unit] ?? Infinity) < RELAXED_MS;
 }
 
-/** Takes the block off that keeps an index's aliases and settings as they are, and the index from being deleted. @throws IndexUnavailableError */
-export async function liftReadOnly(
+/**
+ * Makes a request; where a read-only index refuses it, which keeps its aliases and settings and cannot be deleted, takes that block off
+ * these, and makes it again.
+ * @throws IndexUnavailableError, and whatever the request rejects with
+ */
+export async function liftingReadOnly<T>(
+  care: Pick<Care, 'client' | 'requestTimeoutMs'>,
+  indices: readonly string[],
+  request: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await request();
+  } catch (error) {
+    if (!(error instanceof IndexUnavailableError) || !isReadOnly(error.cause)) throw error;
+  }
+  await liftReadOnly(care, indices);
+  return await request();
+}
+
+async function liftReadOnly(
   { client, requestTimeoutMs }: Pick<Care, 'client' | 'requestTimeoutMs'>,
   index: readonly string[],
 ): Promise<void> {
@@ -219,14 +244,7 @@ export async function liftReadOnly(
 
 /** A read-only one too. @throws IndexUnavailableError */
 export async function dropIndex(care: Care, index: string): Promise<void> {
-  try {
-    await deleteIndex(care, index);
-    return;
-  } catch (error) {
-    if (!(error instanceof IndexUnavailableError) || !isReadOnly(error.cause)) throw error;
-  }
-  await liftReadOnly(care, [index]);
-  await deleteIndex(care, index);
+  await liftingReadOnly(care, [index], () => deleteIndex(care, index));
 }
 
 async function deleteIndex({ client }: Care, index: string): Promise<void> {

@@ -5,8 +5,8 @@ import { IndexUnavailableError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { isCarriedOut } from '../registry-change.ts';
 import { serverTimeout } from './client.ts';
-import { classifyThrown, isReadOnly, thrownType, unavailable } from './errors.ts';
-import { liftReadOnly } from './generation-care.ts';
+import { classifyThrown, thrownType, unavailable } from './errors.ts';
+import { liftingReadOnly } from './generation-care.ts';
 import type { IndexNames } from './names.ts';
 import { actionsOf } from './registry.ts';
 import type { AliasAction, RegistryAliases, RegistryReading } from './registry.ts';
@@ -78,13 +78,8 @@ async function updateWritable(
   actions: readonly AliasAction[],
   givenUp: readonly string[],
 ): Promise<Attempt> {
-  try {
-    return await update(moving, actions);
-  } catch (error) {
-    if (givenUp.length === 0 || !(error instanceof IndexUnavailableError) || !isReadOnly(error.cause)) throw error;
-  }
-  await liftReadOnly(moving, givenUp);
-  return await update(moving, actions);
+  if (givenUp.length === 0) return await update(moving, actions);
+  return await liftingReadOnly(moving, givenUp, () => update(moving, actions));
 }
 
 type Attempt =
