@@ -1,7 +1,7 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerTopologyError } from '../port.ts';
-import { messageOf, onOwnChannel } from './connect.ts';
+import { codeOf, messageOf, onOwnChannel } from './connect.ts';
 import { describeDifference, parseDifference } from './declaration-difference.ts';
 import type { DeclarationDifference } from './declaration-difference.ts';
 import type { QueueDeclaration, Topology } from './topology.ts';
@@ -112,9 +112,4 @@ function asTopologyError(error: unknown): unknown {
   return new BrokerTopologyError(`${what}; ${code === 403 ? 'give this user the permission' : REMEDY}`, {
     cause: error,
   });
-}
-
-/** By which the server closed the channel. */
-export function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

@@ -94,6 +94,11 @@ function hostOf(url: string): string {
   return URL.parse(url)?.host ?? 'an unreadable URL';
 }
 
+/** By which the server closed the channel. */
+export function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
 export function messageOf(error: unknown): string {
   // A host name that resolves to several addresses fails with one error for each.
   if (error instanceof AggregateError) return error.errors.map(messageOf).join(', ');

@@ -1,7 +1,7 @@
 import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { BrokerPermissionError, BrokerUnavailableError, UnroutableError } from '../port.ts';
-import { codeOf } from './assert-topology.ts';
+import { codeOf } from './connect.ts';
 import { fitsShortString } from './messages.ts';
 import type { OutgoingMessage } from './messages.ts';
 

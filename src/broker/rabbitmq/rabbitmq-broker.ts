@@ -14,8 +14,8 @@ import type {
   OutgoingEvent,
   ReadHistoryOptions,
 } from '../port.ts';
-import { assertTopology, assertTopologyIfAbsent, codeOf } from './assert-topology.ts';
-import { onOwnChannel, openConfirmChannel } from './connect.ts';
+import { assertTopology, assertTopologyIfAbsent } from './assert-topology.ts';
+import { codeOf, onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { emitEvent } from './emit-event.ts';
