@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { isCurrency } from '../../src/order/currency.ts';
+import { MAX_ORDER_ID_BYTES } from '../../src/order/parse-event.ts';
 
 /**
  * What an order is made of, and what can be done to it. Pure: nothing here reads or writes. It takes nothing that the search would
  * refuse: an event is never taken back.
  */
-
-const MAX_ORDER_ID_BYTES = 512;
 
 /** PostgreSQL keeps neither U+0000 nor half of a character. */
 const storable = z
