@@ -6,15 +6,8 @@ import type { HttpServer } from '../../src/http/server.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { pageComplaints } from '../support/page-complaints.ts';
-import { shownDependencies } from '../support/shown-service.ts';
+import { SHOWN_PAGES, shownDependencies } from '../support/shown-service.ts';
 
-/** Each page with what tells that all of it is there. */
-const PAGES = [
-  ['/', '#results > li:nth-child(20)'],
-  ['/?order=A-4', '.timeline li'],
-  ['/dashboard?seller=S-1', '#days tr:nth-child(20)'],
-  ['/admin', '#rebuild progress'],
-] as const;
 /** What is asked of the service all the same: no limit counts it. */
 const UNLIMITED = /\/(health|page-settings\.json)$/;
 const TOO_MANY = {
@@ -79,7 +72,7 @@ describe('a page whose caller has asked too much', function () {
     await page.evaluate("fetch('page-settings.json').then((response) => response.text())");
   }
 
-  for (const shown of PAGES) {
+  for (const shown of SHOWN_PAGES) {
     describe(`when it is ${shown[0]}`, () => {
       it('asks nothing by itself before the time that it was told, and goes on then', async () => {
         await openUntilRefused(shown);

@@ -5,16 +5,12 @@ import { createHttpApp } from '../../src/http/app.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
-import { shownDependencies } from '../support/shown-service.ts';
+import { pageComplaints } from '../support/page-complaints.ts';
+import { SHOWN_PAGES, shownDependencies } from '../support/shown-service.ts';
 
-/** Each page with what tells that all of it is there. */
-const PAGES = [
-  ['/', '#results > li:nth-child(20)'],
-  ['/?order=A-4', '.timeline li'],
-  ['/dashboard?seller=S-1', '#days tr:nth-child(20)'],
-  ['/admin', '#rebuild progress'],
-  ['/docs', '.operation:last-child'],
-] as const;
+const PAGES = [...SHOWN_PAGES, ['/docs', '.operation:last-child']] as const;
+/** A service that is down says so by 503, which is an answer too. */
+const EXPECTED = /status of 503/;
 const MOST_BYTES = 150_000;
 /** Above 0.1 a page counts as unsteady (Core Web Vitals). */
 const MOST_SHIFT = 0.02;
@@ -37,7 +33,7 @@ describe('every page', function () {
   let browser: TestBrowser;
   let server: HttpServer;
   let page: Page;
-  let complaints: string[];
+  let complaints: readonly string[];
 
   before(async () => {
     browser = await openChromium();
@@ -48,13 +44,8 @@ describe('every page', function () {
     await server.close(0);
   });
   beforeEach(async () => {
-    complaints = [];
     page = await browser.context.newPage();
-    page.on('pageerror', (error) => complaints.push(error.message));
-    // A service that is down says so by 503, which is an answer too.
-    page.on('console', (message) => {
-      if (message.type() === 'error' && !message.text().includes('status of 503')) complaints.push(message.text());
-    });
+    complaints = pageComplaints(page, EXPECTED);
   });
   afterEach(async () => {
     await page.close();

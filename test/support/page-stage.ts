@@ -10,6 +10,7 @@ import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { openChromium } from './chromium.ts';
 import { publishMessages } from './drain.ts';
 import { startLoad, type LiveLoad } from './live-load.ts';
+import { pageComplaints } from './page-complaints.ts';
 import { startService, untilReady, type Environment, type RunningService } from './running-service.ts';
 import { testBackend } from './test-backend.ts';
 import { freePort } from './under-load.ts';
@@ -156,11 +157,7 @@ export function tellForEachBackend(
       const browser = await openChromium();
       try {
         const page = await browser.context.newPage();
-        const complaints: string[] = [];
-        page.on('pageerror', (error) => complaints.push(error.message));
-        page.on('console', (message) => {
-          if (message.type() === 'error' && !EXPECTED.test(message.text())) complaints.push(message.text());
-        });
+        const complaints = pageComplaints(page, EXPECTED);
         await story(page, shop);
         assert.deepEqual(complaints, []);
       } finally {

@@ -43,6 +43,14 @@ function lagSamples(): LagSample[] {
   }));
 }
 
+/** Each page with what tells that all of it is there. */
+export const SHOWN_PAGES = [
+  ['/', '#results > li:nth-child(20)'],
+  ['/?order=A-4', '.timeline li'],
+  ['/dashboard?seller=S-1', '#days tr:nth-child(20)'],
+  ['/admin', '#rebuild progress'],
+] as const;
+
 /** A service that has something to show on each page: everything that can be wrong is. */
 export function shownDependencies(replaced: Partial<HttpDependencies> = {}): HttpDependencies {
   const orders = new FakeOrders();
