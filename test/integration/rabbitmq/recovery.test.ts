@@ -64,9 +64,7 @@ describe('recovering from a lost RabbitMQ', () => {
       assert.equal(await broker.historySize(), 0);
       await inState('up');
     });
-  });
 
-  describe('when somebody has deleted the history for a while', () => {
     it('logs once that it is gone, and that it is there again', async () => {
       await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
       for (let look = 0; look < 2; look++) await assert.rejects(broker.historySize(), QueueGoneError);
