@@ -40,7 +40,13 @@ export function isNamed(caller: Caller): boolean {
 }
 
 export type AuthResult =
-  { readonly kind: 'caller'; readonly caller: Caller } | { readonly kind: 'refused'; readonly reason: string };
+  | {
+      readonly kind: 'caller';
+      readonly caller: Caller;
+      /** When its token is taken no more, epoch ms; absent where there is none. */
+      readonly expiresAt?: number;
+    }
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /**
  * Tells who is calling from the `Authorization` header.
@@ -131,7 +137,9 @@ async function check(verify: Verify, token: string): Promise<AuthResult> {
   }
   const caller = CALLER.safeParse(payload);
   if (!caller.success) return { kind: 'refused', reason: 'The token has no subject, or no known role.' };
-  return { kind: 'caller', caller: caller.data };
+  // The claim is required (`verifyOptions`), and was checked to be a number.
+  const expiresAt = ((payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1_000;
+  return { kind: 'caller', caller: caller.data, expiresAt };
 }
 
 const CALLER = z.object({ role: z.enum(ROLES), sub: z.string().min(1) });

@@ -11,14 +11,22 @@ export interface ServerSentEvent {
 /** How soon a browser comes back after a lost connection. */
 const RECONNECT_MS = 2_000;
 
+/** A stream of events as an answer. */
+export interface EventStream {
+  readonly source: AsyncIterable<ServerSentEvent>;
+  /** How often a comment is sent, since proxies cut what is silent. */
+  readonly keepAliveMs: number;
+}
+
 /**
- * Answers with the events as they come, and with a comment every `keepAliveMs`, since proxies cut what is silent. Ends after the last
- * event, or when the client hangs up. What a slow client has not taken is waited for, not piled up.
+ * Answers with the events as they come, and with comments between them. Ends after the last event, when the client hangs up, or within
+ * `keepAliveMs` of `until`. What a slow client has not taken is waited for, not piled up.
+ * @param until epoch ms: from then on who asked for it may see no more
  */
 export async function sendEvents(
   response: Response,
-  events: AsyncIterable<ServerSentEvent>,
-  keepAliveMs: number,
+  { source, keepAliveMs }: EventStream,
+  until = Infinity,
 ): Promise<void> {
   // nginx buffers answers unless it is told, and `no-transform` keeps proxies from compressing them.
   response.setHeader('Content-Type', 'text/event-stream').setHeader('X-Accel-Buffering', 'no');
@@ -28,12 +36,16 @@ export async function sendEvents(
     return;
   }
   response.write(`retry: ${RECONNECT_MS}\n\n`);
+  const isOver = () => Date.now() >= until;
   const keepAlive = setInterval(() => {
-    if (isOpen(response) && !response.writableNeedDrain) response.write(': still here\n\n');
+    if (!isOpen(response)) return;
+    if (isOver()) response.end();
+    else if (!response.writableNeedDrain) response.write(': still here\n\n');
   }, keepAliveMs);
   try {
-    for await (const { event, id, data } of events) {
+    for await (const { event, id, data } of source) {
       if (!isOpen(response)) return;
+      if (isOver()) break;
       const isTaken = response.write(`event: ${event}\nid: ${id}\ndata: ${data}\n\n`);
       // A connection that is lost meanwhile is drained by nobody.
       if (!isTaken) await Promise.race([once(response, 'drain'), once(response, 'close')]);

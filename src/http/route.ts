@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { ANYONE } from './auth.ts';
 import type { Authenticate, AuthResult, Caller } from './auth.ts';
 import { sendEvents } from './event-stream.ts';
-import type { ServerSentEvent } from './event-stream.ts';
+import type { EventStream } from './event-stream.ts';
 import { MALFORMED_BODY, ProblemError, badInputProblem, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
 
@@ -53,7 +53,7 @@ export interface Answer {
   readonly contentType?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Server-sent events instead of a body. */
-  readonly events?: { readonly source: AsyncIterable<ServerSentEvent>; readonly keepAliveMs: number };
+  readonly events?: EventStream;
 }
 
 /** A {@link RouteSpec} of any parameters. */
@@ -151,7 +151,7 @@ function handlersOf(route: Route, authenticate: Authenticate, limit: RequestHand
     const answer = await route.run(input);
     // Nothing is left to be given up: an abort would only be made for nobody. A stream of events goes on.
     if (!answer.events) response.off('close', hangUp);
-    await sendAnswer(response, answer);
+    await sendAnswer(response, answer, expiryOf(response.locals['identified'] as AuthResult));
   };
   return [
     identification,
@@ -188,11 +188,15 @@ function admit(request: Request, access: Access, result: AuthResult): void {
     throw new ProblemError({ status: 403, detail: 'This is for support and admins.' });
 }
 
-async function sendAnswer(response: Response, answer: Answer): Promise<void> {
+function expiryOf(result: AuthResult): number | undefined {
+  return result.kind === 'caller' ? result.expiresAt : undefined;
+}
+
+async function sendAnswer(response: Response, answer: Answer, until: number | undefined): Promise<void> {
   const { status = 200, body, contentType, headers = {}, events } = answer;
   response.status(status).setHeader('Cache-Control', 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (events) await sendEvents(response, events.source, events.keepAliveMs);
+  if (events) await sendEvents(response, events, until);
   else if (contentType === undefined) sendJson(response, body);
   else response.setHeader('Content-Type', contentType).end(body);
 }

@@ -22,10 +22,9 @@ const NO_CLAIMS = { issuer: undefined, audience: undefined };
 const authenticate = createAuthenticator({ kind: 'secret', secret: SECRET, ...NO_CLAIMS });
 
 async function token(payload: JWTPayload, { secret = SECRET, expires = '5m', alg = 'HS256' } = {}): Promise<string> {
-  return new SignJWT(payload)
-    .setProtectedHeader({ alg })
-    .setExpirationTime(expires)
-    .sign(new TextEncoder().encode(secret));
+  const signing = new SignJWT(payload).setProtectedHeader({ alg });
+  if (payload.exp === undefined) signing.setExpirationTime(expires);
+  return signing.sign(new TextEncoder().encode(secret));
 }
 
 async function get(path: string, authorization?: string, auth: Authenticate = authenticate): Promise<Answered> {
@@ -97,6 +96,15 @@ describe('authentication', () => {
       ['an unknown role', async () => `Bearer ${await token({ sub: 'me', role: 'root' })}`],
       ['a list of roles', async () => `Bearer ${await token({ sub: 'me', role: ['admin'] })}`],
     ];
+    it('says until when a token is taken, some seconds for another clock included', async () => {
+      const signed = await token({ sub: 'me', role: 'admin', exp: 2_000_000_000 });
+      assert.deepEqual(await authenticate(`Bearer ${signed}`), {
+        kind: 'caller',
+        caller: { role: 'admin', sub: 'me' },
+        expiresAt: 2_000_000_005_000,
+      });
+    });
+
     for (const [what, authorization] of cases) {
       it(`answers 401 to ${what}`, async () => {
         const header = await authorization();
@@ -182,10 +190,8 @@ describe('authentication', () => {
             .setProtectedHeader({ alg: 'ES256', kid })
             .setExpirationTime('5m')
             .sign(privateKey);
-        assert.deepEqual(await check(`Bearer ${await sign('k1')}`), {
-          kind: 'caller',
-          caller: { role: 'support', sub: 'me' },
-        });
+        const taken = await check(`Bearer ${await sign('k1')}`);
+        assert.deepEqual(taken.kind === 'caller' && taken.caller, { role: 'support', sub: 'me' });
         assert.equal((await check(`Bearer ${await sign('k2')}`)).kind, 'refused');
         const confused = await token({ sub: 'me', role: 'admin' }, { secret: JSON.stringify(jwk) });
         assert.equal((await check(`Bearer ${confused}`)).kind, 'refused');

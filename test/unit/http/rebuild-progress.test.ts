@@ -80,7 +80,7 @@ describe('GET /admin/rebuilds/{id}/progress', () => {
   });
   afterEach(() => server.close(0));
 
-  async function start(changes: Partial<ProgressPace> = {}): Promise<number> {
+  async function start(changes: Partial<ProgressPace> = {}, expiresAt?: number): Promise<number> {
     const never = () => assert.fail('not asked for');
     const get = () => {
       looks += 1;
@@ -88,7 +88,8 @@ describe('GET /admin/rebuilds/{id}/progress', () => {
     };
     const rebuilds: RebuildOperations = { projections: [], start: never, list: never, get, change: never };
     const app = express();
-    const admin = () => Promise.resolve({ kind: 'caller', caller: { role: 'admin', sub: 'a' } } as const);
+    const caller = { role: 'admin', sub: 'a' } as const;
+    const admin = () => Promise.resolve({ kind: 'caller', caller, ...(expiresAt && { expiresAt }) } as const);
     mountRoutes(app, rebuildRoutes({ rebuilds }, { ...PACE, ...changes }), admin);
     app.use(routeNotFound, problemHandler(createLogger('silent')));
     server = await listen(app, { host: '127.0.0.1', port: 0 });
@@ -128,6 +129,29 @@ describe('GET /admin/rebuilds/{id}/progress', () => {
       assert.equal(headers.get('x-accel-buffering'), 'no');
       assert.equal(headers.get('content-encoding'), null);
       hangUp();
+    });
+  });
+
+  describe('when the token expires that it was asked for with', () => {
+    const TOKEN_MS = 100;
+
+    it('ends, though the rebuild goes on and nothing changes', async () => {
+      const expiresAt = Date.now() + TOKEN_MS;
+      const following = await follow(await start({ keepAliveMs: 10 }, expiresAt));
+      await following.ended;
+      assert.ok(Date.now() >= expiresAt);
+      assert.deepEqual(told(following), [['progress', 420]]);
+    });
+
+    it('tells nothing more of one that changes all the time', async () => {
+      look = () => Promise.resolve(rebuildView({ processed: looks }));
+      const expiresAt = Date.now() + TOKEN_MS;
+      const following = await follow(await start({}, expiresAt));
+      await following.ended;
+      assert.ok(Date.now() >= expiresAt);
+      assert.ok(following.frames().every(({ event }) => event === 'progress'));
+      const asked = looks;
+      await steadily(() => assert.equal(looks, asked), 5_000);
     });
   });
 
