@@ -247,7 +247,7 @@ export interface RebuildOperations {
     request: RebuildRequest,
   ): Promise<
     | { readonly kind: 'started'; readonly rebuild: RebuildView }
-    | { readonly kind: 'busy'; readonly by: RebuildView }
+    | { readonly kind: 'busy'; readonly by: RebuildView; readonly canBeCancelled: boolean }
     | { readonly kind: 'invalid'; readonly path: string; readonly message: string }
     | { readonly kind: 'refused'; readonly reason: string }
   >;

@@ -68,7 +68,9 @@ export function createRebuildOperations(deps: OperationsDependencies) {
       const begun = await openAndBegin(run, deps);
       if (begun.kind === 'refused') return begun;
       if (begun.kind === 'begun') return { kind: 'started' as const, rebuild: viewOf(begun.kept, NO_WISHES, now()) };
-      return { kind: 'busy' as const, by: viewOf(begun.by, await records.wishes(begun.by.state.id), now()) };
+      const { state } = begun.by;
+      const by = viewOf(begun.by, await records.wishes(state.id), now());
+      return { kind: 'busy' as const, by, canBeCancelled: canBeCancelled(state) };
     },
     async list(): Promise<readonly RunView[]> {
       const views = await Promise.all((await records.ids()).map(view));

@@ -103,7 +103,7 @@ function startRoute({ rebuilds }: Dependencies): Route {
         case 'started':
           return { status: 202, headers: { Location: pathOf(outcome.rebuild) }, body: outcome.rebuild };
         case 'busy':
-          throw new ProblemError({ status: 409, detail: busy(outcome.by) });
+          throw new ProblemError({ status: 409, detail: busy(outcome) });
         case 'refused':
           throw new ProblemError({ status: 409, detail: outcome.reason });
         case 'invalid': {
@@ -116,13 +116,14 @@ function startRoute({ rebuilds }: Dependencies): Route {
 }
 
 /** One that has ended without success is busy cleaning up: it is too late to cancel it. */
-function busy(by: RebuildView): string {
+function busy({ by, canBeCancelled }: { readonly by: RebuildView; readonly canBeCancelled: boolean }): string {
   const { id, state, source, startedAt, paused } = by;
   const which = `Rebuild ${id}, started at ${startedAt} from ${source},`;
   const ended = ENDED[state];
   if (ended !== undefined) return `${which} ${ended} and is being cleaned up: try again in a moment.`;
   const standing = paused ? `is paused in ${state}` : `is in ${state}`;
-  return `${which} ${standing}: wait for it, or POST ${pathOf(by)}/cancel.`;
+  const advice = canBeCancelled ? `wait for it, or POST ${pathOf(by)}/cancel` : 'wait for it, it is about to end';
+  return `${which} ${standing}: ${advice}.`;
 }
 
 const ENDED: Readonly<Record<string, string>> = { FAILED: 'has failed', CANCELLED: 'was cancelled' };

@@ -82,7 +82,7 @@ describe('order-search rebuild', function () {
     });
 
     it('ends with 4 while another one runs, with 2 for what the service finds wrong', async () => {
-      start = async () => ({ kind: 'busy', by: rebuildView() });
+      start = async () => ({ kind: 'busy', by: rebuildView(), canBeCancelled: true });
       const busy = await run(['start']);
       assert.deepEqual([busy.exitCode, busy.stdout], [4, '']);
       assert.match(busy.stderr, /Rebuild r-1, .* is in COPY/);

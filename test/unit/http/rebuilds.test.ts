@@ -74,7 +74,11 @@ describe('POST /admin/rebuilds', () => {
   describe('when one runs already', () => {
     it('answers 409 and says which one', async () => {
       const busy = (paused: boolean) =>
-        ask({ start: () => Promise.resolve({ kind: 'busy', by: rebuildView({ paused }) }) }, '', post());
+        ask(
+          { start: () => Promise.resolve({ kind: 'busy', by: rebuildView({ paused }), canBeCancelled: true }) },
+          '',
+          post(),
+        );
       const answered = await busy(false);
       assert.equal(answered.status, 409);
       assert.match(answered.headers.get('content-type') ?? '', /^application\/problem\+json/);
@@ -86,13 +90,21 @@ describe('POST /admin/rebuilds', () => {
       assert.match((await busy(true)).text, /is paused in COPY/);
     });
 
+    it('does not advise to cancel one that readers have been moved by', async () => {
+      const by = rebuildView({ state: 'ROLLUPS' });
+      const start = () => Promise.resolve({ kind: 'busy', by, canBeCancelled: false } as const);
+      const { detail } = (await ask({ start }, '', post())).json() as { detail: string };
+      assert.match(detail, / is in ROLLUPS: wait for it, it is about to end\.$/);
+    });
+
     it('does not advise to cancel one that has ended and is only being cleaned up', async () => {
       for (const [state, ended] of [
         ['FAILED', 'has failed'],
         ['CANCELLED', 'was cancelled'],
       ] as const) {
         const by = rebuildView({ state });
-        const answered = await ask({ start: () => Promise.resolve({ kind: 'busy', by }) }, '', post());
+        const start = () => Promise.resolve({ kind: 'busy', by, canBeCancelled: false } as const);
+        const answered = await ask({ start }, '', post());
         assert.equal(answered.status, 409);
         assert.equal(
           (answered.json() as { detail: string }).detail,
