@@ -73,8 +73,14 @@ const onError: ErrorRequestHandler = (error: unknown, _request, response, next) 
     response.status(400).json({ title: 'Invalid', detail: 'the body is not JSON' });
   else if (error instanceof URIError)
     response.status(400).json({ title: 'Invalid', detail: 'the path is not percent-encoded UTF-8' });
+  else if (isClientError(error)) response.status(error.status).json({ title: 'Invalid', detail: error.message });
   else {
     console.error(error);
     response.status(500).json({ title: 'Failed' });
   }
 };
+
+/** What Express makes of a body that it does not read: too long, cut off, in an encoding that it does not know. */
+function isClientError(error: unknown): error is Error & { readonly status: number } {
+  return error instanceof Error && 'status' in error && Number(error.status) >= 400 && Number(error.status) < 500;
+}

@@ -27,10 +27,15 @@ describe('the order service of the examples', () => {
     await pool.end();
   });
 
-  async function ask(method: string, path: string, body?: object): Promise<Answer> {
+  async function ask(
+    method: string,
+    path: string,
+    body?: object,
+    headers = { 'Content-Type': 'application/json' },
+  ): Promise<Answer> {
     const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, {
       method,
-      headers: { 'Content-Type': 'application/json' },
+      headers,
       ...(body && { body: JSON.stringify(body) }),
     });
     return { status: response.status, body: (await response.json()) as Answer['body'] };
@@ -76,5 +81,11 @@ describe('the order service of the examples', () => {
       assert.deepEqual([status, body], [400, { title: 'Invalid', detail: 'the path is not percent-encoded UTF-8' }]);
     }
     assert.equal((await ask('PUT', '/orders/A-1', 'no object' as unknown as object)).status, 400);
+  });
+
+  it('refuses a body that is longer than it reads, or encoded as it cannot read', async () => {
+    assert.equal((await ask('PUT', '/orders/A-1', placedData('x'.repeat(1024 * 1024)))).status, 413);
+    const headers = { 'Content-Type': 'application/json; charset=utf-16x' };
+    assert.equal((await ask('PUT', '/orders/A-1', placedData(), headers)).status, 415);
   });
 });
