@@ -54,7 +54,7 @@ const INTERRUPT_PATIENCE_MS = 5_000;
 
 /**
  * Publishes every line, many in flight. What the broker did not confirm is sent again, in the order of the lines and before
- * any later line, until it is.
+ * any later line, until it is; also while the next line is waited for.
  * @throws InvalidLineError, BrokerPermissionError at once, BrokerUnavailableError once it gives up, and whatever reading rejects with;
  *   only after all lines before have been confirmed, unless the broker is unavailable or refuses them
  */
@@ -72,7 +72,7 @@ export async function publishLines(
   };
   const { signal } = deps;
   try {
-    for await (const line of inStep(lines, options.eventsPerSecond, signal)) {
+    for await (const line of attended(inStep(lines, options.eventsPerSecond, signal), window)) {
       if (line.kind === 'invalid') leaveOut(line.number, line.problem);
       else await window.send({ line: line.number, event: line.event });
       for (const { line: number, problem } of window.takeRefused()) leaveOut(number, problem);
@@ -102,6 +102,22 @@ async function* inStep(
   } catch (error) {
     // The signal breaks off reading and waiting alike.
     if (!signal.aborted) throw error;
+  }
+}
+
+async function* attended(lines: AsyncGenerator<EventLine>, window: SendWindow): AsyncGenerator<EventLine> {
+  let isReading = false;
+  try {
+    for (;;) {
+      isReading = true;
+      const next = await window.meanwhile(lines.next());
+      isReading = false;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // It would wait for a line that may never come.
+    if (!isReading) await lines.return(undefined);
   }
 }
 
@@ -136,6 +152,21 @@ class SendWindow {
     }
     if (this.#inFlight === 0) this.#lastConfirmMs = performance.now();
     this.#dispatch(entry);
+  }
+
+  /** Settles like what is waited for; what fails until then is sent again. @throws BrokerPermissionError, BrokerUnavailableError */
+  async meanwhile<T>(awaited: Promise<T>): Promise<T> {
+    const outcome = { isThere: false };
+    const settled = (): void => {
+      outcome.isThere = true;
+      this.#wake();
+    };
+    awaited.then(settled, settled);
+    while (!outcome.isThere) {
+      if (this.#failed.length > 0 && !this.#isInterrupted()) await this.#recover();
+      else await this.#changed.promise;
+    }
+    return await awaited;
   }
 
   /** Resolves when everything sent is confirmed, or was refused. @throws BrokerPermissionError, BrokerUnavailableError */

@@ -115,6 +115,42 @@ describe('publishLines', () => {
       assert.deepEqual(counts, { published: 30, skipped: 0, unconfirmed: 0 });
     });
 
+    it('sends it again though the next line does not come', async () => {
+      const nextLine = Promise.withResolvers<void>();
+      async function* slowly(): AsyncGenerator<EventLine> {
+        yield* lines(2);
+        await nextLine.promise;
+      }
+      const isConfirmed = Promise.withResolvers<void>();
+      const { seen, publish } = brokerThat(async (_id, call) => {
+        await soon();
+        if (call <= 2) throw new BrokerUnavailableError('lost');
+      });
+      const ended = publishLines(
+        slowly(),
+        counts,
+        OPTIONS,
+        dependencies({ publish, onRecovered: () => isConfirmed.resolve() }),
+      );
+      await isConfirmed.promise;
+      assert.deepEqual(counts, { published: 2, skipped: 0, unconfirmed: 0 });
+      nextLine.resolve();
+      await ended;
+      assert.deepEqual(seen.ids, ['1', '2', '1', '2']);
+    });
+
+    it('gives up though the next line does not come', async () => {
+      async function* endlessly(): AsyncGenerator<EventLine> {
+        yield* lines(1);
+        await new Promise(() => undefined);
+      }
+      const lost = new BrokerUnavailableError('lost');
+      const { publish } = brokerThat(() => Promise.reject(lost));
+      const options = { ...OPTIONS, giveUpAfterMs: 50 };
+      await assert.rejects(publishLines(endlessly(), counts, options, dependencies({ publish })), lost);
+      assert.deepEqual(counts, { published: 0, skipped: 0, unconfirmed: 1 });
+    });
+
     it('gives up where nothing is confirmed for too long, and says how many were', async () => {
       const publish = async ({ id }: { readonly id: string }): Promise<void> => {
         if (Number(id) > 4) throw new BrokerUnavailableError('still gone');
