@@ -3,7 +3,7 @@
 // does: a package has it compiled.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
@@ -14,6 +14,8 @@ const cli = existsSync(source) ? source : new URL('../dist/cli.js', import.meta.
 const [major, minor] = process.versions.node.split('.').map(Number);
 
 if (major > 22 || (major === 22 && minor >= 18)) {
+  // Of what is imported from now on: that is most of a start. Not by its name, which an older Node does not know.
+  module.enableCompileCache();
   await import(cli.href);
 } else {
   const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', 'node');

@@ -67,9 +67,9 @@ const REPLAYING = 'a rebuild is reading events again, the missing ones perhaps a
 const LOSS_NOTICED_MS = 120_000;
 
 /** The whole service, put together as the configuration says. */
-export function createApp(config: Config, deps: AppDependencies): App {
+export async function createApp(config: Config, deps: AppDependencies): Promise<App> {
   const metrics = createMetrics();
-  const backends = createBackends(config, {
+  const backends = await createBackends(config, {
     ...deps,
     onBreakerState: (name, state) => metrics.circuitBreakerState.set({ name }, BREAKER_STATES[state]),
   });

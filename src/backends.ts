@@ -1,13 +1,9 @@
-import { createEmbeddedBroker } from './broker/embedded/index.ts';
 import { maxAgeMs } from './broker/max-age.ts';
 import type { Broker } from './broker/port.ts';
-import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
-import type { Config, ServicesBackend } from './config.ts';
+import type { Config, EmbeddedBackend, ServicesBackend } from './config.ts';
 import type { Logger } from './observability/logging.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { FOLD_VERSION } from './order/fold.ts';
-import { createElasticsearchIndex } from './order-index/elasticsearch/index.ts';
-import { createEmbeddedIndex } from './order-index/embedded/index.ts';
 import type { OrderIndex } from './order-index/port.ts';
 
 /** The two ports behind one choice of backend. */
@@ -33,14 +29,23 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Somebody waits for these. */
 const READ_TIMEOUT_MS = 10_000;
 
-/** Makes the adapters that the configuration chooses; nothing is opened yet. */
-export function createBackends(config: Config, deps: BackendDependencies): Backends {
-  const { prefix, backend, projector, history } = config;
-  const { log } = deps;
-  if (backend.kind === 'services') {
-    return { broker: rabbitMq(config, backend, deps), index: elasticsearch(config, backend, deps) };
-  }
-  const { dataDir } = backend;
+/** Makes the adapters that the configuration chooses, and loads no others; nothing is opened yet. */
+export async function createBackends(config: Config, deps: BackendDependencies): Promise<Backends> {
+  const { backend } = config;
+  if (backend.kind === 'embedded') return await embedded(config, backend, deps);
+  const [broker, index] = await Promise.all([rabbitMq(config, backend, deps), elasticsearch(config, backend, deps)]);
+  return { broker, index };
+}
+
+async function embedded(
+  { prefix, projector, history }: Config,
+  { dataDir }: EmbeddedBackend,
+  { log }: BackendDependencies,
+): Promise<Backends> {
+  const [{ createEmbeddedBroker }, { createEmbeddedIndex }] = await Promise.all([
+    import('./broker/embedded/index.ts'),
+    import('./order-index/embedded/index.ts'),
+  ]);
   return {
     broker: createEmbeddedBroker({
       ...{ dataDir, prefix, deliveryLimit: projector.deliveryLimit, log },
@@ -50,7 +55,8 @@ export function createBackends(config: Config, deps: BackendDependencies): Backe
   };
 }
 
-function rabbitMq(config: Config, { amqp }: ServicesBackend, deps: BackendDependencies): Broker {
+async function rabbitMq(config: Config, { amqp }: ServicesBackend, deps: BackendDependencies): Promise<Broker> {
+  const { createRabbitMqBroker } = await import('./broker/rabbitmq/rabbitmq-broker.ts');
   const { prefix, exchange, bindingKeys, projector, history } = config;
   const ca = deps.certificateAuthorities.amqp;
   return createRabbitMqBroker({
@@ -68,7 +74,12 @@ function rabbitMq(config: Config, { amqp }: ServicesBackend, deps: BackendDepend
   });
 }
 
-function elasticsearch(config: Config, { elasticsearch }: ServicesBackend, deps: BackendDependencies): OrderIndex {
+async function elasticsearch(
+  config: Config,
+  { elasticsearch }: ServicesBackend,
+  deps: BackendDependencies,
+): Promise<OrderIndex> {
+  const { createElasticsearchIndex } = await import('./order-index/elasticsearch/index.ts');
   const { prefix, index, projector } = config;
   const ca = deps.certificateAuthorities.elasticsearch;
   return createElasticsearchIndex({

@@ -3,8 +3,8 @@ import { enableCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppDependencies } from './app.ts';
 import { readCertificateAuthority } from './certificate-authority.ts';
-import { readConfig, type Config } from './config.ts';
-import { createLogger, type Logger } from './observability/logging.ts';
+import type { Config } from './config.ts';
+import type { Logger } from './observability/logging.ts';
 import { startTracing } from './observability/start-tracing.ts';
 import type { Tracing } from './observability/tracing.ts';
 
@@ -26,6 +26,10 @@ const CONFIGURATION_ERRORS: ReadonlySet<unknown> = new Set([
 async function main(): Promise<void> {
   // Of what is imported from now on, stripped of its types: that is most of a start. Where nothing can be kept it is compiled each time.
   enableCompileCache();
+  const [{ readConfig }, { createLogger }] = await Promise.all([
+    import('./config.ts'),
+    import('./observability/logging.ts'),
+  ]);
   const result = readConfig(process.env);
   if (!result.ok) {
     refuse(result.problems);
@@ -43,7 +47,7 @@ async function main(): Promise<void> {
   }
   const tracing = await startTracing(config.otlpEndpoint, 'order-search', log);
   const { createApp } = await import('./app.ts');
-  const app = createApp(config, {
+  const app = await createApp(config, {
     log,
     tracing,
     certificateAuthorities,

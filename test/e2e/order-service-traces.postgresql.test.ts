@@ -38,7 +38,7 @@ describe('an order placed at examples/order-service, with traces', function () {
     spans = recordSpans();
     const read = readConfig({ ...backend.environment, AUTH: 'off', PORT: '0' });
     assert.ok(read.ok);
-    search = createApp(read.config, {
+    search = await createApp(read.config, {
       log: createLogger('silent'),
       certificateAuthorities: { amqp: undefined, elasticsearch: undefined },
       tracing: spans.tracingOf('order-search'),

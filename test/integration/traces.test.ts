@@ -67,7 +67,7 @@ describe('traces', function () {
     assert.ok(read.ok);
     const certificateAuthorities = { amqp: undefined, elasticsearch: undefined };
     const tracing = spans.tracingOf('order-search');
-    app = createApp(read.config, { log: createLogger('silent'), certificateAuthorities, tracing });
+    app = await createApp(read.config, { log: createLogger('silent'), certificateAuthorities, tracing });
     await app.start();
   });
   after(async () => {
