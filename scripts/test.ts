@@ -22,6 +22,8 @@ import {
 } from './suite.ts';
 
 const SLOWEST_FILES = 15;
+/** In the minutes of a test run a second compiler would cost Elasticsearch more than it saves, and so would flushing to a disk. */
+const FOR_MINUTES = ['--es-short-lived', '--in-memory'];
 
 /** Whether this checkout's scripts/services runs it: one that was there already is used, and left alone. */
 async function isOurs(service: Service): Promise<boolean> {
@@ -35,7 +37,7 @@ async function startServices(): Promise<{ started: Service[]; missing: Service[]
   for (const service of Object.keys(SERVICES) as Service[]) {
     if (process.env[SERVICES[service]] !== undefined) continue;
     const wasOurs = await isOurs(service);
-    const { end } = await run('scripts/services', ['up', service], { limitMs: 10 * MINUTE_MS });
+    const { end } = await run('scripts/services', ['up', service, ...FOR_MINUTES], { limitMs: 10 * MINUTE_MS });
     if (end !== 0) missing.push(service);
     else if (!wasOurs && (await isOurs(service))) started.push(service);
   }

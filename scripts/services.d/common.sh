@@ -42,6 +42,27 @@ settle_data_root() {
   ! is_root || "${unprivileged[@]}" test -x "$data_root" || fail "the user nobody cannot reach $data_root: set ORDER_SEARCH_SERVICES_DIR"
 }
 
+# Where an instance is in memory, its folder is a link to there; one that leads nowhere is from before the machine was started.
+settle_instance_dir() {
+  local folder
+  instance_dir=$data_root/instances/$instance
+  [ -e "$instance_dir" ] || rm -f "$instance_dir"
+  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$instance_dir" ] && has_room_in_memory; then
+    folder=/dev/shm/order-search-$(printf '%s' "$instance_dir" | cksum | cut -d' ' -f1)
+    mkdir -p "$folder" "$data_root/instances"
+    ln -sfn "$folder" "$instance_dir"
+  fi
+  [ ! -L "$instance_dir" ] || instance_dir=$(readlink -f "$instance_dir")
+}
+
+# Elasticsearch loads libraries from its folder for temporary files.
+has_room_in_memory() {
+  local free
+  free=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)
+  grep -qE '^[^ ]+ /dev/shm tmpfs ' /proc/mounts 2>/dev/null && ! grep -qE '^[^ ]+ /dev/shm [^ ]+ [^ ]*noexec' /proc/mounts &&
+    [ "${free:-0}" -ge $((4 * 1024 * 1024)) ]
+}
+
 remember_settings() {
   echo "$amqp_port $es_port $es_heap $mode $pg_port $join" >"$instance_dir/settings"
   [ -z "$es_config" ] || cp -rT "$es_config" "$instance_dir/es-config"
@@ -49,9 +70,13 @@ remember_settings() {
 }
 
 forget_instance() {
-  [ "$purge" = yes ] || return 0
-  [ -z "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql)" ] || fail "instance $instance still runs: --purge goes with all services down"
-  rm -rf "$instance_dir"
+  local link=$data_root/instances/$instance
+  if [ "$purge" = no ] && [ ! -L "$link" ]; then return 0; fi
+  if [ -n "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql)" ]; then
+    [ "$purge" = no ] || fail "instance $instance still runs: --purge goes with all services down"
+    return 0
+  fi
+  rm -rf "$instance_dir" "$link"
 }
 
 # joined_port SERVICE: of the instance that this one joins, its own where it joins none.

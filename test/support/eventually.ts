@@ -1,15 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Asks again until the question does not throw any more, and returns its answer; after `timeoutMs` its last error is thrown. */
+const SHORTEST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 200;
+
+/**
+ * Asks again until the question does not throw any more, and returns its answer; after `timeoutMs` its last error is thrown. The longer it
+ * has waited, the longer it pauses: to ask all the time takes the processors from what is waited for.
+ */
 export async function eventually<T>(question: () => T | Promise<T>, timeoutMs = 30_000): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const since = performance.now();
   for (;;) {
     try {
       return await question();
     } catch (error) {
-      if (performance.now() > deadline) throw error;
+      if (performance.now() - since > timeoutMs) throw error;
     }
-    await delay(20);
+    const waitedMs = performance.now() - since;
+    await delay(Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, waitedMs / 10)));
   }
 }
 

@@ -60,6 +60,7 @@ export async function startPrivateServices(options: PrivateServicesOptions): Pro
     '--es-heap',
     esHeap,
     '--es-short-lived',
+    '--in-memory',
     ...(join === undefined ? [] : ['--join', join]),
     ...(esPassword === undefined ? [] : ['--es-password', esPassword]),
     ...(esConfig === undefined ? [] : ['--es-config', esConfig]),

@@ -36,10 +36,10 @@ export async function testBackend(urls: BackendUrls = SHARED_SERVICES): Promise<
     prefix,
     environment: { PREFIX: prefix, AMQP_URL: urls.amqpUrl, ELASTICSEARCH_URL: urls.elasticsearchUrl, REPLICAS: '0' },
     documents: (index = prefix) => allDocuments(client, index),
-    queues: async () => ({
-      live: await waiting(urls.amqpUrl, queue('projector')),
-      deadLetters: await waiting(urls.amqpUrl, queue('dead-letters')),
-    }),
+    queues: async () => {
+      const [live = 0, deadLetters = 0] = await waiting(urls.amqpUrl, ['projector', 'dead-letters'].map(queue));
+      return { live, deadLetters };
+    },
     countParked: async () => {
       await client.indices.refresh({ index: `${prefix}-parked` });
       return (await client.count({ index: `${prefix}-parked` })).count;
@@ -71,11 +71,12 @@ async function allDocuments(client: Client, index: string): Promise<Map<string, 
   }
 }
 
-async function waiting(amqpUrl: string, queue: string): Promise<number> {
+async function waiting(amqpUrl: string, queues: readonly string[]): Promise<number[]> {
   const connection = await connect(amqpUrl);
   try {
     const channel = await connection.createChannel();
-    return (await channel.checkQueue(queue)).messageCount;
+    const states = await Promise.all(queues.map((queue) => channel.checkQueue(queue)));
+    return states.map(({ messageCount }) => messageCount);
   } finally {
     await connection.close();
   }
