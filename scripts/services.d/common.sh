@@ -43,13 +43,15 @@ settle_data_root() {
 }
 
 # Where an instance is in memory, its folder is a link to there; one that leads nowhere is from before the machine was started.
+# Without settings nothing has ever been started in it.
 settle_instance_dir() {
   local folder
   instance_dir=$data_root/instances/$instance
   [ -e "$instance_dir" ] || rm -f "$instance_dir"
-  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$instance_dir" ] && has_room_in_memory; then
+  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$instance_dir/settings" ] && has_room_in_memory; then
     folder=/dev/shm/order-search-$(printf '%s' "$instance_dir" | cksum | cut -d' ' -f1)
     mkdir -p "$folder" "$data_root/instances"
+    [ -L "$instance_dir" ] || rm -rf "$instance_dir"
     ln -sfn "$folder" "$instance_dir"
   fi
   [ ! -L "$instance_dir" ] || instance_dir=$(readlink -f "$instance_dir")

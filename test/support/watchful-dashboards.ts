@@ -25,7 +25,8 @@ const PATHS = {
 type Page = keyof typeof PATHS;
 type Read = RevenueDailyAnswer & Partial<Pick<SellerDashboardAnswer, 'totals' | 'topProducts'>>;
 
-const PAUSE_MS = 20;
+/** They change some times a second. */
+const PAUSE_MS = 100;
 const MOST_NAMED = 10;
 
 export function watchDashboards(url: string): DashboardWatch {
