@@ -42,27 +42,41 @@ settle_data_root() {
   ! is_root || "${unprivileged[@]}" test -x "$data_root" || fail "the user nobody cannot reach $data_root: set ORDER_SEARCH_SERVICES_DIR"
 }
 
-# Where an instance is in memory, its folder is a link to there; one that leads nowhere is from before the machine was started.
-# Without settings nothing has ever been started in it.
+# Where an instance is in memory, its folder is a link to there. One that leads nowhere is from before the machine was started, without
+# settings nothing has ever been started in it, and what lies in memory without a link to it is nobody's any more.
 settle_instance_dir() {
-  local folder
-  instance_dir=$data_root/instances/$instance
-  [ -e "$instance_dir" ] || rm -f "$instance_dir"
-  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$instance_dir/settings" ] && has_room_in_memory; then
-    folder=/dev/shm/order-search-$(printf '%s' "$instance_dir" | cksum | cut -d' ' -f1)
-    mkdir -p "$folder" "$data_root/instances"
-    [ -L "$instance_dir" ] || rm -rf "$instance_dir"
-    ln -sfn "$folder" "$instance_dir"
+  local link=$data_root/instances/$instance
+  instance_dir=$link
+  if [ "$command" = up ] && [ -L "$link" ] && { [ ! -e "$link" ] || { [ "$in_memory" = no ] && [ -z "$(living)" ]; }; }; then
+    rm -rf "$link" "$(memory_folder)"
   fi
-  [ ! -L "$instance_dir" ] || instance_dir=$(readlink -f "$instance_dir")
+  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$link/settings" ] && has_room_in_memory && [ "$(choose_mode)" = native ]; then
+    rm -rf "$link" "$(memory_folder)"
+    # Never into a folder that somebody else has put there.
+    mkdir "$(memory_folder)"
+    ln -s "$(memory_folder)" "$link"
+  fi
+  [ ! -L "$link" ] || instance_dir=$(readlink -f "$link")
+  case $command in up | down | restart) mkdir -p "$instance_dir" ;; esac
 }
 
-# Elasticsearch loads libraries from its folder for temporary files.
+memory_folder() {
+  echo "/dev/shm/order-search-$(printf '%s' "$data_root/instances/$instance" | cksum | cut -d' ' -f1)"
+}
+
+# What is full there takes the processes' memory. Elasticsearch loads libraries from its folder for temporary files.
 has_room_in_memory() {
-  local free
+  local free available
   free=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)
+  available=$(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null)
   grep -qE '^[^ ]+ /dev/shm tmpfs ' /proc/mounts 2>/dev/null && ! grep -qE '^[^ ]+ /dev/shm [^ ]+ [^ ]*noexec' /proc/mounts &&
-    [ "${free:-0}" -ge $((4 * 1024 * 1024)) ]
+    [ "${free:-0}" -ge $((4 * 1024 * 1024)) ] && [ "${available:-0}" -ge $((6 * 1024 * 1024)) ]
+}
+
+# The pids of what this script has started in the instance and has not ended, launchers and helpers too.
+living() {
+  local file
+  for file in "$instance_dir"/*/pid "$instance_dir"/*/*.pid; do live_pid "$file"; done
 }
 
 remember_settings() {
@@ -74,11 +88,11 @@ remember_settings() {
 forget_instance() {
   local link=$data_root/instances/$instance
   if [ "$purge" = no ] && [ ! -L "$link" ]; then return 0; fi
-  if [ -n "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql)" ]; then
+  if [ -n "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql; living)" ]; then
     [ "$purge" = no ] || fail "instance $instance still runs: --purge goes with all services down"
     return 0
   fi
-  rm -rf "$instance_dir" "$link"
+  rm -rf "$instance_dir" "$link" "$(memory_folder)"
 }
 
 # joined_port SERVICE: of the instance that this one joins, its own where it joins none.
@@ -88,11 +102,11 @@ joined_port() {
   case $1 in rabbitmq) echo "$amqp" ;; elasticsearch) echo "$es" ;; esac
 }
 
-# One up, down or restart of an instance at a time.
+# One up, down or restart of an instance at a time. The lock outlives the instance's folder.
 locked() {
-  mkdir -p "$instance_dir"
+  mkdir -p "$data_root/instances"
   command -v flock >/dev/null || return 0
-  exec 9>"$instance_dir/lock"
+  exec 9>"$data_root/instances/.$instance.lock"
   flock -w 300 9 || fail "another scripts/services works on instance $instance"
 }
 
