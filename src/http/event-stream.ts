@@ -16,11 +16,13 @@ export interface EventStream {
   readonly source: AsyncIterable<ServerSentEvent>;
   /** How often a comment is sent, since proxies cut what is silent. */
   readonly keepAliveMs: number;
+  /** An answer that is computed as a whole, and not news for as long as somebody may hear them. */
+  readonly outlivesToken?: true;
 }
 
 /**
  * Answers with the events as they come, and with comments between them. Ends after the last event, when the client hangs up, or within
- * `keepAliveMs` of `until`. What a slow client has not taken is waited for, not piled up.
+ * `keepAliveMs` of `until`, for a client that takes nothing by a cut. What a slow client has not taken is waited for, not piled up.
  * @param until epoch ms: from then on who asked for it may see no more
  */
 export async function sendEvents(
@@ -39,7 +41,7 @@ export async function sendEvents(
   const isOver = () => Date.now() >= until;
   const keepAlive = setInterval(() => {
     if (!isOpen(response)) return;
-    if (isOver()) response.end();
+    if (isOver()) hangUp(response);
     else if (!response.writableNeedDrain) response.write(': still here\n\n');
   }, keepAliveMs);
   try {
@@ -47,13 +49,29 @@ export async function sendEvents(
       if (!isOpen(response)) return;
       if (isOver()) break;
       const isTaken = response.write(`event: ${event}\nid: ${id}\ndata: ${data}\n\n`);
-      // A connection that is lost meanwhile is drained by nobody.
-      if (!isTaken) await Promise.race([once(response, 'drain'), once(response, 'close')]);
+      if (!isTaken) await untilTaken(response);
     }
   } finally {
     clearInterval(keepAlive);
   }
   if (isOpen(response)) response.end();
+}
+
+/** Who takes nothing would take no end either. */
+function hangUp(response: Response): void {
+  if (response.writableNeedDrain) response.destroy();
+  else response.end();
+}
+
+/** Or until the connection is lost: then it is drained by nobody. */
+async function untilTaken(response: Response): Promise<void> {
+  const over = new AbortController();
+  const { signal } = over;
+  try {
+    await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })]);
+  } finally {
+    over.abort();
+  }
 }
 
 function isOpen(response: Response): boolean {

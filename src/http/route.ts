@@ -196,7 +196,7 @@ async function sendAnswer(response: Response, answer: Answer, until: number | un
   const { status = 200, body, contentType, headers = {}, events } = answer;
   response.status(status).setHeader('Cache-Control', 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (events) await sendEvents(response, events, until);
+  if (events) await sendEvents(response, events, events.outlivesToken ? undefined : until);
   else if (contentType === undefined) sendJson(response, body);
   else response.setHeader('Content-Type', contentType).end(body);
 }

@@ -36,7 +36,10 @@ export function verificationRoutes({ verifyAggregates }: Pick<HttpDependencies, 
         const source = told(verifyAggregates(signal), release);
         // A stream that nobody begins to read ends with the request.
         signal.addEventListener('abort', release, { once: true });
-        return Promise.resolve({ body: undefined, events: { source, keepAliveMs: KEEP_ALIVE_MS } });
+        return Promise.resolve({
+          body: undefined,
+          events: { source, keepAliveMs: KEEP_ALIVE_MS, outlivesToken: true },
+        });
       },
     }),
   ];

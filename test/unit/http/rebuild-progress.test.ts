@@ -143,6 +143,20 @@ describe('GET /admin/rebuilds/{id}/progress', () => {
       assert.deepEqual(told(following), [['progress', 420]]);
     });
 
+    it('cuts off who takes nothing, so that the next one may follow', async () => {
+      look = () => Promise.resolve(rebuildView({ error: `${looks} ${'x'.repeat(1_000_000)}` }));
+      const port = await start({ keepAliveMs: 10, maxStreams: 1 }, Date.now() + 5 * TOKEN_MS);
+      const socket = connect(port, '127.0.0.1').on('error', () => undefined);
+      socket.pause().write('GET /admin/rebuilds/r-1/progress HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await eventually(() => assert.ok(looks > 1));
+      await eventually(async () => {
+        const { status, hangUp } = await follow(port);
+        hangUp();
+        assert.equal(status, 200);
+      });
+      socket.destroy();
+    });
+
     it('tells nothing more of one that changes all the time', async () => {
       look = () => Promise.resolve(rebuildView({ processed: looks }));
       const expiresAt = Date.now() + TOKEN_MS;
