@@ -243,10 +243,9 @@ export interface RebuildView extends RebuildRequest {
 export interface RebuildOperations {
   /** What can be rebuilt beside the orders: the aggregates. */
   readonly projections: readonly string[];
-  start(
-    request: RebuildRequest,
-  ): Promise<
+  start(request: RebuildRequest): Promise<
     | { readonly kind: 'started'; readonly rebuild: RebuildView }
+    /** `canBeCancelled`: until it moves readers. */
     | { readonly kind: 'busy'; readonly by: RebuildView; readonly canBeCancelled: boolean }
     | { readonly kind: 'invalid'; readonly path: string; readonly message: string }
     | { readonly kind: 'refused'; readonly reason: string }

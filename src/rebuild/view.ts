@@ -1,5 +1,5 @@
 import type { Kept, Wishes } from './records.ts';
-import { isEnd, type RebuildRequest, type RunState } from './state.ts';
+import { canBeCancelled, isEnd, type RebuildRequest, type RunState } from './state.ts';
 
 /** A run as operators see it (contract §3). */
 export interface RunView extends RebuildRequest {
@@ -30,7 +30,8 @@ const HELD_MS = 10_000;
 export function viewOf({ state, beatAt }: Kept, { paused }: Wishes, now: number): RunView {
   const { id, kind, request, step, generation, replay, error = null, finishedAt } = state;
   const isUnderWay = finishedAt === undefined && !isEnd(step);
-  const isPaused = isUnderWay && paused;
+  // A pause that was asked for too late has no effect.
+  const isPaused = isUnderWay && paused && canBeCancelled(state);
   return {
     ...request,
     id,

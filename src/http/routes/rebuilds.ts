@@ -115,14 +115,16 @@ function startRoute({ rebuilds }: Dependencies): Route {
   });
 }
 
-/** One that has ended without success is busy cleaning up: it is too late to cancel it. */
+/** One that has ended without success is busy cleaning up; one that has moved readers finishes what is left. */
 function busy({ by, canBeCancelled }: { readonly by: RebuildView; readonly canBeCancelled: boolean }): string {
   const { id, state, source, startedAt, paused } = by;
   const which = `Rebuild ${id}, started at ${startedAt} from ${source},`;
   const ended = ENDED[state];
   if (ended !== undefined) return `${which} ${ended} and is being cleaned up: try again in a moment.`;
   const standing = paused ? `is paused in ${state}` : `is in ${state}`;
-  const advice = canBeCancelled ? `wait for it, or POST ${pathOf(by)}/cancel` : 'wait for it, it is about to end';
+  const advice = canBeCancelled
+    ? `wait for it, or POST ${pathOf(by)}/cancel`
+    : 'wait for it: it is too late to cancel it';
   return `${which} ${standing}: ${advice}.`;
 }
 

@@ -94,7 +94,7 @@ describe('POST /admin/rebuilds', () => {
       const by = rebuildView({ state: 'ROLLUPS' });
       const start = () => Promise.resolve({ kind: 'busy', by, canBeCancelled: false } as const);
       const { detail } = (await ask({ start }, '', post())).json() as { detail: string };
-      assert.match(detail, / is in ROLLUPS: wait for it, it is about to end\.$/);
+      assert.match(detail, / is in ROLLUPS: wait for it: it is too late to cancel it\.$/);
     });
 
     it('does not advise to cancel one that has ended and is only being cleaned up', async () => {

@@ -175,7 +175,8 @@ describe('what operators do about rebuilds and generations', () => {
         assert.deepEqual([run?.kind, run?.generation], ['activation', target.generation]);
         return run?.id ?? '';
       });
-      assert.equal((await rebuilds.start(request)).kind, 'busy');
+      const refused = await rebuilds.start(request);
+      assert.equal(refused.kind === 'busy' && refused.canBeCancelled, true);
       assert.equal((await rebuilds.change(id, 'cancel')).kind, 'accepted');
       assert.deepEqual(await activating, { kind: 'refused', reason: 'CANCELLED' });
       assert.notEqual((await index.registry()).live.generation, target.generation);
@@ -218,12 +219,14 @@ describe('what operators do about rebuilds and generations', () => {
     it('is done to its end where readers are being moved already, and says so', async () => {
       const { target } = await registerGeneration(index, 2);
       const working = { ...generations };
-      const { generations: operations } = operated(
+      const { rebuilds, generations: operations } = operated(
         { freeze: () => Promise.reject(new IndexUnavailableError('writes go on')) },
         LIMIT_MS,
       );
       const reason = 'readers are being moved, which takes longer than 2.5 s: writes go on';
       assert.deepEqual(await operations.activate(target.generation), { kind: 'refused', reason });
+      const refused = await rebuilds.start(request);
+      assert.equal(refused.kind === 'busy' && refused.canBeCancelled, false);
       Object.assign(generations, working);
       await eventually(async () => {
         assert.equal((await index.registry()).live.generation, target.generation);

@@ -52,6 +52,7 @@ describe('the view of a rebuild', () => {
     const paused = { paused: true, cancelled: false };
     assert.equal(view(copying(), paused).paused, true);
     assert.equal(view(copying({ step: 'DONE', finishedAt: NOW }), paused).paused, false);
+    assert.equal(view(copying({ step: 'SWAP' }), paused).paused, false);
   });
 
   it('says what holds it up, and that nobody runs it', () => {
