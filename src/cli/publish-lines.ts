@@ -70,17 +70,22 @@ export async function publishLines(
     counts.skipped += 1;
     deps.onSkipped(line, problem);
   };
-  const { signal } = deps;
+  const tellRefused = (): void => {
+    for (const { line, problem } of window.takeRefused()) leaveOut(line, problem);
+  };
+  const givenUp = new AbortController();
+  const signal = AbortSignal.any([deps.signal, givenUp.signal]);
   try {
-    for await (const line of attended(inStep(lines, options.eventsPerSecond, signal), window)) {
+    for await (const line of attended(inStep(lines, options.eventsPerSecond, signal), window, tellRefused)) {
       if (line.kind === 'invalid') leaveOut(line.number, line.problem);
       else await window.send({ line: line.number, event: line.event });
-      for (const { line: number, problem } of window.takeRefused()) leaveOut(number, problem);
+      tellRefused();
     }
   } finally {
+    givenUp.abort();
     await window.drain();
   }
-  for (const { line, problem } of window.takeRefused()) leaveOut(line, problem);
+  tellRefused();
 }
 
 /** The lines, no faster than so many a second, until the signal. */
@@ -105,12 +110,17 @@ async function* inStep(
   }
 }
 
-async function* attended(lines: AsyncGenerator<EventLine>, window: SendWindow): AsyncGenerator<EventLine> {
+/** The lines; what becomes of those before is attended to while the next one is waited for. */
+async function* attended(
+  lines: AsyncGenerator<EventLine>,
+  window: SendWindow,
+  tellRefused: () => void,
+): AsyncGenerator<EventLine> {
   let isReading = false;
   try {
     for (;;) {
       isReading = true;
-      const next = await window.meanwhile(lines.next());
+      const next = await window.meanwhile(lines.next(), tellRefused);
       isReading = false;
       if (next.done) return;
       yield next.value;
@@ -150,12 +160,16 @@ class SendWindow {
       if (this.#failed.length > 0) await this.#recover();
       else await this.#changed.promise;
     }
+    if (this.#isInterrupted()) return;
     if (this.#inFlight === 0) this.#lastConfirmMs = performance.now();
     this.#dispatch(entry);
   }
 
-  /** Settles like what is waited for; what fails until then is sent again. @throws BrokerPermissionError, BrokerUnavailableError */
-  async meanwhile<T>(awaited: Promise<T>): Promise<T> {
+  /**
+   * Settles like what is waited for; what fails until then is sent again, and `look` is called after each that has been decided.
+   * @throws BrokerPermissionError, BrokerUnavailableError, and whatever `look` throws
+   */
+  async meanwhile<T>(awaited: Promise<T>, look: () => void): Promise<T> {
     const outcome = { isThere: false };
     const settled = (): void => {
       outcome.isThere = true;
@@ -163,6 +177,7 @@ class SendWindow {
     };
     awaited.then(settled, settled);
     while (!outcome.isThere) {
+      look();
       if (this.#failed.length > 0 && !this.#isInterrupted()) await this.#recover();
       else await this.#changed.promise;
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import { BrokerPermissionError, BrokerUnavailableError } from '../../../src/broker/port.ts';
+import { BrokerPermissionError, BrokerUnavailableError, UnroutableError } from '../../../src/broker/port.ts';
 import type { EventLine } from '../../../src/cli/event-lines.ts';
 import { publishLines } from '../../../src/cli/publish-lines.ts';
 import type { PublishCounts, PublishDependencies, PublishOptions } from '../../../src/cli/publish-lines.ts';
@@ -12,6 +12,12 @@ async function* lines(count: number, bytes = 1): AsyncGenerator<EventLine> {
     const event = { id: String(number), type: 't', orderId: 'o', time: '', body: new Uint8Array(bytes) };
     yield { kind: 'event', number, event };
   }
+}
+
+/** One, and then one that never comes. */
+async function* endlessly(): AsyncGenerator<EventLine> {
+  yield* lines(1);
+  await new Promise(() => undefined);
 }
 
 /** A broker that confirms a little later, unless it is told otherwise. */
@@ -139,16 +145,51 @@ describe('publishLines', () => {
       assert.deepEqual(seen.ids, ['1', '2', '1', '2']);
     });
 
-    it('gives up though the next line does not come', async () => {
-      async function* endlessly(): AsyncGenerator<EventLine> {
-        yield* lines(1);
-        await new Promise(() => undefined);
+    it('gives up, and reads no further, though the next line is not due yet', async () => {
+      const left = Promise.withResolvers<void>();
+      async function* source(): AsyncGenerator<EventLine> {
+        try {
+          yield* lines(2);
+        } finally {
+          left.resolve();
+        }
       }
+      const lost = new BrokerUnavailableError('lost');
+      const { publish } = brokerThat(() => Promise.reject(lost));
+      const options = { ...OPTIONS, giveUpAfterMs: 50, eventsPerSecond: 0.001 };
+      await assert.rejects(publishLines(source(), counts, options, dependencies({ publish })), lost);
+      await left.promise;
+    });
+
+    it('sends nothing new once it is interrupted', async () => {
+      const controller = new AbortController();
+      const { seen, publish } = brokerThat(async (_id, call) => {
+        await soon();
+        if (call === 1) throw new BrokerUnavailableError('lost');
+        controller.abort();
+        throw new BrokerUnavailableError('lost again');
+      });
+      await publishLines(
+        lines(2),
+        counts,
+        { ...OPTIONS, maxInFlight: 1 },
+        dependencies({ publish, signal: controller.signal }),
+      );
+      assert.deepEqual(seen.ids, ['1', '1']);
+    });
+
+    it('gives up though the next line does not come', async () => {
       const lost = new BrokerUnavailableError('lost');
       const { publish } = brokerThat(() => Promise.reject(lost));
       const options = { ...OPTIONS, giveUpAfterMs: 50 };
       await assert.rejects(publishLines(endlessly(), counts, options, dependencies({ publish })), lost);
       assert.deepEqual(counts, { published: 0, skipped: 0, unconfirmed: 1 });
+    });
+
+    it('says which line cannot be routed though the next one does not come', async () => {
+      const { publish } = brokerThat(() => Promise.reject(new UnroutableError('no queue takes it')));
+      const refused = publishLines(endlessly(), counts, OPTIONS, dependencies({ publish }));
+      await assert.rejects(refused, { name: 'InvalidLineError', line: 1 });
     });
 
     it('gives up where nothing is confirmed for too long, and says how many were', async () => {
