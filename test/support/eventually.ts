@@ -22,17 +22,16 @@ export async function eventually<T>(question: () => T | Promise<T>, timeoutMs = 
 
 const STEADY_MS = 400;
 
-/** Like {@link eventually}, for what may look so for a moment: the question must not throw for a while, over and over. */
+/**
+ * Like {@link eventually}, for what may look so for a moment: the question must not throw for a while, over and over, at the shortest
+ * pauses.
+ */
 export async function steadily(question: () => void | Promise<void>, timeoutMs: number): Promise<void> {
-  let since: number | undefined;
   await eventually(async () => {
-    try {
+    await question();
+    for (const since = performance.now(); performance.now() - since < STEADY_MS;) {
+      await delay(SHORTEST_PAUSE_MS);
       await question();
-    } catch (error) {
-      since = undefined;
-      throw error;
     }
-    since ??= performance.now();
-    if (performance.now() - since < STEADY_MS) throw new Error('so, but not for long yet');
   }, timeoutMs);
 }
