@@ -80,7 +80,8 @@ const onError: ErrorRequestHandler = (error: unknown, _request, response, next) 
   }
 };
 
-/** What Express makes of a body that it does not read: too long, cut off, in an encoding that it does not know. */
+/** What Express makes of a body that it does not read: too long, or in an encoding that it does not know. */
 function isClientError(error: unknown): error is Error & { readonly status: number } {
-  return error instanceof Error && 'status' in error && Number(error.status) >= 400 && Number(error.status) < 500;
+  if (!(error instanceof Error) || !('status' in error)) return false;
+  return typeof error.status === 'number' && error.status >= 400 && error.status < 500;
 }
