@@ -56,6 +56,16 @@ module.exports = {
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(sqlite|(broker|order-index)/embedded)/` },
       to: { path: '^src/sqlite/' },
     },
+    {
+      name: 'a-backend-is-loaded-where-it-is-chosen',
+      comment: 'Elasticsearch’s client alone would be a quarter of a start of the embedded default.',
+      severity: 'error',
+      from: { path: '^src/[^/]+[.]ts$', pathNot: '^src/cli[.]ts$' },
+      to: {
+        path: '^src/(broker|order-index)/(rabbitmq|elasticsearch|embedded)/',
+        dependencyTypesNot: ['dynamic-import', 'type-only'],
+      },
+    },
     packageOnlyIn('amqplib', 'broker'),
     packageOnlyIn('@elastic/elasticsearch', 'order-index/elasticsearch'),
     packageOnlyIn('@elastic/transport', 'order-index/elasticsearch'),
