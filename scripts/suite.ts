@@ -10,7 +10,7 @@ const SUITES = {
   unit: { parts: 2, limitMinutes: 5 },
   contract: { parts: 2, limitMinutes: 10 },
   integration: { parts: 2, limitMinutes: 10 },
-  e2e: { parts: 4, limitMinutes: 10 },
+  e2e: { parts: 6, limitMinutes: 10 },
   faults: { parts: 5, limitMinutes: 10 },
 } as const;
 export type Suite = keyof typeof SUITES;
