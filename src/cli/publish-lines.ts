@@ -155,8 +155,7 @@ class SendWindow {
 
   /** Resolves when it is on its way, not when it is confirmed; without sending it where it is interrupted before. @throws BrokerPermissionError, BrokerUnavailableError */
   async send(entry: Entry): Promise<void> {
-    while (this.#failed.length > 0 || this.#isFull(entry)) {
-      if (this.#isInterrupted()) return;
+    while (!this.#isInterrupted() && (this.#failed.length > 0 || this.#isFull(entry))) {
       if (this.#failed.length > 0) await this.#recover();
       else await this.#changed.promise;
     }
