@@ -13,10 +13,10 @@ export async function eventually<T>(question: () => T | Promise<T>, timeoutMs = 
     try {
       return await question();
     } catch (error) {
-      if (performance.now() - since > timeoutMs) throw error;
+      const waitedMs = performance.now() - since;
+      if (waitedMs > timeoutMs) throw error;
+      await delay(Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, waitedMs / 10)));
     }
-    const waitedMs = performance.now() - since;
-    await delay(Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, waitedMs / 10)));
   }
 }
 
