@@ -45,23 +45,28 @@ settle_data_root() {
 # Where an instance is in memory, its folder is a link to there. One that leads nowhere is from before the machine was started, without
 # settings nothing has ever been started in it, and what lies in memory without a link to it is nobody's any more.
 settle_instance_dir() {
-  local link=$data_root/instances/$instance
-  instance_dir=$link
-  if [ "$command" = up ] && [ -L "$link" ] && { [ ! -e "$link" ] || { [ "$in_memory" = no ] && [ -z "$(living)" ]; }; }; then
-    rm -rf "$link" "$(memory_folder)"
+  instance_link=$data_root/instances/$instance
+  instance_dir=$instance_link
+  if [ "$command" = up ] && [ -L "$instance_link" ] && { [ ! -e "$instance_link" ] || { [ "$in_memory" = no ] && [ -z "$(living)" ]; }; }; then
+    remove_instance
   fi
-  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$link/settings" ] && has_room_in_memory && [ "$(choose_mode)" = native ]; then
-    rm -rf "$link" "$(memory_folder)"
+  if [ "$command $in_memory" = 'up yes' ] && [ ! -e "$instance_link/settings" ] && has_room_in_memory && [ "$(choose_mode)" = native ]; then
+    remove_instance
     # Never into a folder that somebody else has put there.
     mkdir "$(memory_folder)"
-    ln -s "$(memory_folder)" "$link"
+    ln -s "$(memory_folder)" "$instance_link"
   fi
-  [ ! -L "$link" ] || instance_dir=$(readlink -f "$link")
+  [ ! -L "$instance_link" ] || instance_dir=$(readlink -f "$instance_link")
   case $command in up | down | restart) mkdir -p "$instance_dir" ;; esac
 }
 
 memory_folder() {
-  echo "/dev/shm/order-search-$(printf '%s' "$data_root/instances/$instance" | cksum | cut -d' ' -f1)"
+  echo "/dev/shm/order-search-$(printf '%s' "$instance_link" | cksum | cut -d' ' -f1)"
+}
+
+# Wherever its folder is.
+remove_instance() {
+  rm -rf "$instance_link" "$(memory_folder)"
 }
 
 # What is full there takes the processes' memory. Elasticsearch loads libraries from its folder for temporary files.
@@ -86,13 +91,12 @@ remember_settings() {
 }
 
 forget_instance() {
-  local link=$data_root/instances/$instance
-  if [ "$purge" = no ] && [ ! -L "$link" ]; then return 0; fi
+  if [ "$purge" = no ] && [ ! -L "$instance_link" ]; then return 0; fi
   if [ -n "$(pid_one rabbitmq; pid_one elasticsearch; pid_one postgresql; living)" ]; then
     [ "$purge" = no ] || fail "instance $instance still runs: --purge goes with all services down"
     return 0
   fi
-  rm -rf "$instance_dir" "$link" "$(memory_folder)"
+  remove_instance
 }
 
 # joined_port SERVICE: of the instance that this one joins, its own where it joins none.
