@@ -141,7 +141,7 @@ describe('the history in RabbitMQ', function () {
   });
 
   describe('when it is read slowly', () => {
-    it('takes no more from RabbitMQ than a few hundred messages', async () => {
+    it('takes a small part of it from RabbitMQ', async () => {
       await publishStraight(COUNT, 'x'.repeat(PADDING_BYTES));
       const before = proxy.bytesReceived;
       const reader = history()[Symbol.asyncIterator]();
@@ -149,7 +149,8 @@ describe('the history in RabbitMQ', function () {
       await eventually(() => assert.ok(proxy.bytesReceived - before > 200 * PADDING_BYTES));
       // Time in which it could take more.
       await readPast();
-      assert.ok(proxy.bytesReceived - before < 600 * PADDING_BYTES, `${proxy.bytesReceived - before} bytes`);
+      // RabbitMQ sends a chunk of the stream to its end, of however many messages that was made.
+      assert.ok(proxy.bytesReceived - before < 1_500 * PADDING_BYTES, `${proxy.bytesReceived - before} bytes`);
       await reader.return?.();
     });
   });
