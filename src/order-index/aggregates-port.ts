@@ -116,13 +116,13 @@ export interface AggregateStore {
   drop(generation: string): Promise<void>;
   /** Deletes the rows of days before this one; how many. Nothing where the aggregate has no days. */
   expire(generation: string, beforeDay: string): Promise<number>;
-  /** The rows of the live generation, also those of zeros, by day, currency and seller; without their products. Empty where none is live. `signal` as in a search. */
+  /** The rows of the live generation, also those of zeros, by day, currency and seller; without their products. `signal` as in a search. @throws AggregatesNotBuiltError where none is live */
   rows(query: RowQuery, signal?: AbortSignal): Promise<readonly AggregateRow[]>;
-  /** The rows of the live generation with their products, after the given key, in the order of their keys' UTF-8 bytes; empty at the end. */
+  /** The rows of the live generation with their products, after the given key, in the order of their keys' UTF-8 bytes; empty at the end. @throws AggregatesNotBuiltError where none is live */
   wholeRows(page: { readonly after: string | undefined; readonly size: number }): Promise<readonly AggregateRow[]>;
   /**
    * The products that brought the most, by revenue, then SKU and currency (by their UTF-8 bytes), over all rows of the query: each for
-   * itself in each currency. Empty where none is live.
+   * itself in each currency. @throws AggregatesNotBuiltError where none is live
    */
   topProducts(query: RowQuery & { readonly size: number }, signal?: AbortSignal): Promise<readonly TopProduct[]>;
 }

@@ -123,8 +123,13 @@ export class IndexUnavailableError extends Error {
 /** The index answers, but what is live cannot be told. Its message is for operators, and names the remedy. */
 export class RegistryError extends IndexUnavailableError {}
 
-/** No aggregate was derived yet, so there is nothing true to answer. Its message is for whoever asked. */
-export class AggregatesNotBuiltError extends IndexUnavailableError {}
+/** Nothing of an aggregate is there, not yet or not any more, so there is nothing true to answer. Its message is for whoever asked. */
+export class AggregatesNotBuiltError extends IndexUnavailableError {
+  /** Of an aggregate that has no live generation. */
+  static noneLive(aggregate: string, options?: ErrorOptions): AggregatesNotBuiltError {
+    return new AggregatesNotBuiltError(`The aggregate ${aggregate} is not there: it is being built anew.`, options);
+  }
+}
 
 export class IndexConfigurationError extends Error {
   readonly code = 'INDEX_CONFIGURATION';

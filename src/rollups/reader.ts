@@ -115,17 +115,10 @@ async function readKept<T extends Found>(
   const { asOf, watermark, keptFrom } = await reached();
   const store = stores.store(aggregate);
   const found = await read(store, within(asked, keptFrom));
-  // What an operator has deleted has no rows either, until the next leader looks.
-  if (found.rows.length === 0 && !(await isThere(store)))
-    throw new AggregatesNotBuiltError('The aggregates are gone, and are being built anew.');
   if (keptFrom === undefined) return { found, view: { ...asked, watermark }, standing: { asOf } };
   // Again: a day that was dropped while they were read would look like one without orders.
   const { keptFrom: stillFrom = keptFrom } = await reached();
   return { found, view: { ...within(asked, stillFrom), watermark }, standing: { asOf, keptFrom: stillFrom } };
-}
-
-async function isThere(store: AggregateStore): Promise<boolean> {
-  return (await store.list()).some(({ isLive }) => isLive);
 }
 
 function within({ from, to }: DayRange, keptFrom = from): DayRange {

@@ -1,6 +1,11 @@
 import { parseAggregateKey } from '../../src/order/contribution.ts';
 import type { OrderDocument } from '../../src/order/document.ts';
-import { AggregateMovedError, compareOrderIds as compareBytes, rowKey } from '../../src/order-index/port.ts';
+import {
+  AggregateMovedError,
+  AggregatesNotBuiltError,
+  compareOrderIds as compareBytes,
+  rowKey,
+} from '../../src/order-index/port.ts';
 import type {
   AggregateDefinition,
   AggregateGeneration,
@@ -98,15 +103,15 @@ export class MemoryAggregates implements Aggregates {
           store.generations.delete(generation);
         }),
       expire: (generation, beforeDay) => step('expire', () => expire(found(store, generation), beforeDay)),
-      rows: (query) => step('rows', () => rowsOf(store, query).map(({ products: _, ...row }) => row)),
+      rows: (query) => step('rows', () => rowsOf(name, store, query).map(({ products: _, ...row }) => row)),
       wholeRows: ({ after, size }) =>
         step('wholeRows', () =>
-          rowsOf(store, {})
+          rowsOf(name, store, {})
             .filter(({ key }) => after === undefined || compareBytes(key, after) > 0)
             .sort((a, b) => compareBytes(a.key, b.key))
             .slice(0, size),
         ),
-      topProducts: (query) => step('topProducts', () => topProducts(rowsOf(store, query), query.size)),
+      topProducts: (query) => step('topProducts', () => topProducts(rowsOf(name, store, query), query.size)),
     };
   };
 
@@ -210,10 +215,12 @@ function expire(generation: MemoryGeneration, beforeDay: string): number {
 }
 
 function rowsOf(
+  name: string,
   { generations, live }: MemoryStore,
   { from, to, sellerId, currencies, keys }: RowQuery,
 ): AggregateRow[] {
-  const rows = [...((live === undefined ? undefined : generations.get(live))?.visible.values() ?? [])];
+  if (live === undefined) throw AggregatesNotBuiltError.noneLive(name);
+  const rows = [...(generations.get(live)?.visible.values() ?? [])];
   const isAsked = (row: AggregateRow) =>
     (from === undefined || (row.day !== undefined && row.day >= from)) &&
     (to === undefined || (row.day !== undefined && row.day <= to)) &&

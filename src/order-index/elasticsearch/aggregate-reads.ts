@@ -9,6 +9,7 @@ import type {
   RowQuery,
   TopProduct,
 } from '../aggregates-port.ts';
+import { AggregatesNotBuiltError } from '../port.ts';
 import { aggregateNames, wholeSum } from './aggregate-access.ts';
 import type { AggregateAccess } from './aggregate-access.ts';
 import { inChunks } from './in-chunks.ts';
@@ -39,21 +40,20 @@ export function aggregateReads(
   const { alias } = aggregateNames(names, aggregate);
   const searching = { ...reading, searches, alias };
   return {
-    rows: (query, signal) => emptyWithoutAlias(() => rows(searching, aggregate, query, signal)),
-    wholeRows: (page) => emptyWithoutAlias(() => wholeRows(searching, page)),
+    rows: (query, signal) => throughAlias(aggregate, () => rows(searching, aggregate, query, signal)),
+    wholeRows: (page) => throughAlias(aggregate, () => wholeRows(searching, page)),
     topProducts: (query, signal) =>
       aggregate.products
-        ? emptyWithoutAlias(() => topProducts(searching, aggregate, query, signal))
+        ? throughAlias(aggregate, () => topProducts(searching, aggregate, query, signal))
         : Promise.resolve([]),
   };
 }
 
-async function emptyWithoutAlias<T>(read: () => Promise<T[]>): Promise<T[]> {
+async function throughAlias<T>({ name }: AggregateDefinition, read: () => Promise<T[]>): Promise<T[]> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof MissingIndexError) return [];
-    throw error;
+    throw error instanceof MissingIndexError ? AggregatesNotBuiltError.noneLive(name, { cause: error }) : error;
   }
 }
 

@@ -3,6 +3,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/database.ts';
 import { AggregateMovedError } from '../aggregates-port.ts';
 import type { AggregateDefinition, AggregateGeneration, AggregateStore } from '../aggregates-port.ts';
+import { AggregatesNotBuiltError } from '../port.ts';
 import { createRowsTable, dropRowsTable, expireRows, rowsTable, writeRows } from './aggregate-rows.ts';
 import { readRows, readTopProducts, readWholeRows } from './aggregate-queries.ts';
 import type { Reading } from './store.ts';
@@ -15,11 +16,11 @@ export function aggregateStore(reading: Reading, prefix: string, aggregate: Aggr
     reading(({ database }) =>
       inTransaction(database, () => change(database, rowsTable(expectId(database, name, generation)))),
     );
-  /** `none` where no generation is live. */
-  const readingLive = <T>(none: T, read: (database: DatabaseSync, table: string) => T) =>
+  const readingLive = <T>(read: (database: DatabaseSync, table: string) => T) =>
     reading(({ database }) => {
       const live = liveOf(database, name);
-      return live ? read(database, rowsTable(live.id)) : none;
+      if (!live) throw AggregatesNotBuiltError.noneLive(name);
+      return read(database, rowsTable(live.id));
     });
   return {
     list: () => reading(({ database }) => list(database, name)),
@@ -31,9 +32,9 @@ export function aggregateStore(reading: Reading, prefix: string, aggregate: Aggr
     drop: (generation) => reading(({ database }) => drop(database, name, generation)),
     expire: (generation, beforeDay) =>
       changing(generation, (database, table) => expireRows(database, table, beforeDay)),
-    rows: (query) => readingLive([], (database, table) => readRows(database, table, query)),
-    wholeRows: (page) => readingLive([], (database, table) => readWholeRows(database, table, page)),
-    topProducts: (query) => readingLive([], (database, table) => readTopProducts(database, table, query)),
+    rows: (query) => readingLive((database, table) => readRows(database, table, query)),
+    wholeRows: (page) => readingLive((database, table) => readWholeRows(database, table, page)),
+    topProducts: (query) => readingLive((database, table) => readTopProducts(database, table, query)),
   };
 }
 

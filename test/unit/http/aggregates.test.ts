@@ -108,11 +108,14 @@ describe('GET /revenue/daily', () => {
   }
 
   it('says that it has nothing to answer from yet', async () => {
-    const notBuilt = () => Promise.reject(new AggregatesNotBuiltError('The aggregates are being built.'));
+    const notBuilt = () => Promise.reject(AggregatesNotBuiltError.noneLive('revenue-daily'));
     const { answered } = await get('/revenue/daily', undefined, { revenueDaily: notBuilt });
     assert.equal(answered.status, 503);
     assert.ok(Number(answered.headers.get('retry-after')) > 0);
-    assert.equal((answered.json() as { detail: string }).detail, 'The aggregates are being built.');
+    assert.equal(
+      (answered.json() as { detail: string }).detail,
+      'The aggregate revenue-daily is not there: it is being built anew.',
+    );
   });
 
   it('tells of an outage without a word of what it was', async () => {

@@ -21,11 +21,7 @@ const RANGE = { from: '2026-03-01', to: '2026-03-02' };
 const signal = new AbortController().signal;
 
 /** A reader over rows, and what it did, in order. */
-function readerOver(
-  rows: readonly AggregateRow[],
-  reached: readonly (AggregateProgress | undefined)[] = [PROGRESS],
-  isThere = true,
-) {
+function readerOver(rows: readonly AggregateRow[], reached: readonly (AggregateProgress | undefined)[] = [PROGRESS]) {
   const did: unknown[] = [];
   const left = [...reached];
   const storeOf = ({ name }: AggregateDefinition) => ({
@@ -37,11 +33,6 @@ function readerOver(
       did.push(['topProducts', name, query, of === signal]);
       return Promise.resolve([LANTERN]);
     },
-    list: () =>
-      Promise.resolve([
-        { name: `${name}-1`, isLive: false },
-        ...(isThere ? [{ name: `${name}-2`, isLive: true }] : []),
-      ]),
   });
   const reader = createAggregateReader({
     stores: { store: (definition) => storeOf(definition) as unknown as AggregateStore },
@@ -105,16 +96,6 @@ describe('the reader of aggregates', () => {
         });
       }
       assert.deepEqual(did, [['progress', REVENUE_DAILY.name], ['progress', SELLER_DAILY.name]]); // prettier-ignore
-    });
-  });
-
-  describe('when what was derived is gone', () => {
-    it('says so, and has no zeros', async () => {
-      for (const answer of [
-        ({ reader }: ReturnType<typeof readerOver>) => reader.revenueDaily({ ...RANGE, currencies: ['EUR'] }, signal),
-        ({ reader }: ReturnType<typeof readerOver>) => reader.sellerDashboard({ ...RANGE, sellerId: 'S-1' }, signal),
-      ])
-        await assert.rejects(answer(readerOver([], [PROGRESS], false)), AggregatesNotBuiltError);
     });
   });
 
