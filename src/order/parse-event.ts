@@ -32,6 +32,8 @@ export interface ParseLimits {
 export const MAX_ORDER_ID_BYTES = 512;
 /** An unknown type's data is stored as it came; deeper than this no serializer on the way is sure to take it. */
 const MAX_DEPTH = 64;
+/** A message that is longer is not read, not even for the order that it is of. */
+const MAX_READ_BYTES = 16 * 1024 * 1024;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const ALIASES: ReadonlyMap<string, string> = new Map([['OrderPaid', 'order.payment_captured.v1']]);
 
@@ -88,10 +90,11 @@ const envelopeSchema = z.object({
  */
 export function parseEvent(body: Uint8Array, limits: ParseLimits): ParsedEvent {
   if (body.byteLength > limits.maxMessageBytes) {
-    return refuse('too_large', '', `the message has ${body.byteLength} bytes, more than ${limits.maxMessageBytes}`, {});
+    const message = `the message has ${body.byteLength} bytes, more than ${limits.maxMessageBytes}`;
+    return refuse('too_large', '', message, body.byteLength > MAX_READ_BYTES ? {} : hintsOf(decodeJson(body).value));
   }
   const json = decodeJson(body);
-  if ('problem' in json) return refuse('unparseable', '', json.problem, {});
+  if ('problem' in json) return refuse('unparseable', '', json.problem, hintsOf(json.value));
   const plain = readPlainEvent(json.value);
   return plain ? taken(plain, json.value) : validated(json.value);
 }
@@ -124,7 +127,10 @@ function parseData(type: string, data: unknown): { value: unknown } | { error: z
   return deeperThan(data, MAX_DEPTH) ? { problem: `is nested deeper than ${MAX_DEPTH} levels` } : { value: data };
 }
 
-function decodeJson(body: Uint8Array): { value: object } | { problem: string } {
+/** `value` also beside a problem, as far as there is one. */
+type DecodedJson = { readonly value: object } | { readonly problem: string; readonly value?: object };
+
+function decodeJson(body: Uint8Array): DecodedJson {
   if (!isUtf8(body)) return { problem: 'the message is not UTF-8' };
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     .toString()
@@ -140,7 +146,7 @@ function decodeJson(body: Uint8Array): { value: object } | { problem: string } {
   }
   // Only an escape can bring a lone surrogate into valid UTF-8. It has no UTF-8 form, so two such ids would become one.
   if (/\\u[dD][89a-fA-F]/.test(text) && hasLoneSurrogate(value)) {
-    return { problem: 'the message has a text with half a surrogate pair' };
+    return { problem: 'the message has a text with half a surrogate pair', value };
   }
   return { value };
 }
@@ -166,15 +172,15 @@ function deeperThan(value: unknown, levels: number): boolean {
   return true;
 }
 
-function hintsOf(value: unknown): EventHints {
-  const { subject, sequence, id } = value as Record<string, unknown>;
+function hintsOf(value: object = {}): EventHints {
+  const { subject, sequence, id } = value as Readonly<Record<string, unknown>>;
   const orderId = orderIdSchema.safeParse(subject);
   const place = sequenceSchema.safeParse(sequence);
   const eventId = idSchema.safeParse(id);
   return {
-    ...(orderId.success && { orderId: orderId.data }),
+    ...(orderId.success && orderId.data.isWellFormed() && { orderId: orderId.data }),
     ...(place.success && { sequence: place.data }),
-    ...(eventId.success && { eventId: eventId.data }),
+    ...(eventId.success && eventId.data.isWellFormed() && { eventId: eventId.data }),
   };
 }
 

@@ -7,6 +7,7 @@ import { MAX_MESSAGE_BYTES, parseJson } from './parsed-events.ts';
 import { cloudEvent, hour, PLACED, PLACED_V1, SNAPSHOT } from './sample-events.ts';
 
 const LIMITS = { maxMessageBytes: MAX_MESSAGE_BYTES };
+const HINTS = { orderId: 'o-1', sequence: 4, eventId: 'e-4' };
 
 function accepted(value: unknown) {
   const result = parseJson(value);
@@ -427,7 +428,6 @@ describe('parseEvent', () => {
       ['a lone surrogate in UTF-8', Buffer.from('7b2261223a22eda080227d', 'hex')],
       ['UTF-16', Buffer.from(JSON.stringify(cloudEvent(1, 'order.delivered.v1')), 'utf16le')],
       ['gzip', Buffer.from('1f8b0800000000000003', 'hex')],
-      ['an escaped lone surrogate', JSON.stringify(cloudEvent(1, 'order.delivered.v1')).replace('e-1', '\\ud800')],
       ['one in a key of unknown data', '{"data":{"\\uDFFFx":1}}'],
     ];
     for (const [name, body] of bodies) {
@@ -436,6 +436,17 @@ describe('parseEvent', () => {
         assert.deepEqual([refusal.reason, refusal.path, hints], ['unparseable', '', {}]);
       });
     }
+
+    for (const [what, hints] of [
+      ['e-1', { orderId: 'o-1', sequence: 1 }],
+      ['o-1', { sequence: 1, eventId: 'e-1' }],
+      ['/order-service', { orderId: 'o-1', sequence: 1, eventId: 'e-1' }],
+    ] as const)
+      it(`refuses an escaped lone surrogate instead of ${what}, and hints at the rest`, () => {
+        const body = JSON.stringify(cloudEvent(1, 'order.delivered.v1')).replace(what, '\\ud800');
+        const parsed = refused(parseEvent(Buffer.from(body), LIMITS));
+        assert.deepEqual([parsed.refusal.reason, parsed.hints], ['unparseable', hints]);
+      });
 
     it('takes an escaped surrogate pair', () => {
       const body = JSON.stringify(cloudEvent(1, 'order.delivered.v1')).replace('e-1', '\\ud83c\\udfee');
@@ -446,9 +457,15 @@ describe('parseEvent', () => {
   });
 
   describe('when the message is big or deep', () => {
-    it('refuses more bytes than the limit before it reads them', () => {
-      const { refusal } = refused(parseEvent(new Uint8Array(10 * 1024 * 1024), LIMITS));
-      assert.equal(refusal.reason, 'too_large');
+    it('refuses more bytes than the limit, whatever they are, and hints at whose they are', () => {
+      for (const [body, known] of [
+        [Buffer.alloc(10 * 1024 * 1024), {}],
+        [Buffer.from(JSON.stringify({ ...cloudEvent(4, 'order.placed.v2'), more: 'x'.repeat(10_000_000) })), HINTS],
+        [Buffer.from(JSON.stringify({ ...cloudEvent(4, 'order.placed.v2'), more: 'x'.repeat(17_000_000) })), {}],
+      ] as const) {
+        const { refusal, hints } = refused(parseEvent(body, LIMITS));
+        assert.deepEqual([refusal.reason, hints], ['too_large', known]);
+      }
     });
 
     it('takes exactly as many as the limit', () => {
@@ -484,7 +501,7 @@ describe('parseEvent', () => {
   describe('when it refuses a message that says whose it is', () => {
     it('hints at order, sequence and event', () => {
       const { hints } = refused(parseJson(cloudEvent(4, 'order.placed.v2', {})));
-      assert.deepEqual(hints, { orderId: 'o-1', sequence: 4, eventId: 'e-4' });
+      assert.deepEqual(hints, HINTS);
     });
 
     it('hints at nothing that is itself wrong', () => {
