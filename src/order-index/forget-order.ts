@@ -1,6 +1,5 @@
-import { identityOf } from '../order/fold.ts';
 import { parkedPages } from './parked-pages.ts';
-import type { OrderIndex } from './port.ts';
+import type { OrderIndex, ParkedEvent, ParkedPlace } from './port.ts';
 
 /** How many parked events at once: each may be megabytes long. */
 const PARKED_PAGE = 20;
@@ -11,15 +10,21 @@ const PARKED_PAGE = 20;
  * @throws IndexUnavailableError: the same again
  */
 export async function forgetOrder(
-  index: Pick<OrderIndex, 'forgetOrder' | 'listParked' | 'unpark' | 'park'>,
+  index: Pick<OrderIndex, 'forgetOrder' | 'listParked' | 'unpark' | 'stripParked'>,
   { orderId, version }: { readonly orderId: string; readonly version: number },
 ): Promise<void> {
   await index.forgetOrder(orderId);
   for await (const page of parkedPages(index, PARKED_PAGE, { orderId, sequence: 0 })) {
     const parked = page.filter((one) => one.orderId === orderId);
     if (parked.length === 0) return;
-    await index.unpark(parked.map(({ event: { sequence } }) => ({ orderId, sequence })));
-    const later = parked.filter(({ event }) => event.sequence > version);
-    if (later.length > 0) await index.park(later.map((one) => ({ ...one, event: identityOf(one.event) })));
+    const { contained = [], later = [] } = Object.groupBy(parked, ({ event }) =>
+      event.sequence <= version ? 'contained' : 'later',
+    );
+    await index.unpark(contained.map(placeOf));
+    await index.stripParked(later.map(placeOf));
   }
+}
+
+function placeOf({ orderId, event: { sequence } }: ParkedEvent): ParkedPlace {
+  return { orderId, sequence };
 }

@@ -44,6 +44,8 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   parkedAt(places: readonly ParkedPlace[]): Promise<readonly ParkedEvent[]>;
   /** Drops parked events; absent ones are ignored. @throws IndexUnavailableError */
   unpark(places: readonly ParkedPlace[]): Promise<void>;
+  /** Leaves parked events of an erased order their places and identities alone; absent ones are ignored. @throws IndexUnavailableError */
+  stripParked(places: readonly ParkedPlace[]): Promise<void>;
   /** Parked events by order id and sequence, after the given place; for the sweeper and the operators. @throws IndexUnavailableError */
   listParked(page: { readonly after?: ParkedPlace; readonly size: number }): Promise<readonly ParkedEvent[]>;
   countParked(): Promise<number>;

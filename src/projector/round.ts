@@ -1,9 +1,9 @@
 import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
 import { documentWrite } from '../order-index/document-write.ts';
+import { identityOf, type StorageLimits } from '../order/fold.ts';
 import { forgetOrder } from '../order-index/forget-order.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import { load, needsWrite, planAll, type Again, type Plan } from './plan.ts';
-import type { StorageLimits } from '../order/fold.ts';
 import type { StringsOf } from '../order/flatten.ts';
 import type { StandbyPatience, WhyNotWritten } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
@@ -26,7 +26,7 @@ export type ProtocolStep =
 export interface RoundDependencies {
   readonly index: Pick<
     OrderIndex,
-    'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'listParked' | 'forgetOrder'
+    'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'forgetOrder'
   >;
   readonly workingSet: WorkingSet;
   readonly storageLimits: StorageLimits;
@@ -187,7 +187,7 @@ async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<vo
   const early = open(plans).flatMap((plan) => jobsToPark(plan).map((job) => ({ plan, job })));
   if (early.length === 0) return;
   const parkedAt = deps.now().toISOString();
-  const outcomes = await deps.index.park(early.map(({ job: { orderId, event } }) => ({ orderId, event, parkedAt })));
+  const outcomes = await deps.index.park(early.map(({ plan, job }) => ({ ...storable(plan, job), parkedAt })));
   await deps.reached('parked');
   early.forEach(({ plan, job }, index) => {
     const outcome = outcomes[index];
@@ -195,6 +195,11 @@ async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<vo
     plan.placements.set(job, { kind: 'refused', refusal: parkedTwice(job.event, outcome.by) });
   });
   await restartWhereFilled(early, parkedAt, deps);
+}
+
+/** Of an erased order nothing is kept but the places of what came after. */
+function storable({ state }: Plan, { orderId, event }: Job) {
+  return { orderId, event: state.erasedAt === undefined ? event : identityOf(event) };
 }
 
 function earlyJobs(plan: Plan): Job[] {
@@ -214,7 +219,10 @@ function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
   return { reason: 'sequence_conflict', path: 'sequence', message };
 }
 
-/** The copies just parked go along, so that they are dropped again once their events are in the document. */
+/**
+ * The copies just parked go along, so that they are dropped again once their events are in the document. Where another instance has erased
+ * the order meanwhile, it may have looked at what is parked before these were.
+ */
 async function restartWhereFilled(
   early: readonly { readonly plan: Plan; readonly job: Job }[],
   parkedAt: string,
@@ -223,7 +231,9 @@ async function restartWhereFilled(
   const { live } = await deps.index.registry();
   const documents = await load(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
   for (const [plan, jobs] of Map.groupBy(early, ({ plan }) => plan)) {
-    const version = documents.get(plan.state.orderId)?.version ?? 0;
+    const { version = 0, erasedAt } = documents.get(plan.state.orderId) ?? {};
+    if (erasedAt !== undefined && plan.state.erasedAt === undefined)
+      await deps.index.stripParked(jobs.map(({ job: { orderId, event } }) => ({ orderId, sequence: event.sequence })));
     if (jobs.every(({ job }) => version < job.event.sequence - 1)) continue;
     const copies = jobs.map(({ job: { orderId, event } }) => unparked({ orderId, event, parkedAt }));
     startOver(plan, deps, { parked: copies });

@@ -162,6 +162,7 @@ export type RebuildIndex = Pick<
   | 'write'
   | 'park'
   | 'unpark'
+  | 'stripParked'
   | 'listParked'
   | 'listDeadLetters'
   | 'forgetOrder'

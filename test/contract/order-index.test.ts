@@ -168,6 +168,8 @@ describeForEachBackend('an order index', (backend) => {
   });
 
   describe('when events are parked', () => {
+    const withData = (one: ParkedEvent): ParkedEvent => ({ ...one, event: { ...one.event, data: { reason: 'lost' } } });
+
     it('keeps the first of a place, and says who has it', async () => {
       const [mine, other] = [parked('p-1', 3), parked('p-1', 3, 'another')];
       assert.deepEqual(await index.park([mine]), [{ kind: 'parked' }]);
@@ -186,6 +188,22 @@ describeForEachBackend('an order index', (backend) => {
       await index.unpark([...places.slice(0, 1), { orderId: 'nobody', sequence: 1 }]);
       assert.deepEqual(await index.parkedAt(places), [parked('p-2', 50)]);
       assert.deepEqual(await index.parkedAt([]), []);
+    });
+
+    it('leaves those that are stripped their places, and makes none for those that are gone', async () => {
+      const [gone, stripped, other] = [
+        withData(parked('p-3', 5)),
+        withData(parked('p-3', 6)),
+        withData(parked('p-3', 7)),
+      ];
+      await index.park([gone, stripped, other]);
+      const placeOf = ({ orderId, event: { sequence } }: ParkedEvent) => ({ orderId, sequence });
+      await index.unpark([placeOf(gone)]);
+      for (const places of [[gone, stripped].map(placeOf), [placeOf(stripped)], []]) await index.stripParked(places);
+      assert.deepEqual(await index.parkedAt([gone, stripped, other].map(placeOf)), [
+        { ...stripped, event: { ...stripped.event, data: {} } },
+        other,
+      ]);
     });
 
     it('lists them by order and sequence, page by page', async () => {

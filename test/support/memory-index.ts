@@ -1,4 +1,5 @@
 import type { OrderDocument } from '../../src/order/document.ts';
+import { identityOf } from '../../src/order/fold.ts';
 import type {
   DocumentWrite,
   LoadResult,
@@ -13,7 +14,7 @@ import type {
 
 type ProjectedIndex = Pick<
   OrderIndex,
-  'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'listParked' | 'forgetOrder'
+  'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'forgetOrder'
 >;
 
 /** As an operator sets it, or a swap. */
@@ -84,6 +85,14 @@ export class MemoryIndex implements ProjectedIndex {
   async unpark(places: readonly ParkedPlace[]): Promise<void> {
     await this.before('unpark');
     for (const place of places) this.parked.delete(keyOf(place));
+  }
+
+  async stripParked(places: readonly ParkedPlace[]): Promise<void> {
+    await this.before('stripParked');
+    for (const place of places) {
+      const parked = this.parked.get(keyOf(place));
+      if (parked) this.parked.set(keyOf(place), { ...parked, event: identityOf(parked.event) });
+    }
   }
 
   listParked({ after, size }: { after?: ParkedPlace; size: number }): Promise<ParkedEvent[]> {

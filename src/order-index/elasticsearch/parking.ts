@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Client } from '@elastic/elasticsearch';
+import { identityOf } from '../../order/fold.ts';
 import { IndexUnavailableError } from '../port.ts';
 import type { OrderIndex, ParkedEvent, ParkedPlace, ParkOutcome } from '../port.ts';
-import { create, remove } from './bulk-request.ts';
+import { create, remove, replace } from './bulk-request.ts';
 import { READ, serverTimeout } from './client.ts';
 import { answered, multiGet } from './multi-get.ts';
 import { technicalWriteAlias } from './names.ts';
 import type { TechnicalStore } from './technical-store.ts';
 
-export type Parking = Pick<OrderIndex, 'park' | 'parkedAt' | 'unpark' | 'listParked' | 'countParked'>;
+export type Parking = Pick<OrderIndex, 'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'countParked'>;
 
 export interface ParkingOptions {
   readonly client: Client;
@@ -22,7 +23,7 @@ export interface ParkingOptions {
 type ParkedSource = ParkedEvent & { readonly sequence: number };
 
 /** How often a place that is neither free nor taken (someone drops it meanwhile) is tried. */
-const PARK_ATTEMPTS = 5;
+const ATTEMPTS = 5;
 
 export function createParking(options: ParkingOptions): Parking {
   const { client, store, index } = options;
@@ -36,6 +37,7 @@ export function createParking(options: ParkingOptions): Parking {
     async unpark(places) {
       await store.write(places.map((place) => remove(address, placeId(place))));
     },
+    stripParked: (places) => strip(options, places),
     listParked: (page) => listParked(options, page),
     async countParked() {
       return await store.read('counting the parked events', async () => {
@@ -57,7 +59,7 @@ export function placeId({ orderId, sequence }: ParkedPlace): string {
 /** Creates each at its place; where one is taken it is looked up by whom. */
 async function park(options: ParkingOptions, events: readonly ParkedEvent[]): Promise<ParkOutcome[]> {
   const outcomes = new Map<number, ParkOutcome>();
-  for (let attempt = 0; attempt < PARK_ATTEMPTS; attempt++) {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const open = events.flatMap((event, position) => (outcomes.has(position) ? [] : [{ event, position }]));
     for (const [at, outcome] of (
       await tryPark(
@@ -92,6 +94,23 @@ async function tryPark(options: ParkingOptions, events: readonly ParkedEvent[]):
   });
 }
 
+/** Only the very ones that were looked up are replaced: what is dropped meanwhile stays so. */
+async function strip(options: ParkingOptions, places: readonly ParkedPlace[]): Promise<void> {
+  const address = technicalWriteAlias(options.index);
+  let left = places;
+  for (let attempt = 0; left.length > 0; attempt++) {
+    if (attempt === ATTEMPTS) throw new IndexUnavailableError('parking: a place was given up and taken over and over');
+    const found = (await lookUp(options, left)).flatMap((item) => (item.kind === 'found' ? item : []));
+    const outcomes = await options.store.write(
+      found.map(({ source, ...revision }) => {
+        const stripped = sourceOf({ ...source, event: identityOf(source.event) });
+        return replace(address, placeId(source), stripped, revision);
+      }),
+    );
+    left = found.map(({ source }) => source).filter((_, position) => outcomes[position]?.kind === 'conflict');
+  }
+}
+
 function placeOf({ orderId, event }: ParkedEvent): ParkedPlace {
   return { orderId, sequence: event.sequence };
 }
@@ -109,13 +128,16 @@ async function sourcesAt(
   options: ParkingOptions,
   places: readonly ParkedPlace[],
 ): Promise<(ParkedEvent | undefined)[]> {
+  const items = await lookUp(options, places);
+  return items.map((item) => (item.kind === 'found' ? parkedOf(item.source) : undefined));
+}
+
+async function lookUp({ client, store, index }: ParkingOptions, places: readonly ParkedPlace[]) {
   if (places.length === 0) return [];
-  const { client, store, index } = options;
   const ids = places.map(placeId);
-  const items = await store.read('looking up parked events', async () =>
+  return await store.read('looking up parked events', async () =>
     answered(await multiGet<ParkedSource>(client, { index, ids, realtime: true })),
   );
-  return items.map((item) => (item.kind === 'found' ? parkedOf(item.source) : undefined));
 }
 
 async function listParked(

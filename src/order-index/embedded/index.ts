@@ -65,6 +65,7 @@ export function createEmbeddedIndex(options: EmbeddedIndexOptions): OrderIndex {
     park: (events) => reading(({ parking }) => parking.park(events)),
     parkedAt: (places) => reading(({ parking }) => parking.parkedAt(places)),
     unpark: (places) => reading(({ parking }) => parking.unpark(places)),
+    stripParked: (places) => reading(({ parking }) => parking.strip(places)),
     listParked: (page) => reading(({ parking }) => parking.list(page)),
     countParked: () => reading(({ parking }) => parking.count()),
     ...readers(reading),

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { OrderEvent } from '../../order/event.ts';
+import { identityOf } from '../../order/fold.ts';
 import { inTransaction } from '../../sqlite/database.ts';
 import type { OrderIndex, ParkedEvent, ParkOutcome } from '../port.ts';
 
@@ -8,6 +9,7 @@ export interface Parking {
   park(events: readonly ParkedEvent[]): readonly ParkOutcome[];
   parkedAt(places: Parameters<OrderIndex['parkedAt']>[0]): readonly ParkedEvent[];
   unpark(places: Parameters<OrderIndex['unpark']>[0]): void;
+  strip(places: Parameters<OrderIndex['stripParked']>[0]): void;
   list(page: Parameters<OrderIndex['listParked']>[0]): readonly ParkedEvent[];
   count(): number;
 }
@@ -20,6 +22,7 @@ export function prepareParking(database: DatabaseSync): Parking {
   );
   const at = database.prepare(`SELECT ${COLUMNS} FROM parked WHERE order_id = ? AND sequence = ?`);
   const remove = database.prepare('DELETE FROM parked WHERE order_id = ? AND sequence = ?');
+  const replace = database.prepare('UPDATE parked SET event = ? WHERE order_id = ? AND sequence = ?');
   const page = database.prepare(
     `SELECT ${COLUMNS} FROM parked WHERE (order_id, sequence) > (?, ?) ORDER BY order_id, sequence LIMIT ?`,
   );
@@ -42,6 +45,13 @@ export function prepareParking(database: DatabaseSync): Parking {
     unpark: (places) =>
       inTransaction(database, () => {
         for (const { orderId, sequence } of places) remove.run(orderId, sequence);
+      }),
+    strip: (places) =>
+      inTransaction(database, () => {
+        for (const { orderId, sequence } of places) {
+          const parked = find(orderId, sequence);
+          if (parked) replace.run(JSON.stringify(identityOf(parked.event)), orderId, sequence);
+        }
       }),
     list: ({ after, size }) => page.all(after?.orderId ?? '', after?.sequence ?? 0, size).map(parkedOf),
     count: () => Number(total.get()?.['parked']),

@@ -236,6 +236,48 @@ describe('projectBatch', () => {
       assert.deepEqual(other?.event, eventAt(3));
     });
 
+    const placesOf = (index: MemoryIndex) =>
+      [...index.parked.values()].map(({ event }) => [event.id, event.sequence, event.data]);
+
+    it('parks nothing but the places of what comes behind a hole afterwards', async () => {
+      const index = new MemoryIndex();
+      const { deps } = protocolInstance(index);
+      await projectBatch(workOf([jobOf('o', erasure(4))]), deps);
+      await projectBatch(worksOf('o', [6]), deps);
+      assert.deepEqual(placesOf(index), [['e6', 6, {}]]);
+    });
+
+    it('leaves nothing but the place of what another instance parks at the same time', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(worksOf('o', [1]), protocolInstance(index).deps);
+      let isErased = false;
+      index.before = async (step) => {
+        if (step !== 'park' || isErased) return;
+        isErased = true;
+        await projectBatch(workOf([jobOf('o', erasure(4))]), protocolInstance(index).deps);
+      };
+      await projectBatch(worksOf('o', [6]), protocolInstance(index).deps);
+      assert.ok(isErased);
+      assert.deepEqual(placesOf(index), [['e6', 6, {}]]);
+    });
+
+    it('loses no place where it is interrupted while it forgets what is parked', async () => {
+      for (const spoilt of ['unpark', 'stripParked']) {
+        const index = new MemoryIndex();
+        const { deps } = protocolInstance(index);
+        await projectBatch(worksOf('o', [1, 3, 6]), deps);
+        let places: readonly unknown[] = [];
+        index.before = (step) => {
+          if (step !== spoilt || places.length > 0) return Promise.resolve();
+          places = placesOf(index).map(([id]) => id);
+          return Promise.reject(new IndexUnavailableError('away'));
+        };
+        await projectBatch(workOf([jobOf('o', erasure(4))]), deps);
+        assert.ok(places.includes('e6'), spoilt);
+        assert.deepEqual(placesOf(index), [['e6', 6, {}]]);
+      }
+    });
+
     it('does so too when the one that wrote the tombstone has died before', async () => {
       const index = new MemoryIndex();
       await projectBatch(workOf([jobOf('o', erasure(1))]), protocolInstance(index).deps);
