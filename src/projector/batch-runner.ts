@@ -78,7 +78,7 @@ export class BatchRunner {
     this.#early = new EarlyHold({
       holdMs: options.earlyHoldMs,
       maxJobs: options.prefetch / 2,
-      now: () => Date.now(),
+      now: () => performance.now(),
       release: (jobs) => this.add(jobs),
     });
     this.#batchDeps = {

@@ -5,7 +5,7 @@ export interface EarlyHoldOptions {
   readonly holdMs: number;
   /** Beyond as many no more are held: they count as taken, and must not use up the prefetch. */
   readonly maxJobs: number;
-  /** Epoch milliseconds. */
+  /** Of the monotonic clock: one that is put back must not keep events unsettled. */
   readonly now: () => number;
   /** Offers them to their orders once more. Must not throw. */
   readonly release: (jobs: readonly Job[]) => void;
@@ -42,11 +42,6 @@ export class EarlyHold {
     else this.#schedule();
   }
 
-  /** Releases an order's events at once: what they wait for may be there. */
-  wake(orderId: string): void {
-    this.#release((job) => job.orderId === orderId);
-  }
-
   /** Forgets everything: the deliveries are void, or went back to the queue. */
   drop(): void {
     this.#held.clear();
@@ -59,8 +54,8 @@ export class EarlyHold {
     this.#release(() => true);
   }
 
-  #dueInMs({ receivedAt }: Job): number {
-    return receivedAt + this.#options.holdMs - this.#options.now();
+  #dueInMs({ receivedMs }: Job): number {
+    return receivedMs + this.#options.holdMs - this.#options.now();
   }
 
   #release(isMeant: (job: Job) => boolean): void {

@@ -207,7 +207,8 @@ export class Projector {
       const { orderId, event } = parsed;
       this.#deps.delivered(event);
       const trace = this.#deps.tracing && (delivery.trace ?? parsed.trace);
-      const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt, trace };
+      const receivedMs = performance.now();
+      const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt, receivedMs, trace };
       if (delivery.redeliveries >= SUSPECT_REDELIVERIES) this.#runner.addSuspect(job);
       else this.#batcher.add(job);
       return;

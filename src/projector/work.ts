@@ -10,6 +10,8 @@ export interface Job {
   readonly event: OrderEvent;
   /** Epoch milliseconds. */
   readonly receivedAt: number;
+  /** The same moment by the monotonic clock (`performance.now()`). */
+  readonly receivedMs: number;
   /** Where it comes from: only where spans are made. */
   readonly trace?: TraceContext | undefined;
 }

@@ -63,7 +63,7 @@ export function jobOf(orderId: string, event: OrderEvent): Job {
     redeliveries: 0,
     body: new Uint8Array(),
   };
-  return { origin: 'delivery', delivery, orderId, event, receivedAt: 0 };
+  return { origin: 'delivery', delivery, orderId, event, receivedAt: 0, receivedMs: 0 };
 }
 
 /** Event `sequence` of a plain order: placed, then one more tag with every event, so that every version has its own content. */

@@ -20,9 +20,9 @@ describe('EarlyHold', () => {
   });
   afterEach(() => mock.timers.reset());
 
-  const job = (sequence: number, receivedAt = Date.now(), orderId = 'o'): Job => ({
+  const job = (sequence: number, receivedMs = Date.now(), orderId = 'o'): Job => ({
     ...jobOf(orderId, eventAt(sequence)),
-    receivedAt,
+    receivedMs,
   });
 
   describe('when an event is early', () => {
@@ -47,15 +47,6 @@ describe('EarlyHold', () => {
       assert.deepEqual(released, [[first]]);
       mock.timers.tick(50);
       assert.deepEqual(released, [[first], [second]]);
-    });
-
-    it('releases an order at once when it is woken, and no other', () => {
-      const [mine, other] = [job(3), job(3, Date.now(), 'p')];
-      hold.hold([mine, other]);
-      hold.wake('o');
-      assert.deepEqual(released, [[mine]]);
-      mock.timers.tick(200);
-      assert.deepEqual(released, [[mine], [other]]);
     });
   });
 
