@@ -71,15 +71,17 @@ function fillsHoles(event: OrderEvent): boolean {
 function placementBelow(state: OrderState, event: OrderEvent): Placement {
   const stored = state.events.find(({ sequence }) => sequence === event.sequence);
   if (stored !== undefined && !sameIdentity(stored, event))
-    return { kind: 'refused', refusal: conflict(stored, event) };
+    return { kind: 'refused', refusal: conflict(stored, event, state) };
   if (event.type === 'order.erased.v1' && state.erasedAt === undefined)
     return { kind: 'refused', refusal: covered(state, event) };
   return { kind: 'duplicate' };
 }
 
-function conflict(stored: OrderEvent, { sequence }: OrderEvent): Refusal {
+/** What stands first beyond the first place is no declaration but what compaction has made of all before it, where nothing was placed. */
+function conflict(stored: OrderEvent, { sequence }: OrderEvent, { events }: OrderState): Refusal {
   const by = `by event ${stored.id} of ${stored.source}`;
-  return stored.type === 'order.skipped.v1'
+  const isSummary = stored === events[0] && sequence > 1;
+  return stored.type === 'order.skipped.v1' && !isSummary
     ? { reason: 'declared_missing', path: 'sequence', message: `sequence ${sequence} was declared missing ${by}` }
     : { reason: 'sequence_conflict', path: 'sequence', message: `sequence ${sequence} is taken ${by}` };
 }

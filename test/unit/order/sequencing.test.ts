@@ -176,6 +176,15 @@ describe('sequencing', () => {
       assert.deepEqual(kinds, ['sequence_conflict']);
     });
 
+    it('takes what compaction has made of events before anything was placed for no declaration', () => {
+      const events = Array.from({ length: 6 }, (_, index) => at(index + 1));
+      const state = foldOf(parsed(events), { maxEvents: 4, maxBytes: 100_000 });
+      const { type, sequence: last } = state.events[0]!;
+      assert.equal(type, 'order.skipped.v1');
+      const { kinds } = offerTo(state, at(last, 'order.shipped.v1', { id: 'another' }));
+      assert.deepEqual(kinds, ['sequence_conflict']);
+    });
+
     it('presumes a copy below a snapshot, where the stored event is gone', () => {
       assert.deepEqual(offerTo(offerTo(stateAt(2), at(3, 'order.snapshot.v1')).state, rival).kinds, ['duplicate']);
     });
