@@ -127,14 +127,19 @@ function parseData(type: string, data: unknown): { value: unknown } | { error: z
   return deeperThan(data, MAX_DEPTH) ? { problem: `is nested deeper than ${MAX_DEPTH} levels` } : { value: data };
 }
 
+/** UTF-8, without the byte order mark that it may begin with. */
+export function textOf(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    .toString()
+    .replace(/^\uFEFF/, '');
+}
+
 /** `value` also beside a problem, as far as there is one. */
 type DecodedJson = { readonly value: object } | { readonly problem: string; readonly value?: object };
 
 function decodeJson(body: Uint8Array): DecodedJson {
   if (!isUtf8(body)) return { problem: 'the message is not UTF-8' };
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    .toString()
-    .replace(/^\uFEFF/, '');
+  const text = textOf(body);
   let value: unknown;
   try {
     value = JSON.parse(text);

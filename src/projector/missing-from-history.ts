@@ -1,5 +1,5 @@
 import type { Broker, HistoryMessage, HistoryStart, OutgoingEvent } from '../broker/port.ts';
-import { parseEvent } from '../order/parse-event.ts';
+import { parseEvent, textOf } from '../order/parse-event.ts';
 import { sizeOf, without, type OrderGap, type SequenceRange } from './gaps.ts';
 
 export interface HistoryScanDependencies {
@@ -143,7 +143,7 @@ class Search {
 function addressOf(body: Uint8Array): { readonly orderId?: string; readonly sequence?: number } {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString());
+    value = JSON.parse(textOf(body));
   } catch {
     // Not JSON: it went to the dead letters, and is nobody's missing event.
     return {};

@@ -74,6 +74,12 @@ describe('republishing from the history', () => {
       assert.deepEqual(history.readings[0]?.offsets, [0, 1, 2, 3, 4]);
     });
 
+    it('finds what begins with a byte order mark', async () => {
+      history.add(`\uFEFF${bodyOf('a', 2)}`, PARKED_AT);
+      const result = await scan(gap('a', [[2, 2]]));
+      assert.deepEqual([publishedIds(), [...result.stillMissing]], [['a-2'], []]);
+    });
+
     it('takes the first of two that claim one place, and a sequence written as digits', async () => {
       history.add(bodyOf('a', 2, { sequence: '2', id: 'first' }), PARKED_AT);
       history.add(bodyOf('a', 2, { id: 'second' }), PARKED_AT);
