@@ -194,9 +194,11 @@ async function startProjecting(service: Service): Promise<void> {
       tracing: deps.tracing,
       silence: service.silence,
       reached: deps.reached ?? (() => Promise.resolve()),
-      wrote: (orderId, version) => service.versionWaits.wrote(orderId, version),
+      wrote: (written) => {
+        service.versionWaits.wrote(written.state.orderId, written.state.version);
+        service.lateEvents.wrote(written);
+      },
       delivered: (event) => service.lateEvents.delivered(event),
-      applied: (event) => service.lateEvents.applied(event),
     },
   );
   await untilAvailable(service, () => projector.start());

@@ -6,13 +6,13 @@ import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
-import type { OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
+import type { Plan } from './plan.ts';
 import { projectBatch, type BatchDependencies, type Probe } from './project-batch.ts';
 import type { ProtocolStep } from './round.ts';
 import { createStandbyPatience } from './standby-patience.ts';
@@ -38,9 +38,7 @@ export interface BatchRunnerDependencies {
   readonly log: Logger;
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
-  readonly wrote: (orderId: string, version: number) => void;
-  /** Told of every event that was applied, once it is settled. */
-  readonly applied: (event: OrderEvent) => void;
+  readonly wrote: (written: Plan) => void;
   /** Acknowledges to the broker. */
   readonly settle: (delivery: EventDelivery) => void;
   /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
@@ -279,7 +277,6 @@ export class BatchRunner {
   #settle({ delivery, orderId, event }: Job, outcome: UpdateOutcome): void {
     this.#deps.settle(delivery);
     this.#deps.metrics.updates.inc({ projection: 'orders', outcome });
-    if (outcome === 'applied') this.#deps.applied(event);
     const { id: eventId, sequence, time: at } = event;
     this.#deps.log.debug({ eventId, orderId, sequence, outcome, at }, 'event settled');
   }

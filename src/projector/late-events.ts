@@ -1,5 +1,8 @@
+import { contribution } from '../order/contribution.ts';
 import { dayOf, lastInstantOf } from '../order/day.ts';
 import type { OrderEvent } from '../order/event.ts';
+import type { OrderState } from '../order/fold.ts';
+import type { Plan } from './plan.ts';
 
 export interface LateEventsOptions {
   readonly graceMs: number;
@@ -8,20 +11,23 @@ export interface LateEventsOptions {
   readonly onLate: () => void;
 }
 
-type TimedEvent = Pick<OrderEvent, 'type' | 'time'>;
-
 /** Event times that are further ahead of the clock are believed by nobody (contract §1, `final`). */
 const AHEAD_MS = 5 * 60_000;
+/** They count on the day on which they happened. */
+const MONEY: ReadonlySet<string> = new Set(['order.payment_captured.v1', 'order.refunded.v1']);
+/** They may change any day on which the order counts. */
+const SWEEPING: ReadonlySet<string> = new Set(['order.corrected.v1', 'order.erased.v1', 'order.snapshot.v1']);
 
 /**
- * Tells which payments and refunds change a day that was final already: the watermark, made of event times, had passed its end when they
- * were delivered. Events of one batch are applied order by order, and so overtake one another.
+ * Tells which events change a day of the aggregates that was final already: the watermark, made of event times, had passed its end when
+ * they were delivered, or taken out of what was parked. Events of one batch are applied order by order, and so overtake one another.
  */
 export class LateEvents {
   readonly #options: LateEventsOptions;
   /** Epoch milliseconds. */
   #newest = -Infinity;
-  readonly #late = new WeakSet<TimedEvent>();
+  /** Of events that may be late: what the newest time was before them. */
+  readonly #newestBefore = new WeakMap<OrderEvent, number>();
 
   constructor(options: LateEventsOptions) {
     this.#options = options;
@@ -34,19 +40,38 @@ export class LateEvents {
   }
 
   /** In the order of their delivery. */
-  delivered(event: TimedEvent): void {
-    const { type, time } = event;
-    const isMoney = type === 'order.payment_captured.v1' || type === 'order.refunded.v1';
-    if (isMoney && this.#isFinal(time)) this.#late.add(event);
-    this.saw(time);
+  delivered(event: OrderEvent): void {
+    if (this.#mayBeLate(event)) this.#newestBefore.set(event, this.#newest);
+    this.saw(event.time);
   }
 
-  /** One that was delivered, and was no duplicate. */
-  applied(event: TimedEvent): void {
-    if (this.#late.has(event)) this.#options.onLate();
+  /** Told once of what the live generation has taken; where its answer got lost, of nothing. */
+  wrote({ before, state, placements }: Pick<Plan, 'before' | 'state' | 'placements'>): void {
+    for (const [{ origin, event }, { kind }] of placements) {
+      if (kind !== 'applied') continue;
+      if (origin === 'parked' && this.#mayBeLate(event)) this.#newestBefore.set(event, this.#newest);
+      const newest = this.#newestBefore.get(event);
+      if (newest === undefined) continue;
+      if (this.#finalDaysOf(before, newest) !== this.#finalDaysOf(state, newest)) this.#options.onLate();
+    }
   }
 
-  #isFinal(time: string): boolean {
-    return Date.parse(lastInstantOf(dayOf(time))) < this.#newest - this.#options.graceMs;
+  #mayBeLate({ type, time }: OrderEvent): boolean {
+    return SWEEPING.has(type) || (MONEY.has(type) && this.#isFinal(dayOf(time), this.#newest));
+  }
+
+  #isFinal(day: string, newest: number): boolean {
+    return Date.parse(lastInstantOf(day)) < newest - this.#options.graceMs;
+  }
+
+  /** What an order adds to the days that are final by that watermark, to be compared. */
+  #finalDaysOf({ facts, erasedAt }: OrderState, newest: number): string {
+    if (!facts || erasedAt !== undefined) return NOTHING;
+    const { contributions, sales } = contribution(facts);
+    const final = contributions.filter(({ day }) => this.#isFinal(day, newest));
+    const keys = new Set(final.map(({ key }) => key));
+    return JSON.stringify([...final, ...sales.filter(({ key }) => keys.has(key))]);
   }
 }
+
+const NOTHING = JSON.stringify([]);

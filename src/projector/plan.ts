@@ -9,6 +9,8 @@ import type { WorkingSet } from './working-set.ts';
 /** What a round has made of one order's work. `fate` says how it ends: `open` as long as nothing stands against settling it. */
 export interface Plan {
   readonly work: OrderWork;
+  /** What was known before anything of the work was folded in. */
+  readonly before: OrderState;
   readonly state: OrderState;
   /** The generation that the state was loaded from, undefined where it came from the working set. */
   readonly loadedFrom: string | undefined;
@@ -71,7 +73,7 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
 function planOf(work: OrderWork, state: OrderState, loadedFrom: string | undefined, deps: PlanDependencies): Plan {
   const sequenced = sequence<Offer>(state, offersOf(work), deps.storageLimits);
   const changed = sequenced.state.version !== state.version;
-  const plan: Plan = { work, loadedFrom, changed, ...sequenced, held: [], fate: { kind: 'open' } };
+  const plan: Plan = { work, before: state, loadedFrom, changed, ...sequenced, held: [], fate: { kind: 'open' } };
   if (loadedFrom !== undefined || !hasEarlyOrRefused(plan)) deps.workingSet.fold(sequenced.state);
   return plan;
 }

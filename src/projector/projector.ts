@@ -14,6 +14,7 @@ import { Batcher } from './batcher.ts';
 import { letterForDelivery } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake, type IntakeHandlers } from './intake.ts';
+import type { Plan } from './plan.ts';
 import { RefreshPace } from './refresh-pace.ts';
 import type { ProtocolStep } from './round.ts';
 import type { SilenceWatch } from './silence-watch.ts';
@@ -50,11 +51,9 @@ export interface ProjectorDependencies {
   /** Called at each step of the protocol; a test's fault point. */
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
-  readonly wrote: (orderId: string, version: number) => void;
-  /** Told of every event as it arrives. */
+  readonly wrote: (written: Plan) => void;
+  /** Told of every event as it arrives: the very one that is in a plan later. */
   readonly delivered: (event: OrderEvent) => void;
-  /** Told of every event that was applied, once it is settled: the very one that was delivered. */
-  readonly applied: (event: OrderEvent) => void;
   /** Where spans are made. */
   readonly tracing?: Tracing | undefined;
   readonly silence?: SilenceWatch | undefined;

@@ -43,7 +43,7 @@ export interface RoundDependencies {
   /** What keeps writes from a generation by its settings, if anything does. */
   readonly writeBlock: (generation: string) => Promise<string | undefined>;
   /** Told of every version that the live generation has just taken. */
-  readonly wrote: (orderId: string, version: number) => void;
+  readonly wrote: (written: Plan) => void;
   /** Durable when it resolves. */
   readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
@@ -91,7 +91,7 @@ async function writeLive(plans: readonly Plan[], target: WriteTarget, deps: Roun
   const outcomes = await writeSome(plans, target, deps);
   plans.forEach((plan, index) => {
     const outcome = outcomes[index];
-    if (outcome?.kind === 'written') deps.wrote(plan.state.orderId, plan.state.version);
+    if (outcome?.kind === 'written') deps.wrote(plan);
     // Another instance wrote this version or a newer one: a fresh load tells what stands there.
     else if (outcome?.kind === 'present') plan.fate = plan.changed ? startedOver() : plan.fate;
     else if (outcome?.kind === 'refused') plan.fate = { kind: 'refused', reason: outcome.reason, path: outcome.path };

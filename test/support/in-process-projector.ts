@@ -74,7 +74,7 @@ export async function startProjector(
     { ...OPTIONS, ...options.projector },
     {
       ...{ index, broker, log, metrics: createMetrics(), wrote: () => undefined },
-      ...{ delivered: () => undefined, applied: () => undefined },
+      ...{ delivered: () => undefined },
       reached: options.reached ?? (() => Promise.resolve()),
     },
   );

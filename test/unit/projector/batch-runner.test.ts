@@ -38,7 +38,6 @@ describe('BatchRunner', () => {
         log: createLogger('error', { write: (line) => void lines.push(line) }),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
-        applied: () => undefined,
         settle: (delivery) => settled.push(delivery),
         outage: (reason) => outages.push(reason),
         ended: () => (ended += 1),

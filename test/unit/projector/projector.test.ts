@@ -64,7 +64,6 @@ describe('Projector', function () {
         log: createLogger('silent'),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
-        applied: () => undefined,
         delivered: () => undefined,
       },
     );
