@@ -24,6 +24,13 @@ function proseOf(file: string): string {
     .replace(/`[^`\n]*`/g, (code) => code.replaceAll('](', '] ('));
 }
 
+/** Of what a reader is told to type; `-` and a variable are nobody's file. */
+function filesPublishedIn(text: string): string[] {
+  const blocks = text.matchAll(/^ *```sh$[^]*?^ *```$/gm);
+  const named = Array.from(blocks, ([block]) => [...block.matchAll(/\border-search publish ([\w./][^\s|]*)/g)]).flat();
+  return named.map(([, path = '']) => path);
+}
+
 describe('the documents', () => {
   for (const file of DOCUMENTS) {
     it(`have links that lead somewhere: ${file}`, () => {
@@ -44,5 +51,11 @@ describe('the documents', () => {
       const named = readFileSync(file, 'utf8').matchAll(/`((?:test|scripts|deploy|bench|docs)\/[\w./-]+?)`/g);
       for (const [, path = ''] of named) assert.ok(existsSync(path), `${file}: ${path}`);
     }
+  });
+
+  it('publish files that are there', () => {
+    const published = DOCUMENTS.flatMap((file) => filesPublishedIn(readFileSync(file, 'utf8')));
+    assert.ok(published.length > 0);
+    for (const path of published) assert.ok(existsSync(path), path);
   });
 });
