@@ -10,7 +10,7 @@ import {
 import { REFUSAL_REASONS } from '../order/event.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
-import { ServiceProblem, useService, withServiceFlags } from './service-client.ts';
+import { ALL_DONE_MS, ServiceProblem, useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
 import { printable, tableOf } from './table.ts';
 import type { Columns } from './table.ts';
@@ -137,8 +137,8 @@ async function replayAll(
   { stdout, stderr }: CliContext,
 ): Promise<ExitCode> {
   const body = { ...(reason !== undefined && { reason }), ...(orderId !== undefined && { orderId }) };
-  const path = '/admin/dead-letters/replay';
-  const result = await client.request({ method: 'POST', path, body, answer: replayAllAnswer });
+  const asked = { path: '/admin/dead-letters/replay', body, answer: replayAllAnswer, timeoutMs: ALL_DONE_MS };
+  const result = await client.request({ method: 'POST', ...asked });
   if (json) stdout.write(jsonOf(result));
   else {
     stdout.write(`replayed ${result.replayed}\n`);

@@ -2,7 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import { z } from 'zod';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
-import { useService, withServiceFlags } from './service-client.ts';
+import { ALL_DONE_MS, useService, withServiceFlags } from './service-client.ts';
 import type { ServiceClient, ServiceFlags } from './service-client.ts';
 import { printable } from './table.ts';
 
@@ -99,7 +99,8 @@ async function repair(
   { stdout }: CliContext,
 ): Promise<ExitCode> {
   const path = orderId === undefined ? '/admin/parked/repair' : `/admin/orders/${encodeURIComponent(orderId)}/repair`;
-  const report = await client.request({ method: 'POST', path, body: { missing }, answer: reportSchema });
+  const asked = { method: 'POST', path, body: { missing }, answer: reportSchema, timeoutMs: ALL_DONE_MS } as const;
+  const report = await client.request(asked);
   stdout.write(json ? `${JSON.stringify(report)}\n` : textOf(report, missing));
   return report.ordersStillMissing === 0 ? EXIT.done : EXIT.failed;
 }

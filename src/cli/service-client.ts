@@ -4,6 +4,8 @@ import { z } from 'zod';
 import { isWebUrl } from '../config-values.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
+import { requestPatiently } from './patient-request.ts';
+import type { HttpAnswer, HttpRequest } from './patient-request.ts';
 import { printable } from './table.ts';
 
 /** The flags of every command that asks a running service. */
@@ -70,8 +72,12 @@ export class ServiceUnreachableError extends Error {
 const DEFAULT_URL = 'http://127.0.0.1:3000';
 /** RFC 6750. */
 const BEARER_TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
-/** A scan of the history may take a while. */
-const TIMEOUT_MS = 120_000;
+const MINUTE_MS = 60_000;
+const TIMEOUT_MS = 2 * MINUTE_MS;
+/** For what may have to read everything that was ever published, or to publish every dead letter; the console waits as long. */
+export const ALL_DONE_MS = 30 * MINUTE_MS;
+/** Longer than that `fetch` waits for no answer to begin. */
+const FETCH_MS = 5 * MINUTE_MS;
 
 const problemSchema = z.object({ title: z.string(), detail: z.string().optional() });
 
@@ -152,9 +158,12 @@ function createServiceClient(url: string, token: string | undefined, interrupted
         if (value !== undefined) asked.searchParams.set(name, String(value));
       }
       const headers = headersFor('application/json', body);
-      const signal = AbortSignal.any([interrupted, AbortSignal.timeout(timeoutMs)]);
-      const init = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const { status, text } = await send(asked, init);
+      const late = AbortSignal.timeout(timeoutMs);
+      const signal = AbortSignal.any([interrupted, late]);
+      const sent = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      const send = timeoutMs > FETCH_MS ? requestPatiently : fetchText;
+      const toldLate = method === 'GET' ? undefined : () => (late.aborted ? notInTime(asked, timeoutMs) : undefined);
+      const { status, text } = await answered(asked, () => send(asked, sent), toldLate);
       return readAnswer(asked, status === alsoAnsweredBy ? 200 : status, text, answer);
     },
     async *events(path) {
@@ -187,21 +196,26 @@ async function* eventsIn(url: URL, body: ReadableStream<Uint8Array>): AsyncGener
   }
 }
 
-async function send(url: URL, init: RequestInit): Promise<{ readonly status: number; readonly text: string }> {
-  return await answered(url, async () => {
-    const response = await fetch(url, init);
-    return { status: response.status, text: await response.text() };
-  });
+async function fetchText(url: URL, request: HttpRequest): Promise<HttpAnswer> {
+  const response = await fetch(url, request);
+  return { status: response.status, text: await response.text() };
 }
 
-/** @throws ServiceUnreachableError */
-async function answered<T>(url: URL, ask: () => Promise<T>): Promise<T> {
+/** @param whatElse what is wrong where it is not that the service does not answer. @throws ServiceUnreachableError */
+async function answered<T>(url: URL, ask: () => Promise<T>, whatElse?: () => string | undefined): Promise<T> {
   try {
     return await ask();
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new ServiceUnreachableError(`the service at ${url.origin} does not answer: ${cause}`, { cause: error });
+    const message = whatElse?.() ?? `the service at ${url.origin} does not answer: ${cause}`;
+    throw new ServiceUnreachableError(message, { cause: error });
   }
+}
+
+/** Of what was to be done, as the console says it. */
+function notInTime({ origin }: URL, limitMs: number): string {
+  const remedy = 'It may still do it: see what has changed before you ask for it again';
+  return `the service at ${origin} has not answered within ${limitMs / MINUTE_MS} minutes. ${remedy}`;
 }
 
 function readAnswer<T>(url: URL, status: number, text: string, answer: z.ZodType<T>): T {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { RequestListener } from 'node:http';
+import { mock } from 'node:test';
 import type { Command } from 'commander';
 import type { CliContext } from '../../../src/cli/context.ts';
 import { deadLettersCommand } from '../../../src/cli/dead-letters-command.ts';
@@ -41,6 +42,67 @@ describe('a command that asks the service', () => {
           }
         });
       }
+    });
+  });
+
+  describe('when what is to be done takes long', () => {
+    const REPAIRED = { orders: 1, found: 0, republished: 0, skipped: 0, ordersStillMissing: 0, stillMissing: [] };
+    const LONG = [
+      { commandOf: parkedCommand, args: ['repair', '--all', '--missing', 'history'], answer: REPAIRED },
+      { commandOf: parkedCommand, args: ['repair', 'o-1', '--missing', 'history'], answer: REPAIRED },
+      { commandOf: deadLettersCommand, args: ['replay', '--all'], answer: { replayed: 1, failed: [] } },
+    ];
+
+    afterEach(() => mock.restoreAll());
+
+    for (const { commandOf, args, answer } of LONG) {
+      it(`says after half an hour that it may still be done: ${args.join(' ')}`, async () => {
+        const limits: number[] = [];
+        const late = new AbortController();
+        mock.method(AbortSignal, 'timeout', (ms: number) => {
+          limits.push(ms);
+          return late.signal;
+        });
+        const run = await withServer(
+          () => late.abort(new DOMException('late', 'TimeoutError')),
+          (url) => runCommand(commandOf, args, url),
+        );
+        assert.deepEqual([run.exitCode, run.stdout, limits], [3, '', [1_800_000]]);
+        assert.match(
+          run.stderr,
+          /^the service at \S+ has not answered within 30 minutes\. It may still do it: see what has changed before you ask for it again\n$/,
+        );
+      });
+
+      it(`is not kept from it by the time that fetch waits by itself: ${args.join(' ')}`, async () => {
+        const tired = new AbortController();
+        const { fetch } = globalThis;
+        mock.method(globalThis, 'fetch', (url: URL, init: RequestInit) =>
+          fetch(url, { ...init, signal: AbortSignal.any([init.signal ?? tired.signal, tired.signal]) }),
+        );
+        const run = await withServer(
+          (_request, response) => {
+            tired.abort();
+            setImmediate(() => response.end(JSON.stringify(answer)));
+          },
+          (url) => runCommand(commandOf, args, url),
+        );
+        assert.deepEqual([run.exitCode, run.stderr], [0, '']);
+      });
+    }
+
+    it('is asked with what it needs to know, and its refusal is told', async () => {
+      const asked: unknown[] = [];
+      const listener: RequestListener = (request, response) => {
+        const { method, url, headers } = request;
+        asked.push([method, url, headers.authorization, headers['content-type']]);
+        refusing(409, 'a repair is running')(request, response);
+      };
+      const run = await withServer(listener, (url) =>
+        runCommand(parkedCommand, ['repair', 'ö/1', '--missing', 'skip', '--token', 't'], url),
+      );
+      assert.deepEqual(asked, [['POST', '/admin/orders/%C3%B6%2F1/repair', 'Bearer t', 'application/json']]);
+      assert.deepEqual([run.exitCode, run.stderr], [4, 'a repair is running (409 Refused)\n']);
     });
   });
 
@@ -105,6 +167,7 @@ describe('a command that asks the service', () => {
       [lagCommand],
       [rebuildCommand, 'start'],
       [verifyCommand],
+      [parkedCommand, 'repair', '--all', '--missing', 'history'],
     ];
     for (const [commandOf, ...args] of commands) {
       it(`says so, and ends with 130: ${[commandOf.name, ...args].join(' ')}`, async () => {
@@ -117,16 +180,21 @@ describe('a command that asks the service', () => {
       });
     }
 
-    it('likewise in the middle of an answer', async () => {
-      const controller = new AbortController();
-      const { exitCode, stderr } = await withServer(
-        (_request, response) => {
-          response.write('event: progress\ndata: {}\n\n');
-          setImmediate(() => controller.abort());
-        },
-        (url): Promise<Run> => runCommand(verifyCommand, [], url, {}, controller.signal),
-      );
-      assert.deepEqual([exitCode, stderr], [130, 'interrupted before the service had answered\n']);
-    });
+    for (const [commandOf, args, begun] of [
+      [verifyCommand, [], 'event: progress\ndata: {}\n\n'],
+      [parkedCommand, ['repair', '--all', '--missing', 'history'], '{"orders":'],
+    ] as const) {
+      it(`likewise in the middle of an answer: ${[commandOf.name, ...args].join(' ')}`, async () => {
+        const controller = new AbortController();
+        const { exitCode, stderr } = await withServer(
+          (_request, response) => {
+            response.write(begun);
+            setImmediate(() => controller.abort());
+          },
+          (url): Promise<Run> => runCommand(commandOf, args, url, {}, controller.signal),
+        );
+        assert.deepEqual([exitCode, stderr], [130, 'interrupted before the service had answered\n']);
+      });
+    }
   });
 });
