@@ -38,7 +38,7 @@ export async function createBackends(config: Config, deps: BackendDependencies):
 }
 
 async function embedded(
-  { prefix, projector, history }: Config,
+  { prefix, bindingKeys, projector, history }: Config,
   { dataDir }: EmbeddedBackend,
   { log }: BackendDependencies,
 ): Promise<Backends> {
@@ -48,7 +48,7 @@ async function embedded(
   ]);
   return {
     broker: createEmbeddedBroker({
-      ...{ dataDir, prefix, deliveryLimit: projector.deliveryLimit, log },
+      ...{ dataDir, prefix, bindingKeys, deliveryLimit: projector.deliveryLimit, log },
       historyMaxAgeMs: maxAgeMs(history.maxAge),
     }),
     index: createEmbeddedIndex({ dataDir, prefix, foldVersion: FOLD_VERSION, log }),

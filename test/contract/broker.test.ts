@@ -4,7 +4,7 @@ import type { Broker, DeadLetter, LiveDelivery } from '../../src/broker/port.ts'
 import { eventIdOf, outgoingEvent, recordingHandlers } from '../support/amqp-broker.ts';
 import type { Recorded } from '../support/amqp-broker.ts';
 import { describeForEachBackend } from '../support/backends.ts';
-import type { BrokerPlace } from '../support/backends.ts';
+import type { BrokerChoices, BrokerPlace } from '../support/backends.ts';
 import { eventually } from '../support/eventually.ts';
 
 function idsIn(deliveries: readonly LiveDelivery[]): string[] {
@@ -27,9 +27,9 @@ describeForEachBackend('a broker', (backend) => {
   beforeEach(() => openPlace());
   afterEach(() => place.remove());
 
-  async function openPlace(options?: { readonly deliveryLimit?: number }): Promise<void> {
+  async function openPlace(choices?: BrokerChoices): Promise<void> {
     place = backend.broker();
-    broker = place.instance(options);
+    broker = place.instance(choices);
     await broker.open();
   }
 
@@ -77,6 +77,49 @@ describeForEachBackend('a broker', (backend) => {
       await assert.rejects(broker.publish([outgoingEvent(1, 'o-1', 'invoice.sent.v1')]), UnroutableError);
       assert.equal(await broker.queueDepth(), 0);
     });
+  });
+
+  describe('when its queues are bound by other keys', () => {
+    const TYPES = [
+      ...['order.placed.v2', 'order.payment_captured.v1', 'OrderPaid', 'order.return.asked.v1', 'order.return.v1'],
+      ...['order', 'order.', 'order..asked', 'orders.placed.v1', 'return.asked.v1', 'return', 'Order.placed.v2', '.v1'],
+    ];
+
+    /** Of those types, the ones that are taken. */
+    async function taken(bindingKeys: readonly string[]): Promise<readonly string[]> {
+      await place.remove();
+      await openPlace({ bindingKeys });
+      const outcomes = await Promise.allSettled(
+        TYPES.map((type, at) => broker.publish([outgoingEvent(at, 'o-1', type)])),
+      );
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') assert.ok(outcome.reason instanceof UnroutableError, String(outcome.reason));
+      const types = TYPES.filter((_, at) => outcomes[at]?.status === 'fulfilled');
+      await eventually(async () => assert.equal(await broker.queueDepth(), types.length));
+      return types;
+    }
+
+    for (const [bindingKeys, types] of [
+      [['order.placed'], ['order.placed.v2']],
+      [
+        ['order.payment_captured', 'return.#'],
+        ['order.payment_captured.v1', 'OrderPaid', 'return.asked.v1', 'return'],
+      ],
+      [['order.*'], ['order.placed.v2', 'order.payment_captured.v1', 'OrderPaid', 'order.return.v1', 'order.']],
+      [['*.*.asked'], ['order.return.asked.v1', 'order..asked']],
+      [
+        ['#.asked', 'order.#.asked'],
+        ['order.return.asked.v1', 'order..asked', 'return.asked.v1'],
+      ],
+      [['order.#.return.#'], ['order.return.asked.v1', 'order.return.v1']],
+      [['*'], ['order', 'return']],
+      [['#'], TYPES],
+      [['order.p*', 'order.#x'], []],
+    ] as const) {
+      it(`takes what they match: ${bindingKeys.join(', ')}`, async () => {
+        assert.deepEqual(await taken(bindingKeys), types);
+      });
+    }
   });
 
   describe('when deliveries are settled or given back', () => {

@@ -27,10 +27,16 @@ export interface IndexPlace {
   remove(): Promise<void>;
 }
 
+/** As the configuration has them unless given. */
+export interface BrokerChoices {
+  readonly deliveryLimit?: number;
+  readonly bindingKeys?: readonly string[];
+}
+
 /** A broker of the test's own, with its queues. */
 export interface BrokerPlace {
   /** Not opened. The embedded one allows one that is open at a time. */
-  instance(options?: { readonly deliveryLimit?: number }): Broker;
+  instance(options?: BrokerChoices): Broker;
   /** The bodies of so many dead letters, once there are as many. */
   deadLetters(count: number): Promise<readonly string[]>;
   remove(): Promise<void>;
@@ -79,8 +85,9 @@ const EMBEDDED: Backend = {
     const dataDir = mkdtempSync(join(tmpdir(), 'order-search-broker-'));
     const instances: EmbeddedBroker[] = [];
     return {
-      instance({ deliveryLimit = 50 } = {}) {
-        const broker = createEmbeddedBroker({ dataDir, prefix: 'orders', deliveryLimit, log: recordingLog() });
+      instance(choices) {
+        const place = { dataDir, prefix: 'orders', log: recordingLog() };
+        const broker = createEmbeddedBroker({ ...place, deliveryLimit: 50, ...choices });
         instances.push(broker);
         return broker;
       },
@@ -112,8 +119,8 @@ const SERVICES: Backend = {
     const prefix = uniquePrefix();
     const instances: Broker[] = [];
     return {
-      instance(options) {
-        const broker = createRabbitMqBroker(rabbitMqOptions(prefix, { ...options }));
+      instance(choices) {
+        const broker = createRabbitMqBroker(rabbitMqOptions(prefix, { ...choices }));
         instances.push(broker);
         return broker;
       },

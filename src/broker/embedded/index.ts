@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { PartHealth } from '../../observability/health.ts';
 import { inTransaction, isWorldsFault, openDatabase, setDurability } from '../../sqlite/database.ts';
+import { isBound } from '../binding-key.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerUnavailableError, UnroutableError } from '../port.ts';
 import type { Broker, OutgoingEvent } from '../port.ts';
@@ -22,6 +23,8 @@ export interface EmbeddedBrokerOptions {
   /** How often a message may come back before it goes to the dead letters. */
   readonly deliveryLimit: number;
   readonly log: BrokerLog;
+  /** What is taken of all that is published; `order.#` unless given. */
+  readonly bindingKeys?: readonly string[];
   /** How long the history keeps an event; 30 days unless given. */
   readonly historyMaxAgeMs?: number;
 }
@@ -63,7 +66,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBr
       store ??= blamingTheWorld(path, () => openStore(path, options));
     },
     consume: ({ prefetch }, handlers) => using(({ dispatcher }) => dispatcher.consume(prefetch, handlers)),
-    publish: (events) => using((open) => publish(open, events)),
+    publish: (events) => using((open) => publish(open, events, options.bindingKeys)),
     publishHeartbeat: (publishedAt) => using((open) => publishHeartbeat(open, publishedAt)),
     deadLetter: (letter) => using(({ database, deadLetters }) => durably(database, () => deadLetters.insert(letter))),
     consumeDeadLetters: (handler) =>
@@ -118,8 +121,12 @@ function openStore(path: string, options: EmbeddedBrokerOptions): Store {
 }
 
 /** All of them or none. */
-function publish({ database, queue, history, dispatcher }: Store, events: readonly OutgoingEvent[]): void {
-  const stray = events.find(({ type }) => !isBound(routingKeyOf(type)));
+function publish(
+  { database, queue, history, dispatcher }: Store,
+  events: readonly OutgoingEvent[],
+  bindingKeys: readonly string[] = ['order.#'],
+): void {
+  const stray = events.find(({ type }) => !isBound(bindingKeys, routingKeyOf(type)));
   if (stray) throw new UnroutableError(`no queue is bound for ${stray.type} (event ${stray.id})`);
   const nowMs = Date.now();
   durably(database, () => {
@@ -137,11 +144,6 @@ function publishHeartbeat({ database, queue, dispatcher }: Store, publishedAt: D
   inTransaction(database, () => queue.insert(null, publishedAt.getTime()));
   queue.added(1);
   dispatcher.wake();
-}
-
-/** The default binding, `order.#`. */
-function isBound(routingKey: string): boolean {
-  return routingKey === 'order' || routingKey.startsWith('order.');
 }
 
 function durably(database: DatabaseSync, body: () => void): void {

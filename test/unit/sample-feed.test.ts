@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createBackends, type Backends } from '../../src/backends.ts';
+import { readConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/observability/logging.ts';
+import { startSampleFeed, type SampleFeed } from '../../src/sample-feed.ts';
+import { recordingLog } from '../support/amqp-broker.ts';
+import { eventually } from '../support/eventually.ts';
+
+describe('the sample orders of the embedded default', () => {
+  let dataDir: string;
+  let backends: Backends;
+  let feed: SampleFeed | undefined;
+
+  beforeEach(() => (dataDir = mkdtempSync(join(tmpdir(), 'order-search-samples-'))));
+  afterEach(async () => {
+    await feed?.stop();
+    await backends.broker.close();
+    await backends.index.close();
+    rmSync(dataDir, { recursive: true });
+  });
+
+  /** With what it says. */
+  async function started(env: Readonly<Record<string, string>>): Promise<ReturnType<typeof recordingLog>['entries']> {
+    const read = readConfig({ DATA_DIR: dataDir, ...env });
+    assert.ok(read.ok);
+    backends = await createBackends(read.config, {
+      certificateAuthorities: { amqp: undefined, elasticsearch: undefined },
+      log: createLogger('silent'),
+      onBreakerState: () => undefined,
+    });
+    await backends.broker.open();
+    await backends.index.open();
+    const log = recordingLog();
+    feed = await startSampleFeed(backends, log);
+    return log.entries;
+  }
+
+  it('come where all of their events are taken', async () => {
+    const said = await started({});
+    await eventually(async () => assert.ok(((await backends.broker.historySize()) ?? 0) > 200));
+    assert.deepEqual(said, []);
+  });
+
+  it('do not come where BINDING_KEYS leave some of them out, which is said', async () => {
+    const said = await started({ BINDING_KEYS: 'order.placed,order.shipped' });
+    const [entry] = await eventually(() => {
+      assert.equal(said.length, 1);
+      return said;
+    });
+    assert.match(entry?.message ?? '', /^no sample orders come: BINDING_KEYS /);
+    assert.equal(await backends.broker.historySize(), 0);
+  });
+});
