@@ -6,6 +6,8 @@ import { searchedOrders } from '../support/searched-orders.ts';
 
 const PAID = { type: 'order.payment_captured.v1', data: { amountCents: 1_000 } } as const;
 const ERASED = { type: 'order.erased.v1', data: {} } as const;
+/** As long as a tag may be. */
+const EMOJIS = '😀'.repeat(256);
 const [ANN, BOB] = [
   { id: 'C-1', name: 'Ann' },
   { id: 'c-1', name: 'Bob' },
@@ -15,7 +17,7 @@ const ORDERS: readonly SampleOrder[] = [
   { orderId: 'A', customer: ANN, items: [['LAN', 'Lantern'], ['OAK', 'Oak board']], tags: ['gift', 'Größe "L"'], totalCents: 0, placedAt: '2026-02-28T23:59:59.999Z' },
   { orderId: 'B', customer: ANN, items: [['LAN', 'Lantern']], tags: ['gift'], totalCents: 500, sellerId: 'S-2', placedAt: '2026-03-01T00:00:00.000Z', then: [PAID] },
   { orderId: 'C', customer: BOB, items: [['lan', 'Lantern']], tags: [], totalCents: 501, currency: 'JPY', placedAt: '2026-03-01T23:59:59.999Z' },
-  { orderId: 'D', customer: BOB, items: [['OAK', 'Oak board']], tags: ['GIFT'], totalCents: Number.MAX_SAFE_INTEGER, sellerId: 'S-2', placedAt: '2026-03-02T00:00:00.000Z', then: [PAID] },
+  { orderId: 'D', customer: BOB, items: [['OAK', 'Oak board']], tags: ['GIFT', EMOJIS], totalCents: Number.MAX_SAFE_INTEGER, sellerId: 'S-2', placedAt: '2026-03-02T00:00:00.000Z', then: [PAID] },
   { orderId: 'gone', customer: ANN, items: [['LAN', 'Lantern']], tags: ['gift'], then: [ERASED] },
 ]; // prettier-ignore
 
@@ -35,6 +37,7 @@ describeForEachBackend('filtering a search', (backend) => {
     ['any of several SKUs', { sku: ['lan', 'OAK', 'none'] }, 'ACD'],
     ['a tag, to the letter', { tag: ['gift'] }, 'AB'],
     ['a tag with syntax in it', { tag: ['Größe "L"'] }, 'A'],
+    ['a tag of emoji', { tag: [EMOJIS] }, 'D'],
     ['any of several tags', { tag: ['GIFT', 'Größe "L"'] }, 'AD'],
     ['a customer', { customerId: ['c-1'] }, 'CD'],
     ['any of several customers', { customerId: ['c-1', 'C-1'] }, 'ABCD'],

@@ -135,6 +135,12 @@ describe('GET /sellers/:id/dashboard', () => {
     assert.deepEqual(queries, [{ ...RANGE, sellerId: 'S/1' }]);
   });
 
+  it('takes as long an id as an event may have, in emoji too', async () => {
+    const ofSeller = (characters: number) => get(`/sellers/${encodeURIComponent('😀'.repeat(characters))}/dashboard`);
+    assert.equal((await ofSeller(256)).answered.status, 200);
+    assert.deepEqual(errorsOf(await ofSeller(257)), [{ path: 'id', message: 'may have at most 256 characters' }]);
+  });
+
   const callers: [Role, string, number][] = [
     ['seller', 'S-1', 200],
     ['seller', 'S-2', 404],

@@ -73,4 +73,14 @@ describe('GET /customers/:id/orders', () => {
     for (const query of paths) assert.equal((await get(`/customers/C-1/orders${query}`)).status, 400, query);
     assert.equal((await get(`/customers/${'x'.repeat(257)}/orders`)).status, 400);
   });
+
+  it('takes as long an id as an event may have, in emoji too', async () => {
+    for (const [characters, status] of [
+      [256, 200],
+      [257, 400],
+    ] as const) {
+      const id = encodeURIComponent('😀'.repeat(characters));
+      assert.equal((await get(`/customers/${id}/orders`)).status, status, String(characters));
+    }
+  });
 });

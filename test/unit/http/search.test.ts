@@ -114,6 +114,13 @@ describe('GET /search', () => {
       });
     });
 
+    it('counts an emoji as one character, as events do', async () => {
+      const [emojis, encoded] = ['😀'.repeat(256), '%F0%9F%98%80'.repeat(256)];
+      for (const name of ['sku', 'tag', 'customerId', 'sellerId'] as const)
+        assert.deepEqual((await queryOf(`/search?${name}=${encoded}`))[name], [emojis]);
+      assert.equal((await queryOf(`/search?q=${encoded}`)).q, emojis);
+    });
+
     it('hands syntax characters on as they are', async () => {
       const q = '"a+b" AND (c:*) \\ ~2 [x TO y] %_';
       assert.equal((await queryOf(`/search?q=${encodeURIComponent(q)}`)).q, q);
@@ -160,6 +167,7 @@ describe('GET /search', () => {
       ['/search?cursor=', 'cursor', /not be empty/],
       ['/search?sku=', 'sku[0]', /not be empty/],
       [`/search?tag=a&tag=${'x'.repeat(257)}`, 'tag[1]', /at most 256 characters/],
+      [`/search?sku=${'😀'.repeat(257)}`, 'sku[0]', /at most 256 characters/],
       ['/search?currency=eur', 'currency[0]', /capital letters such as EUR/],
       ['/search?placedFrom=2026-02-29', 'placedFrom', /a day such as/],
       ['/search?placedTo=2026-03-01T10:00:00Z', 'placedTo', /a day such as/],
