@@ -57,6 +57,11 @@ export interface SearchFields {
   readonly customer: string;
   /** Whole ids, case-folded (order id, customer id, SKUs): exact hits come first. */
   readonly exact: readonly string[];
+  /**
+   * Of the order's id and its SKUs those with a letter beyond ASCII, or a blank around them, case-folded: the beginning of any other is
+   * found in the id itself. Absent where there are none.
+   */
+  readonly foldedIds?: readonly string[];
 }
 
 /** The fields of a document that no reader is shown: what it is folded, found and counted by. */

@@ -77,12 +77,23 @@ function searchFieldsOf(
 ): SearchFields {
   const skus = distinct(items.map(({ sku }) => sku));
   const names = distinct(items.map(({ name }) => name));
+  const foldedIds = distinct([orderId, ...skus].filter((id) => !isPlain(id)).map(foldId));
   return {
     all: joinTexts([...[orderId, customer.id].flatMap(searchStrings), ...[...skus, ...tags].flatMap(stringsOf)]),
     items: joinTexts(names.flatMap(stringsOf)),
     customer: joinTexts(searchStrings(customer.name)),
-    exact: distinct([orderId, customer.id, ...skus].map((id) => foldText(id.trim()))),
+    exact: distinct([orderId, customer.id, ...skus].map(foldId)),
+    ...(foldedIds.length > 0 && { foldedIds }),
   };
+}
+
+function foldId(id: string): string {
+  return foldText(id.trim());
+}
+
+/** Whether nothing of it is folded but the case of ASCII letters, which an index can do without by itself. */
+function isPlain(id: string): boolean {
+  return /^[\x00-\x7f]*$/.test(id) && id.trim() === id;
 }
 
 function distinct(values: readonly string[]): string[] {

@@ -156,6 +156,47 @@ describeForEachBackend('suggestions', (backend) => {
     });
   });
 
+  describe('when ids are no plain ASCII', () => {
+    const restrictTo = { field: 'sellerId', value: 'S-88' } as const;
+    const named = (q: string) => completions(q, restrictTo);
+
+    before(async () => {
+      const at = { sellerId: 'S-88', placedAt: '2026-04-01T00:00:00.000Z', tags: ['é-1'] };
+      const item = (sku: string): [string, string] => [sku, 'Vase'];
+      await searched.put(
+        { ...at, orderId: 'Ñ-1', items: [item('É-100'), item('e-200')], customer: { id: 'É-1', name: 'Ann' } },
+        { ...at, orderId: 'n-2', items: [item(' LEAD-1'), item('STRAẞE 7')] },
+        { ...at, orderId: 'Ж-3', items: [item('日本-1'), item('\u{1d400}9')] },
+      );
+    });
+
+    it('name them by their beginning, whatever the case and the diacritics', async () => {
+      for (const q of ['é-', 'e-', 'É-', 'E\u0301-']) assert.deepEqual(await named(q), ['sku: e-200', 'sku: É-100'], q);
+      for (const q of ['É-1', 'e-1', 'e-100']) assert.deepEqual(await named(q), ['sku: É-100'], q);
+      assert.deepEqual(await named('n-'), ['order: n-2', 'order: Ñ-1']);
+      for (const q of ['ж-3', 'Ж']) assert.deepEqual(await named(q), ['order: Ж-3'], q);
+      for (const q of ['strasse', 'STRASSE 7', 'straß']) assert.deepEqual(await named(q), ['sku: STRAẞE 7'], q);
+      assert.deepEqual(await named('日本'), ['sku: 日本-1']);
+      assert.deepEqual(await named('a9'), ['sku: \u{1d400}9']);
+    });
+
+    it('name one with a blank before it', async () => {
+      for (const q of ['lead', ' lead-1']) assert.deepEqual(await named(q), ['sku:  LEAD-1'], q);
+    });
+
+    it('name them however many newer orders have other ids that begin so', async () => {
+      const newer = Array.from({ length: 40 }, (_, n): SampleOrder => {
+        const ids = { orderId: `e-1${n}`, customer: { id: `e-1${n}`, name: 'Bob' }, tags: [`e-1${n}`] };
+        return { ...ids, sellerId: 'S-88', placedAt: '2026-04-02T00:00:00.000Z', items: [['V', 'Vase']] };
+      });
+      await searched.put(...newer);
+      assert.deepEqual(
+        (await named('e-1')).filter((text) => text.startsWith('sku')),
+        ['sku: É-100'],
+      );
+    });
+  });
+
   describe('when many orders match', () => {
     it('tell five of a kind, from the newest orders', async () => {
       const many = Array.from({ length: 40 }, (_, n): SampleOrder => {

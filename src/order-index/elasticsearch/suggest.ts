@@ -84,12 +84,14 @@ const KINDS: Readonly<Record<CompletionKind, (typed: Typed) => KindRequest>> = {
   order: ({ folded }) => ({ query: beginsWith('orderId', folded), _source: false, docvalue_fields: ['orderId'] }),
 };
 
-/** An id has no more (contract §1), and Elasticsearch refuses a prefix of more than 1,000: a character may fold to many. */
-const MAX_ID_CHARACTERS = 512;
+/** Elasticsearch refuses a prefix of more than 1,000 UTF-16 code units, and a character may fold to many: the rest is judged afterwards. */
+const MAX_PREFIX_CHARACTERS = 500;
 
-/** Regardless of the case of ASCII letters. */
-function beginsWith(field: string, value: string): Query {
-  return value.length > MAX_ID_CHARACTERS ? NOTHING : { prefix: { [field]: { value, case_insensitive: true } } };
+/** In the ids themselves regardless of the case of ASCII letters; what is folded otherwise may be an id of either kind. */
+function beginsWith(field: 'skus' | 'orderId', folded: string): Query {
+  const value = [...folded].slice(0, MAX_PREFIX_CHARACTERS).join('');
+  const plain = { prefix: { [field]: { value, case_insensitive: true } } };
+  return { bool: { should: [plain, { prefix: { 'search.foldedIds': { value } } }], minimum_should_match: 1 } };
 }
 
 function rowsOf(kind: CompletionKind, response: estypes.MsearchResponseItem<OrderDocument> | undefined): Rows {

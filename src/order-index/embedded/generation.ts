@@ -89,7 +89,7 @@ function prepareWrite(
     const { lastInsertRowid } = (row ? update : insert).run(version, ...columnsOf(view), ...json, orderId);
     const id = Number(row?.['id'] ?? lastInsertRowid);
     if ((row?.['search'] ?? null) !== words) indexWords(id, row !== undefined, search);
-    setTerms(id, view);
+    setTerms(id, view, search);
     trace(id, view);
     return { kind: 'written' };
   };

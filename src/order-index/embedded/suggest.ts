@@ -37,20 +37,18 @@ export function newestTexts(
 const KINDS: Readonly<Record<CompletionKind, (tables: GenerationTables, typed: Typed) => Sql | undefined>> = {
   item: (tables, typed) => wordsIn(tables, 'items', typed),
   customer: (tables, typed) => wordsIn(tables, 'customer', typed),
-  sku: ({ exact, terms }, { folded }) => ({
-    text: `SELECT e.id FROM ${exact} e JOIN ${terms} t ON t.id = e.id AND t.field = 'sku' AND lower(t.value) = e.folded WHERE ${BEGINS}`,
-    values: bounds(folded),
-  }),
-  order: ({ exact, documents }, { folded }) => ({
-    text: `SELECT e.id FROM ${exact} e JOIN ${documents} o ON o.id = e.id AND lower(o.order_id) = e.folded WHERE ${BEGINS}`,
-    values: bounds(folded),
-  }),
+  sku: (tables, { folded }) =>
+    idsFrom(tables, folded, `JOIN ${tables.terms} t ON t.id = e.id AND t.field = 'sku' AND lower(t.value) = e.folded`),
+  order: (tables, { folded }) =>
+    idsFrom(tables, folded, `JOIN ${tables.documents} o ON o.id = e.id AND lower(o.order_id) = e.folded`),
 };
 
-const BEGINS = 'e.folded >= ? AND e.folded <= ?';
-
-function bounds(folded: string): [from: string, to: string] {
-  return [folded, `${folded}\u{10ffff}`];
+/** @param toWhich joins the ids `e` with those of a kind, as far as ASCII goes; those beyond may be of either kind */
+function idsFrom({ exact, terms }: GenerationTables, folded: string, toWhich: string): Sql {
+  const bounds = [folded, `${folded}\u{10ffff}`];
+  const plain = `SELECT e.id FROM ${exact} e ${toWhich} WHERE e.folded >= ? AND e.folded <= ?`;
+  const beyond = `SELECT id FROM ${terms} WHERE field = 'foldedId' AND value >= ? AND value <= ?`;
+  return { text: `${plain} UNION ${beyond}`, values: [...bounds, ...bounds] };
 }
 
 function wordsIn({ words }: GenerationTables, column: 'items' | 'customer', { terms }: Typed): Sql | undefined {
