@@ -89,9 +89,13 @@ function hasEncodedCredentials(url: string): boolean {
   return decodes(username) && decodes(password);
 }
 
-/** Scheme, host and port alone, as a browser sends them in `Origin`. */
-export function isOrigin(text: string): boolean {
-  return isWebUrl(text) && URL.parse(text)?.origin === text.toLowerCase();
+/** Scheme, host and port alone, one host and not many, as a browser sends them in `Origin`: in lower case, and without a default port. */
+export function origin(remedy: string) {
+  const isOrigin = (text: string) => isWebUrl(text) && !text.includes('*') && URL.parse(text)?.origin === text;
+  return z
+    .string()
+    .transform((text) => text.toLowerCase())
+    .refine(isOrigin, remedy);
 }
 
 function decodes(text: string): boolean {

@@ -7,11 +7,11 @@ import {
   haveWholeCredentials,
   hosts,
   isNotReserved,
-  isOrigin,
   isWebUrl,
   list,
   matching,
   oneOf,
+  origin,
   wholeNumber,
 } from './config-values.ts';
 
@@ -194,7 +194,7 @@ const VARIABLES = z.object({
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
   CORS_ORIGINS: list(
-    z.string().refine(isOrigin, 'use origins such as https://shop.example, separated by commas, without a path'),
+    origin('use origins such as https://shop.example, separated by commas, without a path or a default port'),
   ).default([]),
   RATE_LIMIT_PER_MINUTE: wholeNumber(0, 10_000_000).default(6_000),
   TRUSTED_PROXIES: wholeNumber(0, 16).default(0),

@@ -207,6 +207,22 @@ describe('readConfig', () => {
     });
   });
 
+  describe('when pages of other origins may ask', () => {
+    it('keeps origins as browsers send them', () => {
+      const { http } = configOf({ CORS_ORIGINS: 'https://Shop.Example, HTTP://10.0.0.1:8080,http://[2001:DB8::1]:81' });
+      assert.deepEqual(http.corsOrigins, ['https://shop.example', 'http://10.0.0.1:8080', 'http://[2001:db8::1]:81']);
+      for (const origin of [
+        ...['https://shop.example/', 'https://shop.example:443', 'http://shop.example:80', 'https://u@shop.example'],
+        ...['https://bücher.example', 'http://[2001:db8:0::1]', 'https://*.example', '*', 'null', 'shop.example'],
+      ])
+        assert.match(
+          problemsOf({ CORS_ORIGINS: origin }).join(),
+          /^CORS_ORIGINS="[^"]+": use origins such as /,
+          origin,
+        );
+    });
+  });
+
   describe('when the aggregates are configured', () => {
     it('takes how often they are brought up to date, how long they are kept, and how long a day stays open', () => {
       const given = { ROLLUP_INTERVAL_MS: '250', ROLLUP_RETENTION_DAYS: '730', LATE_GRACE_SECONDS: '0' };
@@ -263,7 +279,7 @@ describe('readConfig', () => {
         'ROLE="king": use one of all, api, projector',
         'BATCH_SIZE="1e3": use a whole number from 1 to 10000',
         'AUTO_REBUILD="yes": use true or false',
-        'CORS_ORIGINS="https://a.example,b/c": use origins such as https://shop.example, separated by commas, without a path',
+        'CORS_ORIGINS="https://a.example,b/c": use origins such as https://shop.example, separated by commas, without a path or a default port',
       ]);
     });
 
