@@ -38,7 +38,12 @@ async function show(client: ServiceClient, { json, since }: LagFlags, { stdout }
   const { items, asOf, lagSeconds, messages } = answer;
   if (items.length > 0) stdout.write(`${tableOf(COLUMNS, items)}\n`);
   const waiting = messages ?? 'the broker does not say';
-  stdout.write(`answers are as of ${asOf}, ${secondsOf(lagSeconds)} ago; waiting messages: ${waiting}\n`);
+  // Before the first heartbeat has come through they are as of 1970.
+  const isKnown = Date.parse(asOf) > 0;
+  const age = isKnown
+    ? `answers are as of ${asOf}, ${secondsOf(lagSeconds)} ago`
+    : 'how old answers are is not known yet';
+  stdout.write(`${age}; waiting messages: ${waiting}\n`);
 }
 
 /** Undefined before anything was known. */

@@ -57,6 +57,11 @@ describe('order-search lag', () => {
     assert.equal(stdout, `answers are as of ${LATER}, 1.3 s ago; waiting messages: the broker does not say\n`);
   });
 
+  it('does not say how old answers are before anything is known of it', async () => {
+    const { stdout } = await run([], { asOf: new Date(0).toISOString(), lagSeconds: 1_790_000_000, samples: [] });
+    assert.equal(stdout, 'how old answers are is not known yet; waiting messages: 7\n');
+  });
+
   it('asks for what came after an instant, and prints what the service answers', async () => {
     const { exitCode, stdout } = await run(['--since', AT, '--json']);
     assert.equal(exitCode, 0);
