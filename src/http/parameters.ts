@@ -37,7 +37,8 @@ export function cursor() {
   return text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional();
 }
 
-const MAX_CURSOR_CHARACTERS = 4_096;
+/** An order's id of 512 control characters, which JSON writes in six bytes each, and the rest of a sort key, in base64. */
+const MAX_CURSOR_CHARACTERS = 8_192;
 
 export function oneOf<const T extends readonly [string, ...string[]]>(choices: T) {
   return z.enum(choices, { error: ({ input }) => noText(input, `must be one of ${choices.join(', ')}`) });

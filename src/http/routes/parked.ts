@@ -3,14 +3,12 @@ import { decodeCursor, encodeCursor } from '../../cursor/opaque-cursor.ts';
 import { InvalidCursorError } from '../../order-index/port.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies, ParkedOrder, RepairOutcome } from '../dependencies.ts';
-import { oneOf, orderId, text, wholeNumber } from '../parameters.ts';
+import { cursor, oneOf, orderId, pageSize } from '../parameters.ts';
 import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Answer, Route } from '../route.ts';
 
 type ParkedDependencies = Pick<HttpDependencies, 'parkedOrders' | 'repair'>;
-
-const MAX_CURSOR_CHARACTERS = 4_096;
 
 const range = z.array(z.int().positive()).length(2).meta({ description: 'The first and the last of a run.' });
 
@@ -56,8 +54,8 @@ function listRoute({ parkedOrders }: ParkedDependencies): Route {
     access: 'admin',
     params: z.object({}),
     query: z.strictObject({
-      size: wholeNumber(1, 100).default(20),
-      cursor: text(MAX_CURSOR_CHARACTERS).min(1, 'must not be empty').optional(),
+      size: pageSize(),
+      cursor: cursor(),
     }),
     answers: { 200: parkedAnswer },
     handle: async ({ query: { size, cursor } }) => {

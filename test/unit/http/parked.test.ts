@@ -54,6 +54,19 @@ describe('GET /admin/parked', () => {
       }));
   });
 
+  describe('when the last of a page has the longest id', () => {
+    it('goes on by its own cursor', () => {
+      const longest = '\u0001'.repeat(512);
+      const parkedOrders: HttpDependencies['parkedOrders'] = ({ after }) =>
+        Promise.resolve({ gaps: [], next: after === undefined ? longest : undefined });
+      return withParked({ parkedOrders }, async (get) => {
+        const { nextCursor } = (await get('/admin/parked')).json() as { nextCursor: string };
+        const answered = await get(`/admin/parked?cursor=${nextCursor}`);
+        assert.deepEqual([answered.status, answered.json()], [200, { items: [], nextCursor: null }]);
+      });
+    });
+  });
+
   describe('when the input is bad', () => {
     it('answers 400, for a cursor that was tampered with too', () =>
       withParked({}, async (get) => {
