@@ -43,7 +43,10 @@ export interface WaitOptions extends CallOptions {
  */
 export interface OrderSearchClient {
   search(query: SearchQuery, options?: CallOptions): Promise<SearchAnswer>;
-  /** Every hit of a search, page by page; each order once, though others arrive meanwhile. */
+  /**
+   * Every hit of a search, page by page; each order once, though others arrive meanwhile. One that changes its own place in the order
+   * of hits meanwhile may be left out. The ids of all that were given are kept to the end.
+   */
   hits(query: Omit<SearchQuery, 'cursor'>, options?: CallOptions): AsyncGenerator<Hit, void, undefined>;
   suggest(q: string, options?: CallOptions): Promise<SuggestAnswer>;
   /** `at`: as the order was at that instant, RFC 3339. Undefined where there is none that the caller may see. */
@@ -112,9 +115,15 @@ async function* allHits(
   options: CallOptions | undefined,
 ): AsyncGenerator<Hit, void, undefined> {
   let cursor: string | undefined;
+  const given = new Set<string>();
   do {
     const page = await client.search({ size: PAGE_SIZE, ...query, cursor }, options);
-    yield* page.hits;
+    for (const hit of page.hits) {
+      const { orderId } = hit.order;
+      if (given.has(orderId)) continue;
+      given.add(orderId);
+      yield hit;
+    }
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
 }

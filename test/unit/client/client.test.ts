@@ -86,6 +86,15 @@ describe('createClient', () => {
     });
   });
 
+  it('gives an order once, which has moved to a later page meanwhile', async () => {
+    const pageOf = (ids: readonly string[], nextCursor: string | null) =>
+      Response.json({ hits: ids.map((orderId) => ({ order: { orderId } })), nextCursor });
+    const { fetch } = answering(pageOf(['A', 'B'], 'x'), pageOf(['B', 'C'], 'y'), pageOf(['A', 'D'], null));
+    const ids: string[] = [];
+    for await (const { order } of createClient({ url: 'http://x.example', fetch }).hits({})) ids.push(order.orderId);
+    assert.deepEqual(ids, ['A', 'B', 'C', 'D']);
+  });
+
   it('sends the token it has then', async () => {
     let token = 'one';
     const { asked, fetch } = answering();
