@@ -190,6 +190,17 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('takes what .env.example offers, with the defaults that it names', () => {
+    const offered = [...readFileSync('.env.example', 'utf8').matchAll(/^# ?([A-Z][A-Z_\d]*)=(.*)$/gm)];
+    assert.ok(offered.length >= 10);
+    for (const [, name = '', value = ''] of offered) {
+      assert.match(value, /^[\w-]*$/, name);
+      const defaults = [...composeText.matchAll(new RegExp(`\\$\\{${name}:-([^}$]*)`, 'g'))].map(([, other]) => other);
+      assert.ok(defaults.length > 0, name);
+      for (const other of defaults) assert.equal(other, value, name);
+    }
+  });
+
   it("gives the service's user at RabbitMQ no more than docs/permissions.md has", () => {
     const documented = /^rabbitmqctl set_permissions order-search '(.*)' '(.*)' '(.*)'$/m.exec(
       readFileSync('docs/permissions.md', 'utf8'),
