@@ -102,13 +102,15 @@ function show(purpose, answer) {
   const isCurrent = purpose !== 'refresh' || view.hits.length <= MAX_SIZE;
   // How old the list is that is shown: more of it does not make what was there before any newer.
   if (purpose !== 'more') freshness.answered(answer.lagSeconds, isCurrent);
+  // Once it is hidden it has it no longer.
+  const hadFocus = document.activeElement === page.more;
   if (isCurrent) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(form, answer.facets, purpose === 'search');
   page.count.textContent = countText(view.total);
   showEmpty(view.total, view.query);
   const isNews = purpose === 'search' || (purpose === 'refresh' && hadFailed);
   if (isNews) page.announcement.textContent = `${countText(view.total)} found`;
-  if (purpose === 'more') announceMore(beforeMore);
+  if (purpose === 'more') announceMore(beforeMore, hadFocus);
   // It tells of changes only: what is still near the end is so anew, after a page that failed too.
   nearEnd.unobserve(page.more);
   nearEnd.observe(page.more);
@@ -141,12 +143,11 @@ const cards = createKeptList({
   },
 });
 
-/** @param {number} before */
-function announceMore(before) {
+/** @param {number} before @param {boolean} hadFocus whether the button had it */
+function announceMore(before, hadFocus) {
   page.announcement.textContent = `${view.hits.length - before} more shown, ${view.hits.length} of ${countText(view.total)}`;
-  if (!page.more.hidden) return;
   // The button that had the focus is gone: go on where reading goes on.
-  page.results.children[before]?.querySelector('summary')?.focus();
+  if (hadFocus && page.more.hidden) page.results.children[before]?.querySelector('summary')?.focus();
 }
 
 /** @param {number} total */

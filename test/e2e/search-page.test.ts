@@ -496,19 +496,32 @@ describe('the search page', function () {
   });
 
   describe('when there are more orders than a page', () => {
+    const more = () => page.getByRole('button', { name: 'Show more' });
+
     it('shows more by cursor while one reads on, each once, to the last', async () => {
       for (let n = 1; n <= 45; n++) orders.add(orderDocument(`A-${n}`));
       await open();
       await countIs('45 orders');
-      const more = page.getByRole('button', { name: 'Show more' });
+      await box().focus();
       await cards().nth(19).scrollIntoViewIfNeeded();
       await cards().nth(39).scrollIntoViewIfNeeded();
       await cards().nth(44).waitFor();
-      await more.waitFor({ state: 'hidden' });
+      await more().waitFor({ state: 'hidden' });
       assert.deepEqual(
         await shownIds(),
         Array.from({ length: 45 }, (_, at) => `A-${45 - at}`),
       );
+      // Nobody had left it, though there is nothing more to show.
+      assert.equal(await page.locator(':focus').getAttribute('id'), 'q');
+    });
+
+    it('goes on with the first of those that came where the button had the focus and there are no more', async () => {
+      for (let n = 1; n <= 25; n++) orders.add(orderDocument(`A-${n}`));
+      await open();
+      await countIs('25 orders');
+      await more().focus();
+      await more().waitFor({ state: 'hidden' });
+      await cards().nth(20).locator('summary:focus').waitFor();
     });
 
     it('goes on by itself after a page that failed, also where more is shown than is brought up to date', async () => {
