@@ -57,6 +57,7 @@ async function ask(purpose) {
   view.asking = asking;
   fitDays();
   const asked = question();
+  freshness.asked();
   if (purpose === 'new') page.shown.ariaBusy = 'true';
   const slow = setTimeout(() => purpose === 'new' && view.asking === asking && sayScope('Adding up …'), SLOW_MS);
   try {
@@ -162,6 +163,7 @@ function keepScroll(frame, next) {
 /** What was shown stays where it still answers what is asked. @param {unknown} error @param {Question | undefined} asked */
 function fail(error, asked) {
   const { status, text } = explain(error);
+  freshness.failed(error);
   if (JSON.stringify(asked) !== JSON.stringify(view.shown?.asked)) forget();
   sayScope(view.shown ? scopeText(view.shown) : '');
   if (status === 401) session.ask(text);
@@ -179,6 +181,7 @@ function refuse(why) {
 /** Numbers of another question would be taken for those of this one. */
 function forget() {
   view.shown = undefined;
+  freshness.forget();
   page.shown.classList.add('waiting');
   page.empty.hidden = page.csv.disabled = true;
 }

@@ -1,3 +1,4 @@
+import { OrderSearchProblem } from './client/index.ts';
 import { ageText } from './format.js';
 
 /** Behind this the answers are said to lag. */
@@ -7,14 +8,19 @@ const UNKNOWN_SECONDS = 20 * 366 * 86_400;
 
 /** @typedef {{ receivedAt: number, lagSeconds: number }} Known when an answer came, and how old it was then */
 
+/** @param {number} lagSeconds @param {number} sinceMs when it was so much */
+function grownFrom(lagSeconds, sinceMs) {
+  return Math.round(lagSeconds + (performance.now() - sinceMs) / 1_000);
+}
+
 /** @param {Known} known */
 function ageOf({ receivedAt, lagSeconds }) {
-  return Math.round(lagSeconds + (performance.now() - receivedAt) / 1_000);
+  return grownFrom(lagSeconds, receivedAt);
 }
 
 /**
  * Says how old what is shown is, and goes on counting between answers. Whether the service lags is another question: its newest answer says
- * that, whether it is shown or not.
+ * that, whether it is shown or not, and for how long it has not answered what it was asked since. While it is asked nothing it does not.
  * @param {HTMLElement} line
  * @param {number} [laggingSeconds] from when on it is said to lag
  */
@@ -23,10 +29,12 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
   let shown;
   /** @type {Known | undefined} */
   let newest;
+  /** Since when something is asked that was not answered yet. @type {number | undefined} */
+  let waitingSince;
 
   function show() {
     if (!shown || !newest) return;
-    const lagging = ageOf(newest) > laggingSeconds;
+    const lagging = grownFrom(newest.lagSeconds, waitingSince ?? performance.now()) > laggingSeconds;
     line.textContent = ageOf(shown) > UNKNOWN_SECONDS ? 'How fresh this is, is not known yet' : text(shown, lagging);
     line.classList.toggle('lagging', lagging);
   }
@@ -40,6 +48,10 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
 
   setInterval(show, 1_000);
   return {
+    /** Something is asked, whose end is told by one of the next two. */
+    asked() {
+      waitingSince ??= performance.now();
+    },
     /**
      * @param {number} lagSeconds of an answer that has just come
      * @param {boolean} [isShown] whether what is shown is that answer; the list from before it stays otherwise
@@ -47,7 +59,19 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
     answered(lagSeconds, isShown = true) {
       newest = { receivedAt: performance.now(), lagSeconds };
       if (isShown) shown = newest;
+      waitingSince = undefined;
       show();
+    },
+    /** A refusal is an answer too; where there is none, or the service cannot, it is waited for. @param {unknown} error */
+    failed(error) {
+      if (error instanceof OrderSearchProblem && error.status < 500) waitingSince = undefined;
+      show();
+    },
+    /** Nothing is shown any more, so nothing is old. */
+    forget() {
+      shown = newest = waitingSince = undefined;
+      line.textContent = '\u00a0';
+      line.classList.remove('lagging');
     },
   };
 }

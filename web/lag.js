@@ -36,12 +36,24 @@ export function createLag() {
     plot = new uPlot(optionsFor(frame), drawn, frame);
   }
 
+  /** @param {AbortSignal} signal */
+  async function ask(signal) {
+    freshness.asked();
+    try {
+      return await service.lag({ since: seen.at(-1)?.at, signal });
+    } catch (error) {
+      freshness.failed(error);
+      throw error;
+    }
+  }
+
   new ResizeObserver(() => plot?.setSize({ width: frame.clientWidth, height: HEIGHT_PX })).observe(frame);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   return {
     /** Shows nothing any more. */
     forget() {
       [seen, drawn] = [[], [[], []]];
+      freshness.forget();
       plot?.destroy();
       plot = undefined;
       frame.ariaLabel = queued.textContent = '\u00a0';
@@ -51,7 +63,7 @@ export function createLag() {
      * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
      */
     async update(signal) {
-      const answer = await service.lag({ since: seen.at(-1)?.at, signal });
+      const answer = await ask(signal);
       // By the service's clock: this computer's may be another.
       const now = Date.parse(answer.asOf) / 1_000 + answer.lagSeconds;
       seen = withNewer(seen, answer.items, now);

@@ -61,6 +61,7 @@ async function ask(purpose) {
   const asking = { purpose, abort: new AbortController() };
   view.asking = asking;
   if (purpose !== 'refresh') page.results.ariaBusy = 'true';
+  if (purpose !== 'more') freshness.asked();
   const slow = setTimeout(() => purpose === 'search' && view.asking === asking && sayWaiting(), SLOW_MS);
   try {
     const asked = { ...toSearchQuery(view.query), ...pageFor(purpose) };
@@ -159,6 +160,7 @@ function countText(total) {
 function forget() {
   view.hits = [];
   view.nextCursor = null;
+  freshness.forget();
   page.more.hidden = true;
   page.count.textContent = '\u00a0';
   hideEmpty();
@@ -169,6 +171,7 @@ function forget() {
 /** @param {unknown} error */
 function fail(error) {
   const { status, text } = explain(error);
+  freshness.failed(error);
   hideEmpty();
   // It says that it is searching, or what another answer had.
   page.announcement.textContent = '';

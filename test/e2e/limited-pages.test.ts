@@ -79,6 +79,8 @@ describe('a page whose caller has asked too much', function () {
         await page.clock.runFor(20_000);
         await seenAll();
         assert.deepEqual(refused, []);
+        // The page waits, and the service does not lag.
+        assert.doesNotMatch((await page.locator('#freshness').textContent()) ?? '', /Lagging/);
         isLimited = false;
         await page.clock.runFor(15_000);
         await page.getByRole('alert').filter({ hasText: 'requests a minute' }).first().waitFor({ state: 'hidden' });

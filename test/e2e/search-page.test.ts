@@ -829,6 +829,39 @@ describe('the search page', function () {
       await page.getByText(/^Lagging: as of 4\d s ago$/).waitFor();
     });
 
+    it('is said to where the service does not answer any more, not where it is asked nothing', async () => {
+      let now: 'well' | 'away' | 'expired' = 'well';
+      orders.add(orderDocument('A-1'));
+      await open('/', {
+        authenticate: () =>
+          Promise.resolve(
+            now === 'expired'
+              ? { kind: 'refused', reason: 'The token has expired.' }
+              : { kind: 'caller', caller: { role: 'admin', sub: 'me' } },
+          ),
+        search: (query) =>
+          now === 'away' ? Promise.reject(new IndexUnavailableError('gone')) : Promise.resolve(orders.search(query)),
+      });
+      const line = page.locator('#freshness');
+      await page.clock.install();
+      await page.reload();
+      await line.filter({ hasText: /^As of \d s ago$/ }).waitFor();
+      now = 'away';
+      await page.clock.runFor(12_000);
+      await line.filter({ hasText: /^Lagging: as of 1\d s ago$/ }).waitFor();
+      now = 'well';
+      await line.filter({ hasText: /^As of \d s ago$/ }).waitFor();
+      now = 'expired';
+      await page.getByLabel('Access token').waitFor();
+      await page.clock.runFor(30_000);
+      await line.filter({ hasText: /^As of 3\d s ago$/ }).waitFor();
+      assert.equal(await line.getAttribute('class'), '');
+      await page.getByLabel('Access token').fill('another');
+      await page.keyboard.press('Enter');
+      // Who has come may not see what was shown, and is shown nothing yet.
+      await line.filter({ hasText: /^\s*$/ }).waitFor();
+    });
+
     it('is not said to where only the list is old, since it is too long to be brought up to date', async () => {
       for (let n = 1; n <= 130; n++) orders.add(orderDocument(`A-${n}`));
       let lagSeconds = 30;
