@@ -166,8 +166,8 @@ function fail(error, asked) {
   freshness.failed(error);
   if (JSON.stringify(asked) !== JSON.stringify(view.shown?.asked)) forget();
   sayScope(view.shown ? scopeText(view.shown) : '');
+  showProblem(status === 401 ? '' : text);
   if (status === 401) session.ask(text);
-  else showProblem(text);
 }
 
 /** @param {string} why */

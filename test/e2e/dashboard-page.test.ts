@@ -321,6 +321,22 @@ describe('the dashboard', function () {
     await page.getByRole('alert').waitFor({ state: 'hidden' });
   });
 
+  it('says nothing any more of trying again once somebody has to sign in', async () => {
+    const { aggregates, authenticate } = shownDependencies();
+    let isExpired = false;
+    await open('/dashboard', {
+      authenticate: (authorization) =>
+        isExpired
+          ? Promise.resolve({ kind: 'refused', reason: 'The token has expired.' })
+          : authenticate(authorization),
+      aggregates: { ...aggregates, revenueDaily: () => Promise.reject(new IndexUnavailableError('gone')) },
+    });
+    await page.getByRole('alert').filter({ hasText: 'Trying again by itself.' }).waitFor();
+    isExpired = true;
+    await page.getByLabel('Access token').waitFor();
+    assert.equal(await page.getByRole('alert').isVisible(), false);
+  });
+
   it('is not for customers, who are not told of sellers either', async () => {
     await open('/dashboard', { authenticate: createAuthenticator({ kind: 'off' }) }, new Date().toISOString());
     await days().first().waitFor();
