@@ -37,12 +37,17 @@ export class NotInTime extends NoAnswer {
  * @param {string | URL | Request} address
  * @param {RequestInit} [init]
  */
-async function ask(address, init = {}) {
+function ask(address, init = {}) {
   const headers = new Headers(init.headers);
   const who = authorization();
   if (who !== undefined) headers.set('authorization', who);
+  return askAsNobody(address, { ...init, headers });
+}
+
+/** Likewise, without saying who asks. @param {string | URL | Request} address @param {RequestInit} [init] */
+async function askAsNobody(address, init = {}) {
   try {
-    const response = await fetch(address, { ...init, headers });
+    const response = await fetch(address, init);
     if (response.status === 429) {
       const seconds = Number(response.headers.get('retry-after'));
       if (seconds > 0) patience.untilMs = performance.now() + seconds * 1_000;
@@ -55,10 +60,12 @@ async function ask(address, init = {}) {
   }
 }
 
-/** @param {string | URL | Request} address @param {RequestInit} [init] */
-function askInTime(address, init = {}) {
-  const late = AbortSignal.timeout(ANSWER_MS);
-  return ask(address, { ...init, signal: init.signal ? AbortSignal.any([init.signal, late]) : late });
+/** What is not answered within `ANSWER_MS` is given up. @param {typeof ask} way @returns {typeof ask} */
+function inTime(way) {
+  return (address, init = {}) => {
+    const late = AbortSignal.timeout(ANSWER_MS);
+    return way(address, { ...init, signal: init.signal ? AbortSignal.any([init.signal, late]) : late });
+  };
 }
 
 /** @param {unknown} error @param {AbortSignal | null | undefined} signal @returns {never} */
@@ -70,11 +77,16 @@ function giveUp(error, signal) {
   throw new NoAnswer(`${offline}The service does not answer (${error instanceof Error ? error.message : error}).`);
 }
 
+const SERVICE = { url: new URL('.', location.href).href, attempts: 1 };
+
 /**
  * The service's reads. What it does not answer rejects with NoAnswer; nothing is sent twice by itself, since the page says what is wrong
  * and asks again.
  */
-export const service = createClient({ url: new URL('.', location.href).href, attempts: 1, fetch: askInTime });
+export const service = createClient({ ...SERVICE, fetch: inTime(ask) });
+
+/** The same, without saying who asks: where nobody has to, that is somebody who sees everything. */
+export const serviceAsNobody = createClient({ ...SERVICE, fetch: inTime(askAsNobody) });
 
 /**
  * What only operators ask for.

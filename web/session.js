@@ -1,7 +1,8 @@
 import { actAs, readCaller, readToken, signIn, signOut } from './access-token.js';
 import { button, element, find } from './dom.js';
-import { explain, showProblem } from './problem.js';
-import { service } from './search-client.js';
+import { createNewest } from './newest.js';
+import { reasonOf, showProblem } from './problem.js';
+import { serviceAsNobody } from './search-client.js';
 
 /** @import { Caller, Role } from './access-token.js' */
 
@@ -87,42 +88,43 @@ function roleSwitcher(changed) {
   const select = element('select', { ariaLabel: 'See it as' }, options);
   const id = Object.assign(element('input', { ariaLabel: 'Id of whom to see it as' }), { value: sub, maxLength: 256 });
   const narrow = () => (id.hidden = select.value !== 'seller' && select.value !== 'customer');
+  const choice = createNewest();
   const choose = () => {
+    choice.forget();
     const chosen = /** @type {Role} */ (select.value);
     if (chosen === 'admin') actAs(undefined);
     else actAs({ role: chosen, sub: id.value.trim() || 'nobody' });
     narrow();
     changed();
   };
-  select.addEventListener('change', async () => {
-    const chosen = select.value;
-    if (chosen === 'seller' || chosen === 'customer') {
-      const before = readCaller();
-      const found = await someone(chosen).catch(sayWhy);
-      if (found === undefined) {
-        // Nobody is known to see it as: all stays as it was.
-        actAs(before.role === 'admin' ? undefined : before);
-        select.value = before.role;
-        return;
-      }
+  const chooseSomeone = async (/** @type {'seller' | 'customer'} */ chosen) => {
+    const found = await choice.of(someone(chosen).catch((error) => ({ reason: reasonOf(error) })));
+    if (found === undefined) return;
+    if (typeof found === 'string') {
       id.value = found;
+      choose();
+    } else {
+      // Nobody is known to see it as: all stays as it was.
+      select.value = readCaller().role;
+      showProblem(found.reason);
     }
-    choose();
+  };
+  select.addEventListener('change', () => {
+    const chosen = select.value;
+    if (chosen === 'seller' || chosen === 'customer') void chooseSomeone(chosen);
+    else choose();
   });
   id.addEventListener('change', choose);
   narrow();
   return [element('span', { className: 'soft' }, ['See it as']), select, id];
 }
 
-/** @param {unknown} error */
-function sayWhy(error) {
-  showProblem(explain(error).text);
-}
-
-/** One who is there. @param {'seller' | 'customer'} role */
+/**
+ * One who is there, whoever this tab asks as: the page itself goes on asking as that one meanwhile.
+ * @param {'seller' | 'customer'} role
+ */
 async function someone(role) {
-  actAs(undefined);
-  const { hits, facets } = await service.search({ size: 1 });
+  const { hits, facets } = await serviceAsNobody.search({ size: 1 });
   const id = role === 'seller' ? facets.seller[0]?.value : hits[0]?.order.customerId;
   return id ?? 'nobody';
 }

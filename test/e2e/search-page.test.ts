@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { Page, Route } from 'playwright-core';
 import { createAuthenticator } from '../../src/http/auth.ts';
 import { createHttpApp } from '../../src/http/app.ts';
 import type { HttpDependencies } from '../../src/http/dependencies.ts';
@@ -10,6 +10,7 @@ import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import type { OrderDocument } from '../../src/order/document.ts';
 import type { SearchPage, Suggestions } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
 import { authenticate, bearer } from '../support/tokens.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from '../unit/http/fake-orders.ts';
 import { pageComplaints } from '../support/page-complaints.ts';
@@ -26,6 +27,13 @@ const RECORD_SUGGESTIONS = `
   window.recorded = [];
   const offered = document.querySelector('#completions');
   new MutationObserver(() => window.recorded.push(offered.textContent)).observe(offered, { childList: true });
+`;
+
+/** Likewise of what is wrong. */
+const RECORD_PROBLEM = `
+  window.recorded = [];
+  const problem = document.querySelector('#problem p');
+  new MutationObserver(() => window.recorded.push(problem.textContent)).observe(problem, { childList: true });
 `;
 
 /** Refusals, and what the browser says where it is offline. */
@@ -956,11 +964,60 @@ describe('the search page', function () {
       await countIs('1 order');
       await role.selectOption('Admin');
       await countIs('3 orders');
-      await browser.context.setOffline(true);
-      await role.selectOption('Customer');
-      await page.getByRole('alert').filter({ hasText: 'offline' }).waitFor();
-      assert.equal(await role.inputValue(), 'admin');
-      await browser.context.setOffline(false);
+    });
+
+    describe('but whom to see it as takes long to find', () => {
+      const role = () => page.getByRole('combobox', { name: 'See it as' });
+      const LOOKED_FOR = /\/search\?size=1$/;
+      /** What is asked for to find somebody, held up. */
+      let held: Route[];
+      beforeEach(async () => {
+        held = [];
+        orders.add(orderDocument('A-1', { sellerId: 'S-1', customerId: 'C-1' }));
+        orders.add(orderDocument('A-2', { sellerId: 'S-2', customerId: 'C-2' }));
+        await open('/', { authenticate: createAuthenticator({ kind: 'off' }) });
+        await page.route(LOOKED_FOR, (route) => void held.push(route));
+        await countIs('2 orders');
+      });
+      const choose = async (name: string) => {
+        const before = held.length;
+        await role().selectOption(name);
+        await eventually(() => assert.equal(held.length, before + 1));
+      };
+      /** Who the next of the page's own questions comes from. */
+      const asker = async () => {
+        const asked = await page.waitForRequest(/\/search\?.*size=20/);
+        return asked.headers()['authorization'];
+      };
+
+      it('takes the newest choice, whichever is found first', async () => {
+        await choose('Seller');
+        await choose('Customer');
+        await held[1]?.fallback();
+        await countIs('1 order');
+        const answered = page.waitForResponse(LOOKED_FOR);
+        await held[0]?.fallback();
+        await (await answered).finished();
+        assert.equal(await asker(), 'Act-As customer C-2');
+        assert.deepEqual(
+          [await role().inputValue(), await page.getByLabel('Id of whom to see it as').inputValue()],
+          ['customer', 'C-2'],
+        );
+      });
+
+      it('goes on as the one before until somebody is found, and where nobody is, without a promise', async () => {
+        await choose('Customer');
+        await held[0]?.fallback();
+        await countIs('1 order');
+        await choose('Seller');
+        assert.equal(await asker(), 'Act-As customer C-2');
+        await page.evaluate(RECORD_PROBLEM);
+        const body = JSON.stringify({ title: 'Service Unavailable', status: 503, detail: 'The index is away.' });
+        await held[1]?.fulfill({ status: 503, headers: { 'content-type': 'application/problem+json' }, body });
+        await eventually(async () => assert.deepEqual(await page.evaluate('window.recorded'), ['The index is away.']));
+        assert.equal(await role().inputValue(), 'customer');
+        assert.equal(await asker(), 'Act-As customer C-2');
+      });
     });
   });
 
