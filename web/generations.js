@@ -2,6 +2,7 @@ import { confirmed } from './confirmation.js';
 import { button, element, find, row, spoken, table } from './dom.js';
 import { instant, sizeText, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
+import { createNewest } from './newest.js';
 import { operate } from './search-client.js';
 
 /**
@@ -22,6 +23,7 @@ export function createGenerations(act) {
     keyOf: ({ state, reason }) => JSON.stringify([state, reason]),
     update: showNumbers,
   });
+  const looks = createNewest();
   return {
     /** Shows none any more. */
     forget: () => list.show([]),
@@ -30,8 +32,10 @@ export function createGenerations(act) {
      * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
      */
     async update(signal) {
-      const { items } = /** @type {{ items: Generation[] }} */ (await operate('GET', 'admin/generations', { signal }));
-      list.show(items.toReversed());
+      const answer = await looks.of(
+        /** @type {Promise<{ items: Generation[] }>} */ (operate('GET', 'admin/generations', { signal })),
+      );
+      if (answer) list.show(answer.items.toReversed());
     },
   };
 }

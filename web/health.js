@@ -1,6 +1,7 @@
 import { element, find, spoken } from './dom.js';
 import { ageText } from './format.js';
 import { createKeptList } from './kept-list.js';
+import { createNewest } from './newest.js';
 import { ANSWER_MS } from './search-client.js';
 
 /**
@@ -26,9 +27,11 @@ export function createHealth() {
       if (shown) shown.textContent = detailsText(details);
     },
   });
+  const looks = createNewest();
   return {
     async update() {
-      list.show(await partsOfService());
+      const parts = await looks.of(partsOfService());
+      if (parts) list.show(parts);
     },
   };
 }

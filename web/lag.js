@@ -1,6 +1,7 @@
 import { find } from './dom.js';
 import { ageText, whole } from './format.js';
 import { createFreshness } from './freshness.js';
+import { createNewest } from './newest.js';
 import { service } from './search-client.js';
 import uPlot from './vendor/uplot.js';
 
@@ -30,6 +31,7 @@ export function createLag() {
   let drawn = [[], []];
   /** @type {uPlot | undefined} */
   let plot;
+  const looks = createNewest();
 
   function draw() {
     plot?.destroy();
@@ -63,10 +65,11 @@ export function createLag() {
      * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
      */
     async update(signal) {
-      const answer = await ask(signal);
+      const answer = await looks.of(ask(signal));
+      if (!answer) return;
       // By the service's clock: this computer's may be another.
       const now = Date.parse(answer.asOf) / 1_000 + answer.lagSeconds;
-      seen = withNewer(seen, answer.items, now);
+      seen = [...seen, ...answer.items].filter(({ at }) => Date.parse(at) / 1_000 >= now - KEPT_SECONDS);
       freshness.answered(answer.lagSeconds);
       queued.textContent = queuedText(answer.messages);
       // Before the first heartbeat has come through it is as of 1970.
@@ -77,13 +80,6 @@ export function createLag() {
       frame.ariaLabel = describedLag(drawn, lagNow);
     },
   };
-}
-
-/** Of two looks that are under way both may bring the same. @param {LagAnswer['items']} seen @param {LagAnswer['items']} items @param {number} now */
-function withNewer(seen, items, now) {
-  const last = seen.at(-1)?.at ?? '';
-  const newer = items.filter(({ at }) => at > last);
-  return [...seen, ...newer].filter(({ at }) => Date.parse(at) / 1_000 >= now - KEPT_SECONDS);
 }
 
 /** @typedef {[seconds: number, lag: number | null]} Point */

@@ -1,5 +1,6 @@
 import { button, find, spoken } from './dom.js';
 import { whole } from './format.js';
+import { createNewest } from './newest.js';
 import { operate } from './search-client.js';
 
 /** @typedef {import('./admin-page.js').Act} Act */
@@ -19,8 +20,7 @@ export function createPagedList({ path, of, frame, name, act, show }) {
   const shownCount = find(`#${name}-title .count`, HTMLElement);
   const none = find(`#${name}-none`, HTMLElement);
   let count = FIRST;
-  /** The newest question: only its answer counts. */
-  let asked = 0;
+  const looks = createNewest();
   const next = button(['Show more', spoken(` ${of}`)], () => {
     const before = frame.children.length;
     count += MORE;
@@ -39,7 +39,7 @@ export function createPagedList({ path, of, frame, name, act, show }) {
   const list = {
     /** Shows nothing any more, nor what is still to be answered. */
     forget() {
-      asked += 1;
+      looks.forget();
       count = FIRST;
       next.hidden = none.hidden = true;
       shownCount.textContent = '';
@@ -47,9 +47,9 @@ export function createPagedList({ path, of, frame, name, act, show }) {
     },
     /** @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} */
     async update() {
-      const mine = (asked += 1);
-      const { items, hasMore } = await listUpTo(path, count);
-      if (mine !== asked) return;
+      const answer = await looks.of(listUpTo(path, count));
+      if (!answer) return;
+      const { items, hasMore } = answer;
       next.hidden = !hasMore;
       none.hidden = items.length > 0;
       shownCount.textContent = countText(items, hasMore);

@@ -2,6 +2,7 @@ import { confirmed } from './confirmation.js';
 import { button, element, find, row, table } from './dom.js';
 import { ageText, instant, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
+import { createNewest } from './newest.js';
 import { setRunning, startForm } from './rebuild-form.js';
 import { follow, operate } from './search-client.js';
 
@@ -21,6 +22,7 @@ export function createRebuilds(act, ended) {
   const form = find('#start', HTMLFormElement);
   /** The one that is followed; `hasTold`: since the last look. @type {{ id: string, abort: AbortController, hasTold: boolean } | undefined} */
   let following;
+  const looks = createNewest();
   const earlier = createRebuildTable();
   startForm(form, act, () => panel.update());
 
@@ -54,6 +56,7 @@ export function createRebuilds(act, ended) {
   const panel = {
     /** Shows none any more, and follows none. */
     forget() {
+      looks.forget();
       following?.abort.abort();
       following = undefined;
       find('#rebuild', HTMLElement).replaceChildren();
@@ -65,7 +68,11 @@ export function createRebuilds(act, ended) {
      * @throws {import('./client/index.ts').OrderSearchProblem | import('./search-client.js').NoAnswer} or what the signal was aborted with
      */
     async update(signal) {
-      const { items } = /** @type {{ items: Rebuild[] }} */ (await operate('GET', 'admin/rebuilds', { signal }));
+      const answer = await looks.of(
+        /** @type {Promise<{ items: Rebuild[] }>} */ (operate('GET', 'admin/rebuilds', { signal })),
+      );
+      if (!answer) return;
+      const { items } = answer;
       const running = items.find(({ finishedAt }) => finishedAt === null);
       const [newest] = items;
       if (running) {

@@ -5,6 +5,7 @@ import { createAuthenticator } from '../../src/http/auth.ts';
 import type { HttpDependencies, RebuildView, RepairOutcome } from '../../src/http/dependencies.ts';
 import { listen } from '../../src/http/server.ts';
 import type { HttpServer } from '../../src/http/server.ts';
+import { combineHealth } from '../../src/observability/health.ts';
 import { IndexUnavailableError } from '../../src/order-index/port.ts';
 import { openChromium, type TestBrowser } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
@@ -14,6 +15,20 @@ import { authenticate, bearer } from '../support/tokens.ts';
 import { generationView, rebuildView } from '../unit/http/rebuild-views.ts';
 
 const AT = '2026-03-01T10:00:00.000Z';
+
+/** Keeps what some panels show, from now on and whenever it is something else, so that what lasts for a moment is seen too. */
+const RECORD_PANELS = `
+  const find = (selector) => document.querySelector(selector);
+  const shown = () => [
+    find('#health .degraded') ? 'degraded' : 'up',
+    find('#generations tbody').children.length,
+    find('#queued').textContent,
+    find('#start').dataset.running,
+  ].join(' ');
+  window.recorded = [shown()];
+  const record = () => window.recorded.at(-1) === shown() || window.recorded.push(shown());
+  new MutationObserver(record).observe(find('main'), { subtree: true, childList: true, characterData: true, attributes: true });
+`;
 
 describe('the console', function () {
   this.timeout(60_000);
@@ -212,6 +227,49 @@ describe('the console', function () {
       await page.waitForResponse((response) => response.url().endsWith('/admin/rebuilds'));
       assert.deepEqual(asked, []);
     });
+  });
+
+  it('keeps what a newer look has shown when an older one is answered late', async () => {
+    const { generations, rebuilds } = shownDependencies();
+    const over = rebuildView({ id: 'r-0', state: 'DONE', finishedAt: '2026-03-01T10:01:00.000Z' });
+    let isDeleted = false;
+    const remove = () => {
+      isDeleted = true;
+      return Promise.resolve({ kind: 'deleted' } as const);
+    };
+    const list = () => Promise.resolve(isDeleted ? [rebuildView(), over] : [over]);
+    const state = () => (isDeleted ? 'up' : 'degraded');
+    await open({
+      health: () => Promise.resolve(combineHealth({ index: { state: state(), reason: 'it was away' } })),
+      lag: () => Promise.resolve({ asOf: AT, lagSeconds: 1, messages: isDeleted ? 0 : 7, samples: [] }),
+      generations: { ...generations, remove, list: () => Promise.resolve(isDeleted ? [] : [generationView()]) },
+      rebuilds: { ...rebuilds, list, get: () => Promise.resolve(rebuildView()) },
+    });
+    await page.getByText('7 messages wait').waitFor();
+    const late = Promise.withResolvers<undefined>();
+    const held = new Set<string>();
+    await page.route(/\/(health|lag|generations|rebuilds)(\?.*)?$/, async (route) => {
+      const response = await route.fetch();
+      const { pathname } = new URL(route.request().url());
+      const isFirst = !held.has(pathname);
+      held.add(pathname);
+      if (isFirst) await late.promise;
+      return route.fulfill({ response });
+    });
+    await eventually(() => assert.equal(held.size, 4));
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await page.getByLabel('Type orders-000001 to go on').fill('orders-000001');
+    await page.keyboard.press('Enter');
+    await page.locator('#generations tbody tr').waitFor({ state: 'detached' });
+    await page.getByText('No message waits').waitFor();
+    await page.getByText('✓ up').waitFor();
+    await page.locator('#start[data-running=true]').waitFor();
+    await page.evaluate(RECORD_PANELS);
+    // It begins when the older one has ended.
+    const next = page.waitForRequest(/\/generations$/);
+    late.resolve(undefined);
+    await next;
+    assert.deepEqual(await page.evaluate('window.recorded'), ['up 0 No message waits true']);
   });
 
   it('says why a generation cannot be activated, and offers none of it for one that has diverged', async () => {
