@@ -1,7 +1,9 @@
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import type { Pool } from 'pg';
 import { ZodError } from 'zod';
+import { untilTaken } from '../../src/http/event-stream.ts';
 import type { Tracing } from '../../src/observability/tracing.ts';
+import type { OutboxEvent } from '../../src/outbox/index.ts';
 import { traceOf } from '../../src/order/parse-event.ts';
 import { execute, exportSnapshots, findOrder, type Outcome } from './order-store.ts';
 import { addressSchema, COMMANDS, type Command, type CommandName } from './orders.ts';
@@ -45,7 +47,7 @@ export function orderServiceApp(pool: Pool, tracing?: Tracing): Express {
   });
   app.post('/snapshots', (_request, response, next) => {
     response.type('application/x-ndjson');
-    writeSnapshots(pool, response).catch(next);
+    writeLines(exportSnapshots(pool), response).catch(next);
   });
   app.use(onError);
   return app;
@@ -57,11 +59,11 @@ function answer(response: Response, outcome: Outcome, name: CommandName): void {
   else response.status(404).json({ title: 'Not found' });
 }
 
-async function writeSnapshots(pool: Pool, response: Response): Promise<void> {
-  for await (const { body } of exportSnapshots(pool)) {
+/** NDJSON, no faster than it is taken; it ends with the connection. */
+export async function writeLines(events: AsyncIterable<Pick<OutboxEvent, 'body'>>, response: Response): Promise<void> {
+  for await (const { body } of events) {
     if (response.destroyed) return;
-    if (!response.write(`${Buffer.from(body).toString()}\n`))
-      await new Promise((drained) => response.once('drain', drained));
+    if (!response.write(`${Buffer.from(body).toString()}\n`)) await untilTaken(response);
   }
   response.end();
 }

@@ -11,6 +11,9 @@ import { DDL } from './order-store.ts';
 import { AmqpPublisher } from './publisher.ts';
 import { pruneIntervalMs, readSettings, type Settings } from './settings.ts';
 
+/** After this what is still being asked for is cut off. */
+const STOP_LIMIT_MS = 5_000;
+
 const onTrouble = (error: unknown): void => console.error(messageOf(error));
 
 /** For the fault tests: `STEP#N:kill` ends the process as a crash would when the relay reaches that step the Nth time. */
@@ -86,7 +89,9 @@ function run(server: Server, pool: Pool, tracing: Tracing | undefined, settings:
   async function stop(): Promise<void> {
     server.close();
     server.closeIdleConnections();
+    const cut = setTimeout(() => server.closeAllConnections(), STOP_LIMIT_MS);
     await once(server, 'close');
+    clearTimeout(cut);
     clearInterval(pruning);
     await relay.stop();
     await publisher.close();

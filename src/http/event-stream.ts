@@ -64,7 +64,7 @@ function hangUp(response: Response): void {
 }
 
 /** Or until the connection is lost: then it is drained by nobody. */
-async function untilTaken(response: Response): Promise<void> {
+export async function untilTaken(response: Response): Promise<void> {
   const over = new AbortController();
   const { signal } = over;
   try {

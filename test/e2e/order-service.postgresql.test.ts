@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CloudEvent } from '../../src/sample/cloud-event.ts';
@@ -153,5 +155,33 @@ describe('examples/order-service', function () {
     }, 60_000);
     await search.stop();
     await assertExactly(backend, snapshots);
+  });
+});
+
+describe('a stop of examples/order-service', function () {
+  this.timeout(60_000);
+  /** Of each snapshot: a few are more than what lies between two processes holds. */
+  const MEBIBYTE = 1_048_576;
+
+  it('waits for nobody who takes nothing of the snapshots', async () => {
+    const database = await testDatabase();
+    const shop = await startOrderService({ POSTGRES_URL: database.url, AMQP_URL: 'amqp://127.0.0.1:1' });
+    const placed = placedData('x'.repeat(MEBIBYTE));
+    const state = { placed, status: 'placed', payments: [], refunds: [], placedAt: new Date().toISOString() };
+    await database.pool.query("INSERT INTO orders SELECT 'S-' || n, $1 FROM generate_series(1, 40) n", [state]);
+    const { hostname, port } = new URL(shop.url);
+    const stalled = connect(Number(port), hostname);
+    // It is cut off.
+    stalled.on('error', () => undefined);
+    stalled.write('POST /snapshots HTTP/1.1\r\nHost: shop\r\n\r\n');
+    await once(stalled, 'readable');
+    try {
+      await shop.stop();
+      assert.equal(await shop.ended, 0);
+    } finally {
+      stalled.destroy();
+      await shop.stop();
+      await database.remove();
+    }
   });
 });

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { Pool } from 'pg';
-import { orderServiceApp } from '../../../examples/order-service/http.ts';
+import express, { type Response } from 'express';
+import { orderServiceApp, writeLines } from '../../../examples/order-service/http.ts';
+import { steadily } from '../../support/eventually.ts';
 import { placedData } from '../../support/order-service.ts';
 
 interface Answer {
@@ -87,5 +89,34 @@ describe('the order service of the examples', () => {
     assert.equal((await ask('PUT', '/orders/A-1', placedData('x'.repeat(1024 * 1024)))).status, 413);
     const headers = { 'Content-Type': 'application/json; charset=utf-16x' };
     assert.equal((await ask('PUT', '/orders/A-1', placedData(), headers)).status, 415);
+  });
+});
+
+describe('the snapshots of the order service of the examples', () => {
+  it('wait for a client that takes none, until it hangs up', async () => {
+    const ended = Promise.withResolvers<undefined>();
+    async function* endless() {
+      try {
+        for (;;) yield await Promise.resolve({ body: Buffer.alloc(65_536, 'x') });
+      } finally {
+        ended.resolve(undefined);
+      }
+    }
+    const answering = Promise.withResolvers<Response>();
+    const answer = (response: Response) => {
+      answering.resolve(response);
+      return writeLines(endless(), response);
+    };
+    const server = express()
+      .get('/', (_request, response, next) => void answer(response).catch(next))
+      .listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+    client.write('GET / HTTP/1.1\r\nHost: shop\r\n\r\n');
+    const response = await answering.promise;
+    await steadily(() => assert.ok(response.writableNeedDrain), 20_000);
+    client.destroy();
+    await ended.promise;
+    server.close();
   });
 });
