@@ -248,11 +248,11 @@ function gapOptions({ config }: Service) {
 /** What the operator's interface does about parked events. */
 function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrders' | 'repair'> {
   const { config, deps, backends, stopping } = service;
-  const options = gapOptions(service);
   const ending = new AbortController();
+  const options = { ...gapOptions(service), signal: ending.signal };
   stopping.signal.addEventListener('abort', () => ending.abort(new BrokerUnavailableError('the service is stopping')));
   const { maxMessageBytes } = config.projector;
-  const repair = createRepair({ ...backends, ...options, maxMessageBytes, log: deps.log, signal: ending.signal });
+  const repair = createRepair({ ...backends, ...options, maxMessageBytes, log: deps.log });
   return {
     parkedOrders: (page) => pageOfGaps(backends.index, options, page),
     repair: async (request) => {
@@ -269,8 +269,7 @@ async function closeAll(
   stopping.abort();
   await Promise.all([rebuilding.stop(), aggregating.stop()]);
   await samples?.stop();
-  await Promise.all([gaps?.stop(), lag.stop()]);
-  await Promise.all([projector?.stop(limitMs), drainer?.stop()]);
+  await Promise.all([projector?.stop(limitMs), drainer?.stop(), gaps?.stop(), lag.stop()]);
   await server?.close(limitMs);
   await backends.broker.close();
   await backends.index.close();

@@ -1,5 +1,6 @@
 import type { PartHealth } from '../observability/health.ts';
 import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
+import { Interrupted } from './back-off.ts';
 import { listGaps, type GapIndex, type GapOptions } from './gaps.ts';
 
 export interface GapSummary {
@@ -13,7 +14,7 @@ export interface GapSummary {
   readonly example: string | undefined;
 }
 
-export interface GapMonitorOptions extends GapOptions {
+export interface GapMonitorOptions extends Omit<GapOptions, 'signal'> {
   readonly index: GapIndex & Pick<OrderIndex, 'countParked'>;
   readonly intervalMs: number;
   readonly onSummary: (summary: GapSummary) => void;
@@ -25,6 +26,7 @@ const MAX_COUNTED = 1_000;
 /** Looks now and then which orders are gapped: health must answer at once. One that cannot be counted now keeps its last number. */
 export class GapMonitor {
   readonly #options: GapMonitorOptions;
+  readonly #stopping = new AbortController();
   #summary: GapSummary | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
@@ -38,8 +40,10 @@ export class GapMonitor {
     this.#timer = setInterval(() => this.#look(), this.#options.intervalMs);
   }
 
+  /** A look under way ends with the page that it reads. */
   async stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#stopping.abort(new Interrupted());
     await this.#looking;
   }
 
@@ -55,24 +59,26 @@ export class GapMonitor {
   }
 
   async #count(): Promise<void> {
+    const { signal } = this.#stopping;
     try {
-      const summary = await summarize(this.#options);
+      const summary = await summarize(this.#options, signal);
       this.#summary = summary;
       this.#options.onSummary(summary);
     } catch (error) {
+      if (error === signal.reason) return;
       // The index's own part of `/health` says so, and the next look tries again.
       if (!(error instanceof IndexUnavailableError)) throw error;
     }
   }
 }
 
-async function summarize({ index, ...options }: GapMonitorOptions): Promise<GapSummary> {
+async function summarize({ index, ...options }: GapMonitorOptions, signal: AbortSignal): Promise<GapSummary> {
   const parkedEvents = await index.countParked();
   let gappedOrders = 0;
   let example: string | undefined;
   let oldestParkedSeconds = 0;
   if (parkedEvents > 0) {
-    for await (const gap of listGaps(index, options)) {
+    for await (const gap of listGaps(index, { ...options, signal })) {
       oldestParkedSeconds = Math.max(oldestParkedSeconds, secondsSince(gap.oldestParkedAt, options.now()));
       if (!gap.gapped) continue;
       example ??= gap.orderId;

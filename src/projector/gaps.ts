@@ -23,6 +23,8 @@ export interface OrderGap {
 export interface GapOptions {
   readonly graceMs: number;
   readonly now: () => Date;
+  /** Aborted where nobody waits for the gaps any more: however many events are parked, no further page of them is read. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export type GapIndex = Pick<OrderIndex, 'listParked' | 'registry' | 'load'>;
@@ -40,11 +42,11 @@ const LOAD_AT_ONCE = 50;
 
 /**
  * Every order with parked events after the given one, by order id.
- * @throws IndexUnavailableError
+ * @throws IndexUnavailableError, the signal's reason
  */
 export async function* listGaps(index: GapIndex, options: GapOptions, after?: string): AsyncGenerator<OrderGap> {
   let orders: ParkedOrder[] = [];
-  for await (const order of parkedOrders(index, after === undefined ? undefined : behind(after))) {
+  for await (const order of parkedOrders(index, options, after === undefined ? undefined : behind(after))) {
     orders.push(order);
     if (orders.length < LOAD_AT_ONCE) continue;
     yield* await gapsOf(orders, index, options);
@@ -53,9 +55,9 @@ export async function* listGaps(index: GapIndex, options: GapOptions, after?: st
   yield* await gapsOf(orders, index, options);
 }
 
-/** Undefined where nothing of the order is parked. @throws IndexUnavailableError */
+/** Undefined where nothing of the order is parked. @throws IndexUnavailableError, the signal's reason */
 export async function gapOfOrder(orderId: string, index: GapIndex, options: GapOptions): Promise<OrderGap | undefined> {
-  for await (const order of parkedOrders(index, { orderId, sequence: 0 })) {
+  for await (const order of parkedOrders(index, options, { orderId, sequence: 0 })) {
     if (order.orderId !== orderId) return undefined;
     return (await gapsOf([order], index, options))[0];
   }
@@ -68,7 +70,7 @@ export interface GapPage {
   readonly next: string | undefined;
 }
 
-/** @throws IndexUnavailableError */
+/** @throws IndexUnavailableError, the signal's reason */
 export async function pageOfGaps(
   index: GapIndex,
   options: GapOptions,
@@ -130,6 +132,7 @@ export function without(ranges: readonly SequenceRange[], sequences: ReadonlySet
 
 async function gapsOf(orders: readonly ParkedOrder[], index: GapIndex, options: GapOptions): Promise<OrderGap[]> {
   if (orders.length === 0) return [];
+  options.signal?.throwIfAborted();
   const { live } = await index.registry();
   const documents = await load(
     index,
@@ -145,11 +148,13 @@ async function gapsOf(orders: readonly ParkedOrder[], index: GapIndex, options: 
 
 async function* parkedOrders(
   index: Pick<OrderIndex, 'listParked'>,
+  { signal }: GapOptions,
   from: { readonly orderId: string; readonly sequence: number } | undefined,
 ): AsyncGenerator<ParkedOrder> {
   let open: { orderId: string; places: Place[] } | undefined;
   let after = from;
   for (;;) {
+    signal?.throwIfAborted();
     const page = await index.listParked({ size: PAGE, ...(after && { after }) });
     for (const { orderId, event, parkedAt } of page) {
       if (open && open.orderId !== orderId) yield open;

@@ -43,7 +43,7 @@ export interface RepairDependencies {
   readonly graceMs: number;
   readonly maxMessageBytes: number;
   readonly now: () => Date;
-  /** Ends a scan of the history when the service stops. */
+  /** Ends a scan of the history, and a look at what is parked, when the service stops. */
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,5 @@
 import { IndexUnavailableError, type OrderIndex, type ParkedEvent } from '../order-index/port.ts';
+import { Interrupted } from './back-off.ts';
 import { load } from './plan.ts';
 import { sweepOf, type OrderWork } from './work.ts';
 
@@ -14,7 +15,7 @@ const SHARE = 0.1;
 export interface SweeperOptions {
   readonly index: Pick<OrderIndex, 'listParked' | 'registry' | 'load' | 'countParked'>;
   readonly intervalMs: number;
-  /** Hands a sweep over to be run beside the batches. */
+  /** Hands a sweep over to be run beside the batches. It rejects with {@link Interrupted} where it is stopped halfway. */
   readonly run: (sweep: () => Promise<void>) => void;
   /** Takes parked events through the projector's own pipeline. */
   readonly project: (works: readonly OrderWork[]) => Promise<void>;
@@ -25,6 +26,7 @@ export interface SweeperOptions {
 /** Sweeps at the start, every interval, and soon after somebody is known to have left something. */
 export class Sweeper {
   readonly #options: SweeperOptions;
+  readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #state: 'idle' | 'sweeping' | 'stopped' = 'idle';
   #askedFor = false;
@@ -40,8 +42,10 @@ export class Sweeper {
     this.#schedule(0);
   }
 
+  /** A sweep under way ends with the page that it is at. */
   stop(): void {
     this.#state = 'stopped';
+    this.#stopping.abort(new Interrupted());
     clearTimeout(this.#timer);
   }
 
@@ -85,7 +89,7 @@ export class Sweeper {
   async #sweep(): Promise<void> {
     const { index, project, onCount } = this.#options;
     try {
-      for await (const works of dueParked(index)) await project(works);
+      for await (const works of dueParked(index, this.#stopping.signal)) await project(works);
       onCount(await index.countParked());
     } catch (error) {
       // The next sweep tries again; the batches report the outage.
@@ -97,13 +101,15 @@ export class Sweeper {
 /**
  * The parked events that are due: their order has reached the sequence before them, or has passed them. Another instance left them
  * (or died between two steps), so nobody else looks.
- * @throws IndexUnavailableError
+ * @throws IndexUnavailableError, the signal's reason
  */
 export async function* dueParked(
   index: Pick<OrderIndex, 'listParked' | 'registry' | 'load'>,
+  signal: AbortSignal,
 ): AsyncGenerator<OrderWork[]> {
   let after: ParkedEvent | undefined;
   for (let size = FIRST_PAGE; ;) {
+    signal.throwIfAborted();
     const page = await index.listParked({
       size,
       ...(after && { after: { orderId: after.orderId, sequence: after.event.sequence } }),

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { GapMonitor, withGaps, type GapSummary } from '../../../src/projector/gap-monitor.ts';
 import { projectBatch } from '../../../src/projector/project-batch.ts';
+import { endlesslyParked } from '../../support/endlessly-parked.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { protocolInstance, worksOf } from '../../support/protocol.ts';
@@ -95,6 +96,19 @@ describe('GapMonitor', () => {
       now = new Date(PARKED_AT.getTime() + 3_000);
       monitor.start();
       await eventually(() => assert.deepEqual(monitor.summary(), { ...NONE, parkedEvents: 2, oldestParkedSeconds: 3 }));
+    });
+  });
+
+  describe('when it is stopped while it looks', () => {
+    it('ends with the page that it is at, however many there are, and says nothing of what it has not seen', async () => {
+      const parked = endlesslyParked();
+      index.countParked = () => Promise.resolve(Infinity);
+      index.listParked = parked.listParked;
+      now = new Date(0);
+      monitor.start();
+      await eventually(() => assert.ok(parked.pages() > 2));
+      await monitor.stop();
+      assert.deepEqual([summaries, monitor.summary()], [[], undefined]);
     });
   });
 

@@ -356,7 +356,8 @@ describe('projectBatch', () => {
           await scheduler.waitFor(Promise.all(running));
           index.before = () => Promise.resolve();
           // A copy that was parked while another one was applied is left for the sweeper.
-          for await (const works of dueParked(index)) await projectBatch(works, instances[0]!.deps);
+          for await (const works of dueParked(index, new AbortController().signal))
+            await projectBatch(works, instances[0]!.deps);
           assertAtRest(
             index,
             batches.flatMap(({ jobs }) => jobs),

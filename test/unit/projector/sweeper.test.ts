@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { projectBatch } from '../../../src/projector/project-batch.ts';
+import { Interrupted } from '../../../src/projector/back-off.ts';
 import { dueParked, Sweeper } from '../../../src/projector/sweeper.ts';
+import { endlesslyParked } from '../../support/endlessly-parked.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { eventAt, protocolInstance, worksOf } from '../../support/protocol.ts';
@@ -95,6 +97,16 @@ describe('Sweeper', () => {
     sweeper.soon();
     await assert.rejects(eventually(() => assert.equal(sweeps.length, 2), 1_300));
   });
+
+  it('ends with the page that it is at once it is stopped, however many there are', async () => {
+    const parked = endlesslyParked();
+    index.listParked = parked.listParked;
+    sweeper.start();
+    await eventually(() => assert.ok(parked.pages() > 2));
+    sweeper.stop();
+    await assert.rejects(Promise.all(running.splice(0)), Interrupted);
+    assert.deepEqual(counts, []);
+  });
 });
 
 describe('dueParked', () => {
@@ -113,7 +125,8 @@ describe('dueParked', () => {
       sizes.push(page.size);
       return listParked(page);
     };
-    for await (const works of dueParked(index)) assert.deepEqual(works, [], 'nothing is due');
+    for await (const works of dueParked(index, new AbortController().signal))
+      assert.deepEqual(works, [], 'nothing is due');
     return sizes;
   };
 
