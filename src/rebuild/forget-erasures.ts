@@ -24,11 +24,15 @@ const LOADED_AT_ONCE = 200;
  */
 export async function forgetErasures({ index, signal }: ForgetDependencies): Promise<void> {
   const { live, targets } = await index.registry();
-  const orderIds = [...new Set([...(await ordersParked(index)), ...(await ordersWithDeadLetters(index))])];
+  const orderIds = [
+    ...new Set([...(await ordersParked({ index, signal })), ...(await ordersWithDeadLetters({ index, signal }))]),
+  ];
   for (let at = 0; at < orderIds.length; at += LOADED_AT_ONCE) {
     signal.throwIfAborted();
-    for (const erased of await erasedOf(orderIds.slice(at, at + LOADED_AT_ONCE), live, index))
+    for (const erased of await erasedOf(orderIds.slice(at, at + LOADED_AT_ONCE), live, index)) {
+      signal.throwIfAborted();
       await forgetOrder(index, erased);
+    }
   }
   for (const target of targets)
     if (target.generation !== live.generation) await buryOrDiverge(target.generation, live, { index, signal });
@@ -50,17 +54,19 @@ async function erasedOf(orderIds: readonly string[], live: WriteTarget, index: R
 }
 
 /** Those of which more than the place of an event is parked. */
-async function ordersParked(index: RebuildIndex): Promise<Set<string>> {
+async function ordersParked({ index, signal }: ForgetDependencies): Promise<Set<string>> {
   const orderIds = new Set<string>();
   for await (const page of parkedPages(index, PARKED_PAGE)) {
+    signal.throwIfAborted();
     for (const { orderId, event } of page) if (Object.keys(event.data as object).length > 0) orderIds.add(orderId);
   }
   return orderIds;
 }
 
-async function ordersWithDeadLetters(index: RebuildIndex): Promise<Set<string>> {
+async function ordersWithDeadLetters({ index, signal }: ForgetDependencies): Promise<Set<string>> {
   const orderIds = new Set<string>();
   for (let cursor: string | null = ''; cursor !== null;) {
+    signal.throwIfAborted();
     const page = await index.listDeadLetters({ size: DEAD_LETTERS_PAGE, ...(cursor !== '' && { cursor }) });
     for (const { orderId } of page.items) if (orderId !== undefined) orderIds.add(orderId);
     cursor = page.nextCursor;

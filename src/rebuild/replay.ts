@@ -266,6 +266,7 @@ class Replay {
     let count = 0;
     let lastOrder: string | undefined;
     for await (const page of parkedPages(this.#deps.index, PARKED_PAGE)) {
+      this.#deps.signal.throwIfAborted();
       const orderIds = new Set(page.map(({ orderId }) => orderId).filter((orderId) => !counted.has(orderId)));
       // It may go on from one page to the next.
       if (lastOrder !== undefined) orderIds.delete(lastOrder);
