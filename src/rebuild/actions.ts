@@ -40,6 +40,10 @@ export interface ActionDependencies {
   readonly holdsLease: () => Promise<boolean>;
   readonly onCopying: (progress: CopyProgress) => void;
   readonly onReplaying: (progress: ReplayProgress) => void;
+  /** Told how many orders the comparison has come past that is under way. */
+  readonly onCompared: (orders: number) => void;
+  /** Told that an action gets on that has no progress to keep. */
+  readonly onMoved: () => void;
   readonly reached: (point: RebuildPoint) => Promise<void>;
 }
 
@@ -214,8 +218,11 @@ async function restoreSettings(
   if (readiness.kind === 'ready') return { kind: 'done' };
   const { reason, onlyCopies } = readiness;
   if (!onlyCopies) return { kind: 'held', reason };
-  if (now().getTime() - (held?.since ?? Infinity) < COPIES_PATIENCE_MS)
-    return { kind: 'held', reason: `${reason}; it goes on without them after ${COPIES_PATIENCE_MS / 60_000} minutes` };
+  const { dispensableSince = Infinity } = held ?? {};
+  if (now().getTime() - dispensableSince < COPIES_PATIENCE_MS) {
+    const goesOn = `it goes on without them after ${COPIES_PATIENCE_MS / 60_000} minutes`;
+    return { kind: 'held', reason: `${reason}; ${goesOn}`, dispensable: true };
+  }
   log.warn({ rebuild: id, generation, reason }, 'the rebuild goes on without all copies');
   return { kind: 'done' };
 }

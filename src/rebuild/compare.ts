@@ -10,6 +10,8 @@ export interface CompareDependencies {
   readonly index: RebuildIndex;
   readonly now: () => Date;
   readonly signal: AbortSignal;
+  /** Told after each page how many orders it has come past; what lagged of them is copied by then. */
+  readonly onCompared: (orders: number) => void;
 }
 
 export interface Comparison {
@@ -49,7 +51,7 @@ export async function compareWithLive(generation: string, deps: CompareDependenc
 export async function* behindLive(
   generation: string,
   live: WriteTarget,
-  { index: { generations }, signal }: Pick<CompareDependencies, 'index' | 'signal'>,
+  { index: { generations }, signal, onCompared }: Omit<CompareDependencies, 'now'>,
 ): AsyncGenerator<string[]> {
   await generations.refresh(live.generation);
   const liveSnapshot = await generations.openSnapshot(live.generation);
@@ -57,7 +59,7 @@ export async function* behindLive(
     await generations.refresh(generation);
     const snapshot = await generations.openSnapshot(generation);
     try {
-      yield* lagging(liveSnapshot, snapshot, signal);
+      yield* lagging(liveSnapshot, snapshot, { signal, onCompared });
     } finally {
       await snapshot.close();
     }
@@ -73,13 +75,20 @@ interface Finding {
 }
 
 /** The orders of which the second snapshot has less than the first, or something else; a few at a time. */
-async function* lagging(first: Snapshot, second: Snapshot, signal: AbortSignal): AsyncGenerator<string[]> {
+async function* lagging(
+  first: Snapshot,
+  second: Snapshot,
+  { signal, onCompared }: Pick<CompareDependencies, 'signal' | 'onCompared'>,
+): AsyncGenerator<string[]> {
   const [pages, others] = [readAhead(first, signal), readAhead(second, signal)];
   try {
     const place: Place = { page: await others.next(), at: 0 };
+    let compared = 0;
     for (let page = await pages.next(); page.length > 0; page = await pages.next()) {
       const suspects = await laggingOf(page, place, others);
       for (let at = 0; at < suspects.length; at += REPAIR_PAGE) yield suspects.slice(at, at + REPAIR_PAGE);
+      compared += page.length;
+      onCompared(compared);
     }
   } finally {
     await Promise.all([pages.close(), others.close()]);

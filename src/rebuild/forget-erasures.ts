@@ -10,6 +10,8 @@ import { LostTargetError, RefusedError, writeSurely } from './write-surely.ts';
 export interface ForgetDependencies {
   readonly index: RebuildIndex;
   readonly signal: AbortSignal;
+  /** Told how many orders a standby has been compared of. */
+  readonly onCompared: (orders: number) => void;
 }
 
 /** Each may be megabytes long. */
@@ -22,11 +24,10 @@ const LOADED_AT_ONCE = 200;
  * orders all goes now that is kept elsewhere: their dead letters, what is parked of them, and what the other write targets say.
  * @throws IndexUnavailableError, SnapshotLostError, the signal's reason: the same again
  */
-export async function forgetErasures({ index, signal }: ForgetDependencies): Promise<void> {
+export async function forgetErasures(deps: ForgetDependencies): Promise<void> {
+  const { index, signal } = deps;
   const { live, targets } = await index.registry();
-  const orderIds = [
-    ...new Set([...(await ordersParked({ index, signal })), ...(await ordersWithDeadLetters({ index, signal }))]),
-  ];
+  const orderIds = [...new Set([...(await ordersParked(deps)), ...(await ordersWithDeadLetters(deps))])];
   for (let at = 0; at < orderIds.length; at += LOADED_AT_ONCE) {
     signal.throwIfAborted();
     for (const erased of await erasedOf(orderIds.slice(at, at + LOADED_AT_ONCE), live, index)) {
@@ -35,7 +36,7 @@ export async function forgetErasures({ index, signal }: ForgetDependencies): Pro
     }
   }
   for (const target of targets)
-    if (target.generation !== live.generation) await buryOrDiverge(target.generation, live, { index, signal });
+    if (target.generation !== live.generation) await buryOrDiverge(target.generation, live, deps);
 }
 
 /** A standby that does not take a tombstone would bring back what was erased: nobody may be moved there. */
@@ -75,8 +76,9 @@ async function ordersWithDeadLetters({ index, signal }: ForgetDependencies): Pro
 }
 
 /** Writes the tombstones that a standby lacks. @throws LostTargetError, RefusedError */
-async function bury(standby: string, live: WriteTarget, { index, signal }: ForgetDependencies): Promise<void> {
-  for await (const suspects of behindLive(standby, live, { index, signal })) {
+async function bury(standby: string, live: WriteTarget, deps: ForgetDependencies): Promise<void> {
+  const { index, signal } = deps;
+  for await (const suspects of behindLive(standby, live, deps)) {
     const erased = await erasedOf(suspects, live, index);
     const writes = erased.map((document) => ({ orderId: document.orderId, version: document.version, document }));
     await writeSurely(index, standby, writes, signal);

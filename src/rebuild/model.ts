@@ -1,4 +1,4 @@
-import { isCopied, isEnd, ORDERS, STEPS, type End, type RunState, type Step } from './state.ts';
+import { isCopied, isEnd, ORDERS, STEPS, type End, type Held, type RunState, type Step } from './state.ts';
 
 /** A document that cannot be what it must be. */
 export interface FailedOrder {
@@ -23,8 +23,8 @@ export type Response =
   | { readonly kind: 'cancelled' }
   /** Stopped for now: the same action goes on where it was. */
   | { readonly kind: 'interrupted' }
-  /** The world does not let it; the same again later. */
-  | { readonly kind: 'held'; readonly reason: string }
+  /** The world does not let it; the same again later. `dispensable`: it goes on all the same once that has lasted. */
+  | { readonly kind: 'held'; readonly reason: string; readonly dispensable?: true }
   /** The generation is no write target any more: it lacks writes. */
   | { readonly kind: 'lost target'; readonly reason: string }
   | { readonly kind: 'refused'; readonly orders: readonly FailedOrder[]; readonly total: number }
@@ -33,7 +33,7 @@ export type Response =
 /** The next state. Pure: what time it is (epoch milliseconds), is told. */
 export function model(state: RunState, response: Response, now: number): RunState {
   if (response.kind === 'interrupted') return state;
-  if (response.kind === 'held') return { ...state, held: { reason: response.reason, since: state.held?.since ?? now } };
+  if (response.kind === 'held') return { ...state, held: heldBy(response, state.held, now) };
   const { held: _, ...moving } = state;
   switch (response.kind) {
     case 'done':
@@ -51,6 +51,12 @@ export function model(state: RunState, response: Response, now: number): RunStat
     case 'refused':
       return abandoned(moving, 'FAILED', refusalOf(response));
   }
+}
+
+/** Patience is counted for what it is had with alone: any other reason in between begins it anew. */
+function heldBy({ reason, dispensable }: Extract<Response, { kind: 'held' }>, before: Held | undefined, now: number) {
+  const since = before?.since ?? now;
+  return { reason, since, ...(dispensable && { dispensableSince: before?.dispensableSince ?? now }) };
 }
 
 function afterStep(state: RunState, now: number): RunState {

@@ -11,6 +11,7 @@ interface RollupDependencies {
   readonly signal: AbortSignal;
   readonly log: Logger;
   readonly onCopying: (progress: CopyProgress) => void;
+  readonly onMoved: () => void;
 }
 
 const LOOK_MS = 200;
@@ -40,23 +41,23 @@ export async function performRollups(action: RollupAction, run: RunState, deps: 
 }
 
 async function awaitRollups(generation: string, run: RunState, deps: RollupDependencies): Promise<Response> {
-  const heldSince = run.held?.since;
-  if (heldSince !== undefined && Date.now() - heldSince > GIVEN_UP_MS) {
+  const { dispensableSince = Infinity } = run.held ?? {};
+  if (Date.now() - dispensableSince > GIVEN_UP_MS) {
     deps.log.warn({ rebuild: run.id }, `the rebuild goes on without the aggregates: ${NOBODY}`);
     return { kind: 'done' };
   }
   const response = await untilDone(() => deps.rollups.derivation(generation), run, {
     ...deps,
-    onCopying: () => undefined,
+    onCopying: () => deps.onMoved(),
   });
-  return response.kind === 'done' ? { kind: 'done' } : response;
+  return response.kind === 'held' ? { ...response, dispensable: true } : { kind: 'done' };
 }
 
 async function untilDone(
   look: () => Promise<RollupProgress>,
   run: RunState,
   { signal, onCopying }: RollupDependencies,
-): Promise<Response> {
+): Promise<Extract<Response, { kind: 'done' | 'held' }>> {
   let pulse: string | undefined;
   let movedAt = performance.now();
   for (;;) {
@@ -64,10 +65,12 @@ async function untilDone(
     const progress = await look();
     const copy = { ...run.copy, copied: progress.processed, total: progress.total };
     if (progress.isDone) return { kind: 'done', patch: { copy, generation: progress.generation } };
-    onCopying(copy);
-    if (progress.pulse !== pulse) movedAt = performance.now();
-    else if (performance.now() - movedAt > SILENT_MS) return { kind: 'held', reason: NOBODY };
-    pulse = progress.pulse;
+    if (progress.pulse !== pulse) {
+      // That it moves is not said by the first look at what has held the run up.
+      if (pulse !== undefined || run.held === undefined) onCopying(copy);
+      pulse = progress.pulse;
+      movedAt = performance.now();
+    } else if (performance.now() - movedAt > SILENT_MS) return { kind: 'held', reason: NOBODY };
     await pause(LOOK_MS, signal);
   }
 }

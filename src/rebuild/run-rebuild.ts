@@ -3,6 +3,7 @@ import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
 import { perform, unexpected, type ActionDependencies, type RebuildPoint } from './actions.ts';
+import { Headway } from './headway.ts';
 import { model, type Patch, type Response } from './model.ts';
 import { next } from './next.ts';
 import type { Kept, RunRecords } from './records.ts';
@@ -13,7 +14,7 @@ export type RebuildStep = `rebuild ${Step}` | `rebuild ${Step} acted` | RebuildP
 
 export interface RunDependencies extends Omit<
   ActionDependencies,
-  'signal' | 'holdsLease' | 'onCopying' | 'onReplaying' | 'reached'
+  'signal' | 'holdsLease' | 'onCopying' | 'onReplaying' | 'onCompared' | 'onMoved' | 'reached'
 > {
   readonly records: RunRecords;
   readonly lease: Lease;
@@ -57,6 +58,8 @@ class Run {
   #state: RunState;
   #lost = false;
   #rate = new Rate();
+  /** Of the comparison of this step. */
+  #headway = new Headway();
 
   constructor(kept: Kept, deps: RunDependencies, stopping: AbortSignal) {
     this.#kept = kept;
@@ -109,6 +112,10 @@ class Run {
         holdsLease: () => this.#deps.lease.hold(),
         onCopying: (progress) => this.#learn({ copy: progress }, progress.copied),
         onReplaying: (progress) => this.#learn({ replay: progress }, progress.processed),
+        onCompared: (orders) => {
+          if (this.#headway.isMade(orders)) this.#getOn();
+        },
+        onMoved: () => this.#getOn(),
       });
     } finally {
       this.#stopping.removeEventListener('abort', stopping);
@@ -142,14 +149,19 @@ class Run {
 
   #learn(patch: Patch, processed: number): void {
     const rate = this.#rate.at(processed, performance.now());
-    const learned: Patch = rate === undefined ? patch : { ...patch, rate };
-    this.#state = model(this.#state, { kind: 'learned', patch: learned }, Date.now());
+    this.#getOn(rate === undefined ? patch : { ...patch, rate });
+  }
+
+  #getOn(patch: Patch = {}): void {
+    this.#state = model(this.#state, { kind: 'learned', patch }, Date.now());
   }
 
   async #take(response: Response): Promise<void> {
     const before = this.#state;
     this.#state = model(before, response, Date.now());
+    if (response.kind === 'held') this.#headway.failed();
     if (this.#state.step !== before.step) {
+      this.#headway = new Headway();
       const { id, step, generation, error } = this.#state;
       this.#deps.log.info(
         { rebuild: id, from: before.step, to: step, generation, ...(error !== undefined && { error }) },

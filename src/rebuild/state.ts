@@ -62,10 +62,18 @@ export interface RunState {
   readonly startedAt: number;
   readonly finishedAt?: number;
   readonly error?: string;
-  /** Why it does not get on at the moment, and since when (epoch milliseconds). */
-  readonly held?: { readonly reason: string; readonly since: number };
+  /** Undefined where it gets on. */
+  readonly held?: Held;
   /** The rate of late, a second. */
   readonly rate?: number;
+}
+
+/** Why a run does not get on at the moment, and since when. Epoch milliseconds. */
+export interface Held {
+  readonly reason: string;
+  readonly since: number;
+  /** Since when nothing else holds it up but what it goes on without in the end. */
+  readonly dispensableSince?: number;
 }
 
 /** What was copied of the live generation's own events. */

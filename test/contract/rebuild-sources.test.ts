@@ -21,7 +21,10 @@ import { eventAt } from '../support/protocol.ts';
 import { aRebuild } from '../unit/rebuild/runs.ts';
 
 const NEVER = new AbortController().signal;
-const AT_ONCE = { signal: NEVER, now: () => new Date(), reached: () => Promise.resolve() };
+const AT_ONCE = {
+  ...{ signal: NEVER, now: () => new Date() },
+  ...{ onCompared: () => undefined, reached: () => Promise.resolve() },
+};
 
 /** What a process that dies leaves behind: an exception where it stood. */
 class Died extends Error {}
@@ -313,7 +316,7 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
           .result;
         await index.generations.renameEpoch((await index.registry()).epoch, { live: built });
         // Whoever dies in the middle does it again.
-        for (let time = 0; time < 2; time++) await forgetErasures({ index, signal: NEVER });
+        for (let time = 0; time < 2; time++) await forgetErasures({ index, ...AT_ONCE });
         assert.deepEqual([await deadLettersOf('erased'), await parkedData('erased')], [0, [[9, {}]]]);
         const places = early.map(({ sequence, data }) => [sequence, data]);
         assert.deepEqual([await deadLettersOf('not'), await parkedData('not')], [1, places]);
@@ -333,7 +336,7 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
         assert.equal((await index.registry()).targets.length, 2);
         const refuse: OrderIndex['write'] = (_target, writes) =>
           Promise.resolve(writes.map(() => ({ kind: 'refused', path: 'erasedAt', reason: 'is not mapped' })));
-        await forgetErasures({ index: { ...index, write: refuse }, signal: NEVER });
+        await forgetErasures({ index: { ...index, write: refuse }, ...AT_ONCE });
         const { targets } = await index.registry();
         assert.deepEqual(
           targets.map(({ generation }) => generation),

@@ -11,6 +11,7 @@ export function dependenciesOf(index: RebuildIndex, now = () => new Date()): Act
     ...{ storageLimits: DEFAULT_STORAGE_LIMITS, maxMessageBytes: 1_000_000 },
     openSource: () => Promise.reject(new Error('there is nothing to read')),
     ...{ signal: new AbortController().signal, holdsLease: () => Promise.resolve(true) },
-    ...{ onCopying: () => undefined, onReplaying: () => undefined, reached: () => Promise.resolve() },
+    ...{ onCopying: () => undefined, onReplaying: () => undefined },
+    ...{ onCompared: () => undefined, onMoved: () => undefined, reached: () => Promise.resolve() },
   };
 }

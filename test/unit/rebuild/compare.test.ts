@@ -22,13 +22,15 @@ describe('the comparison of a generation with the live one', () => {
   let built: WriteTarget;
   /** What the comparison has looked up in the live generation. */
   let lookedUp: Set<string>;
+  /** What it has told of how far it is. */
+  let compared: number[];
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'order-search-compare-'));
     index = createEmbeddedIndex({ dataDir, prefix: 'orders', foldVersion: FOLD_VERSION, log: createLogger('silent') });
     await index.open();
     const { registry, target } = await registerGeneration(index, 2);
     [live, built] = [registry.live, target];
-    lookedUp = new Set();
+    [lookedUp, compared] = [new Set(), []];
   });
   afterEach(async () => {
     await index.close();
@@ -61,7 +63,10 @@ describe('the comparison of a generation with the live one', () => {
       if (from.generation === live.generation) for (const orderId of orderIds) lookedUp.add(orderId);
       return await index.load(from, orderIds);
     };
-    return await compareWithLive(built.generation, { index: { ...index, generations, load }, now: NOW, signal: NEVER });
+    return await compareWithLive(built.generation, {
+      ...{ index: { ...index, generations, load }, now: NOW, signal: NEVER },
+      onCompared: (orders) => compared.push(orders),
+    });
   }
 
   describe('when the two do not have the same orders on their pages', () => {
@@ -91,6 +96,22 @@ describe('the comparison of a generation with the live one', () => {
         for (const [orderId, version] of ofLive) assert.ok((loaded.documents.get(orderId)?.version ?? 0) >= version);
       });
     }
+  });
+
+  describe('when what lags on a page cannot be copied', () => {
+    it('has not come past that page', async () => {
+      await write(live, new Map(Array.from({ length: 6 }, (_, order) => [`O-${order}`, 1])));
+      await write(built, new Map([0, 1, 2, 4, 5].map((order) => [`O-${order}`, 1])));
+      const working = index.write.bind(index);
+      const failure = new Error('the copy is lost');
+      const compareByTwo = () => compare((_side, of, page) => of.versions({ ...page, size: 2 }));
+      index.write = () => Promise.reject(failure);
+      await assert.rejects(compareByTwo(), failure);
+      assert.deepEqual(compared.splice(0), [2]);
+      index.write = working;
+      await compareByTwo();
+      assert.deepEqual(compared, [2, 4, 6]);
+    });
   });
 
   describe('when pages take their time', () => {

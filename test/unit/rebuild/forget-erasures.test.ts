@@ -25,7 +25,8 @@ describe('forgetting what erased orders have left', () => {
   async function stopped(index: MemoryIndex, pages: () => number): Promise<void> {
     const stopping = new AbortController();
     const reason = new Error('stopping');
-    const forgetting = forgetErasures({ index: index as unknown as RebuildIndex, signal: stopping.signal });
+    const { signal } = stopping;
+    const forgetting = forgetErasures({ index: index as unknown as RebuildIndex, signal, onCompared: () => undefined });
     const rejected = assert.rejects(forgetting, reason);
     await eventually(() => assert.ok(pages() > 2));
     stopping.abort(reason);

@@ -114,6 +114,27 @@ describe('the model of a rebuild', () => {
       assert.deepEqual(after(still, DONE), aRebuild({ step: 'VALIDATE' }));
     });
 
+    it('counts its patience for what it goes on without from when nothing else held it up any more', () => {
+      const waiting = { kind: 'held', reason: 'no node', dispensable: true } as const;
+      const outage = { kind: 'held', reason: '503' } as const;
+      let state = after(aRebuild({ step: 'RESTORE_SETTINGS' }), outage);
+      const times: (number | undefined)[] = [];
+      for (const [at, response] of [waiting, waiting, outage, waiting, waiting].entries()) {
+        state = model(state, response, NOW + at);
+        times.push(state.held?.dispensableSince);
+        assert.equal(state.held?.since, NOW);
+      }
+      assert.deepEqual(times, [NOW, NOW, undefined, NOW + 3, NOW + 3]);
+    });
+
+    it('is held no more, and has all its patience again, once it gets on', () => {
+      const waiting = { kind: 'held', reason: 'nobody', dispensable: true } as const;
+      const moving = after(after(aRebuild({ step: 'ROLLUPS' }), waiting), { kind: 'learned', patch: {} });
+      assert.deepEqual(moving, aRebuild({ step: 'ROLLUPS' }));
+      const held = { reason: 'nobody', since: NOW + 9, dispensableSince: NOW + 9 };
+      assert.deepEqual(model(moving, waiting, NOW + 9).held, held);
+    });
+
     it('stays as it is where it was only interrupted', () => {
       const state = aRebuild({ step: 'COPY' });
       assert.equal(after(state, { kind: 'interrupted' }), state);

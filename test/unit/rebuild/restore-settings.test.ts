@@ -31,10 +31,13 @@ describe('a generation that was built, and has not all its copies', () => {
     rmSync(dataDir, { recursive: true });
   });
 
-  /** What comes of another look after it was held for so long. */
-  function look(readiness: Readiness, heldForMs: number | undefined): Promise<Response> {
+  /** What comes of another look after it was held for so long, by default by nothing but that copies are missing. */
+  function look(readiness: Readiness, heldForMs: number | undefined, byCopies = true): Promise<Response> {
     const generations = { ...index.generations, restoreSettings: () => Promise.resolve(readiness) };
-    const held = heldForMs === undefined ? {} : { held: { reason: '', since: BEGUN } };
+    const held =
+      heldForMs === undefined
+        ? {}
+        : { held: { reason: '', since: BEGUN, ...(byCopies && { dispensableSince: BEGUN }) } };
     const run = aRebuild({ generation, step: 'RESTORE_SETTINGS', ...held });
     return perform(
       { kind: 'restore settings', generation },
@@ -47,13 +50,18 @@ describe('a generation that was built, and has not all its copies', () => {
     const lacking: Readiness = { kind: 'waiting', reason: '1 replicas have no node', onlyCopies: true };
     const reason = '1 replicas have no node; it goes on without them after 10 minutes';
     for (const heldForMs of [undefined, 0, 9 * MINUTE_MS]) {
-      assert.deepEqual(await look(lacking, heldForMs), { kind: 'held', reason });
+      assert.deepEqual(await look(lacking, heldForMs), { kind: 'held', reason, dispensable: true });
     }
   });
 
   it('does not keep readers waiting beyond that', async () => {
     const lacking: Readiness = { kind: 'waiting', reason: '1 replicas have no node', onlyCopies: true };
     assert.deepEqual(await look(lacking, 10 * MINUTE_MS), { kind: 'done' });
+  });
+
+  it('is waited for as long where something else has held it up before', async () => {
+    const lacking: Readiness = { kind: 'waiting', reason: '1 replicas have no node', onlyCopies: true };
+    assert.equal((await look(lacking, 600 * MINUTE_MS, false)).kind, 'held');
   });
 
   it('is waited for without end where it lacks more, or shards are moving', async () => {

@@ -43,6 +43,8 @@ describe('a generation that has the name of one that was dropped', () => {
         holdsLease: () => Promise.resolve(true),
         onCopying: () => undefined,
         onReplaying: () => undefined,
+        onCompared: () => undefined,
+        onMoved: () => undefined,
         reached: () => Promise.resolve(),
       });
       assert.equal(response.kind, 'done');

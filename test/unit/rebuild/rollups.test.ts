@@ -22,11 +22,12 @@ describe("a rebuild's dealings with the aggregates", () => {
   let clockMs: number;
   let asked: string[];
   let copied: CopyProgress[];
+  let moved: number;
   let answers: (RollupProgress | (() => RollupProgress))[];
   let stopping: AbortController;
 
   beforeEach(() => {
-    [clockMs, asked, copied, answers, stopping] = [0, [], [], [], new AbortController()];
+    [clockMs, asked, copied, moved, answers, stopping] = [0, [], [], 0, [], new AbortController()];
     performance.now = () => clockMs;
   });
   afterEach(() => {
@@ -52,6 +53,7 @@ describe("a rebuild's dealings with the aggregates", () => {
     performRollups(action, run, {
       ...{ rollups, signal: stopping.signal, log: createLogger('silent') },
       onCopying: (progress) => copied.push(progress),
+      onMoved: () => (moved += 1),
     });
   /** Each look a while after the one before it. */
   const after = (ms: number, progress: RollupProgress) => () => {
@@ -80,6 +82,13 @@ describe("a rebuild's dealings with the aggregates", () => {
       assert.equal(response.kind, 'held');
       assert.match(response.kind === 'held' ? response.reason : '', /^nobody goes on with the aggregates: .*\/health$/);
       assert.equal(asked.length, 3);
+    });
+
+    it('is not said to get on by looks at what nobody works on, however often it is held', async () => {
+      answers = [BUILDING, BUILDING, after(30_001, BUILDING)];
+      const run = aRebuild({ step: 'ROLLUPS', held: { reason: 'nobody', since: 0 } });
+      assert.equal((await perform(REBUILD, run)).kind, 'held');
+      assert.deepEqual(copied, []);
     });
 
     it('is not held while somebody works on it, however slowly', async () => {
@@ -114,10 +123,19 @@ describe("a rebuild's dealings with the aggregates", () => {
       assert.deepEqual([copied, new Set(asked)], [[], new Set(['derivation of orders-000002'])]);
     });
 
+    it('says that it gets on where somebody derives them again', async () => {
+      const run = aRebuild({ step: 'ROLLUPS', held: { reason: 'nobody', since: 0 } });
+      answers = [NOTHING, NOTHING, BUILDING, BUILDING, { ...BUILDING, pulse: '3' }, DONE];
+      assert.deepEqual(await perform(AWAIT, run), { kind: 'done' });
+      assert.equal(moved, 2);
+    });
+
     it('is held where nobody derives them, and given up after five minutes of that', async () => {
       answers = [NOTHING, after(30_001, NOTHING)];
       assert.equal((await perform(AWAIT)).kind, 'held');
-      const held = (ms: number) => aRebuild({ step: 'ROLLUPS', held: { reason: 'nobody', since: Date.now() - ms } });
+      const heldSince = (since: number, dispensableSince: number) =>
+        aRebuild({ step: 'ROLLUPS', held: { reason: 'nobody', since, dispensableSince } });
+      const held = (ms: number) => heldSince(0, Date.now() - ms);
       answers = [NOTHING, after(30_001, NOTHING)];
       assert.equal((await perform(AWAIT, held(4 * 60_000))).kind, 'held');
       const before = asked.length;

@@ -3,10 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger } from '../../../src/observability/logging.ts';
-import { DEFAULT_STORAGE_LIMITS, FOLD_VERSION } from '../../../src/order/fold.ts';
+import { DEFAULT_STORAGE_LIMITS, foldStored, FOLD_VERSION } from '../../../src/order/fold.ts';
 import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
 import type { Lease } from '../../../src/order-index/lease.ts';
-import type { OrderIndex } from '../../../src/order-index/port.ts';
+import { documentWrite } from '../../../src/order-index/document-write.ts';
+import {
+  IndexUnavailableError,
+  type OrderIndex,
+  type OrderVersion,
+  type Snapshot,
+} from '../../../src/order-index/port.ts';
 import { createRunRecords } from '../../../src/rebuild/records.ts';
 import { EventSourceError, type EventSource } from '../../../src/rebuild/event-source.ts';
 import { runRebuild, type RunDependencies } from '../../../src/rebuild/run-rebuild.ts';
@@ -79,6 +85,70 @@ describe('whoever runs a rebuild', () => {
       const { step, error } = (await ran({ source: 'file', path: 'none.ndjson' }, { openSource })) ?? {};
       assert.deepEqual([step, error], ['FAILED', reason]);
       assert.equal((await index.registry()).epoch, epoch);
+    });
+  });
+
+  describe('when a comparison has failed and is done again', () => {
+    type Page = readonly OrderVersion[];
+    /** From VALIDATE on, the live orders are read one a page, each as it is told. */
+    async function validated(
+      read: (page: () => Promise<Page>, after: string | undefined) => Promise<Page>,
+      onState: (state: RunState) => void,
+    ): Promise<RunState | undefined> {
+      const { live } = await index.registry();
+      const writes = ['O-1', 'O-2', 'O-3'].map((id) => documentWrite(foldStored(id, [eventAt(1)]), new Date()));
+      await index.write(live, writes, 'live');
+      let isValidating = false;
+      const openSnapshot = async (generation: string): Promise<Snapshot> => {
+        const snapshot = await index.generations.openSnapshot(generation);
+        if (!isValidating || generation !== live.generation) return snapshot;
+        return {
+          ...snapshot,
+          versions: (page) => read(() => snapshot.versions({ ...page, size: 1 }), page.after),
+        };
+      };
+      const reached = (step: string) => {
+        isValidating = step === 'rebuild VALIDATE';
+        return Promise.resolve();
+      };
+      return await ran(
+        {},
+        { index: { ...index, generations: { ...index.generations, openSnapshot } }, reached, onState },
+      );
+    }
+
+    it('is said to be held up no more as soon as it gets on, long before it is done', async () => {
+      const failed = Promise.withResolvers<void>();
+      const moving = Promise.withResolvers<void>();
+      let attempts = 0;
+      const done = await validated(
+        async (page, after) => {
+          if (after === undefined) attempts += 1;
+          if (after === 'O-2' && attempts === 1) throw new IndexUnavailableError('a shard is away');
+          if (after === 'O-2') await moving.promise;
+          return await page();
+        },
+        ({ step, held }) => {
+          if (held) failed.resolve();
+          else if (step === 'VALIDATE' && attempts === 2) moving.resolve();
+        },
+      );
+      await failed.promise;
+      assert.deepEqual([done?.step, attempts], ['DONE', 2]);
+    });
+
+    it('is said to be held up since it was done over where it fails at the same place for ever', async () => {
+      const since = new Set<number>();
+      let attempts = 0;
+      await validated(
+        async (page, after) => {
+          if (after === undefined) attempts += 1;
+          if (after === 'O-2' && attempts < 5) throw new IndexUnavailableError('a shard is away');
+          return await page();
+        },
+        ({ held }) => held && since.add(held.since),
+      );
+      assert.equal(since.size, 2);
     });
   });
 

@@ -1,0 +1,20 @@
+/**
+ * Whether something gets on that begins anew after each failure. It may do once more what was done before; from a second failure on only
+ * what goes beyond that counts, or what fails at one place for ever would pass for getting on.
+ */
+export class Headway {
+  #farthest = 0;
+  /** Since it came farthest. */
+  #failures = 0;
+
+  failed(): void {
+    this.#failures += 1;
+  }
+
+  /** @param place that it has come to, counted from where it begins */
+  isMade(place: number): boolean {
+    const isBeyond = place > this.#farthest;
+    if (isBeyond) [this.#farthest, this.#failures] = [place, 0];
+    return isBeyond || this.#failures <= 1;
+  }
+}

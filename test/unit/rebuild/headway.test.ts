@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { Headway } from '../../../src/rebuild/headway.ts';
+
+describe('the headway of what begins anew after a failure', () => {
+  let headway: Headway;
+  beforeEach(() => {
+    headway = new Headway();
+  });
+
+  /** Each attempt fails where it has come to. */
+  const attempts = (...to: number[]) =>
+    to.map((places) => {
+      const made = Array.from({ length: places }, (_, at) => headway.isMade(at + 1));
+      headway.failed();
+      return made;
+    });
+
+  describe('when it has failed once', () => {
+    it('is made while the same is done once more, and beyond that', () => {
+      assert.deepEqual(attempts(2, 4), [
+        [true, true],
+        [true, true, true, true],
+      ]);
+    });
+  });
+
+  describe('when it fails at one place over and over', () => {
+    it('is made no more until it comes past that', () => {
+      assert.deepEqual(attempts(2, 2, 2, 3), [
+        [true, true],
+        [true, true],
+        [false, false],
+        [false, false, true],
+      ]);
+    });
+
+    it('is made once more after that', () => {
+      attempts(2, 2, 3);
+      assert.deepEqual(attempts(3, 3), [
+        [true, true, true],
+        [false, false, false],
+      ]);
+    });
+  });
+});
