@@ -28,6 +28,8 @@ export interface OperationsDependencies {
   readonly signal: AbortSignal;
   /** After how long an activation is given up, whose every order is compared first; a minute unless told. */
   readonly activationLimitMs?: number;
+  /** How long after that it is waited for what becomes of it; half a minute unless told. */
+  readonly givingUpLimitMs?: number;
   /** How long a start waits for the index; ten seconds unless told. */
   readonly startPatienceMs?: number;
 }
@@ -47,6 +49,7 @@ export interface GenerationState {
 
 /** The command line waits for two minutes. */
 const ACTIVATION_LIMIT_MS = 60_000;
+const GIVING_UP_LIMIT_MS = 30_000;
 const LOOK_MS = 100;
 const START_PATIENCE_MS = 10_000;
 const RETRY_MS = 250;
@@ -222,7 +225,7 @@ function busyReason({ id, kind, step, generation }: RunState): string {
 
 /** By the same machine, so that an instance that dies in the middle of the swap leaves it to another one. Why it failed, or undefined. */
 async function activate(target: GenerationState, deps: OperationsDependencies): Promise<string | undefined> {
-  const { index, records, now, signal, activationLimitMs = ACTIVATION_LIMIT_MS } = deps;
+  const { index, now, activationLimitMs = ACTIVATION_LIMIT_MS } = deps;
   const { live, epoch } = await index.registry();
   const { name, number } = target;
   const request: RebuildRequest = {
@@ -240,23 +243,45 @@ async function activate(target: GenerationState, deps: OperationsDependencies): 
     deps,
   );
   if (begun.kind === 'busy') return busyReason(begun.by.state);
-  const untilMs = performance.now() + activationLimitMs;
+  const { id } = begun.kept.state;
+  const kept = await whatBecomesOf(id, activationLimitMs, deps);
+  return kept && isOver(kept.state) ? failureOf(kept.state) : await giveUp(id, kept, deps);
+}
+
+/** The run as it is when it is over, or after the time. */
+async function whatBecomesOf(
+  id: string,
+  limitMs: number,
+  { records, signal }: OperationsDependencies,
+): Promise<Kept | undefined> {
+  const untilMs = performance.now() + limitMs;
   for (;;) {
-    const kept = await records.read(begun.kept.state.id);
-    if (kept && isOver(kept.state))
-      return kept.state.step === 'DONE' ? undefined : (kept.state.error ?? kept.state.step);
-    if (performance.now() > untilMs) return await giveUp(begun.kept.state.id, kept, deps);
+    const kept = await records.read(id);
+    if ((kept && isOver(kept.state)) || performance.now() > untilMs) return kept;
     await delay(LOOK_MS, undefined, { signal });
   }
 }
 
-/** Readers must not be moved some time later, when nobody expects it. */
-async function giveUp(id: string, kept: Kept | undefined, deps: OperationsDependencies): Promise<string> {
-  const { records, wake, activationLimitMs = ACTIVATION_LIMIT_MS } = deps;
+function failureOf({ step, error }: RunState): string | undefined {
+  return step === 'DONE' ? undefined : (error ?? step);
+}
+
+/**
+ * Readers must not be moved some time later, when nobody expects it. Its runner may have begun to move them by the time that it is told,
+ * so it has the last word. Why it failed, or undefined.
+ */
+async function giveUp(id: string, kept: Kept | undefined, deps: OperationsDependencies): Promise<string | undefined> {
+  const { records, wake, activationLimitMs = ACTIVATION_LIMIT_MS, givingUpLimitMs = GIVING_UP_LIMIT_MS } = deps;
   const limit = `${activationLimitMs / 1_000} s`;
   const why = kept?.state.held ? `: ${kept.state.held.reason}` : '';
-  if (kept && !canBeCancelled(kept.state)) return `readers are being moved, which takes longer than ${limit}${why}`;
+  const moving = `readers are being moved, which takes longer than ${limit}${why}`;
+  if (kept && !canBeCancelled(kept.state)) return moving;
   await records.wish(id, 'cancel');
   wake();
-  return `it was given up after ${limit}${why}`;
+  const state = (await whatBecomesOf(id, givingUpLimitMs, deps))?.state;
+  if (state?.step === 'CANCELLED') return `it was given up after ${limit}${why}`;
+  if (state && (isOver(state) || isEnd(state.step))) return failureOf(state);
+  if (state && !canBeCancelled(state)) return moving;
+  const unheard = 'no instance has heard of that yet: look which generation is live before you go on';
+  return `it was given up after ${limit}${why}; ${unheard}`;
 }

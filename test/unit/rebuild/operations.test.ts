@@ -36,7 +36,12 @@ describe('what operators do about rebuilds and generations', () => {
   });
 
   /** What an operator sees of an index of which single operations do not work. */
-  function operated(broken: Partial<OrderIndex['generations']>, activationLimitMs = 60_000, startPatienceMs = 10_000) {
+  function operated(
+    broken: Partial<OrderIndex['generations']>,
+    activationLimitMs = 60_000,
+    startPatienceMs = 10_000,
+    givingUpLimitMs = 30_000,
+  ) {
     Object.assign(generations, broken);
     const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
     const clock = () => performance.now();
@@ -60,7 +65,7 @@ describe('what operators do about rebuilds and generations', () => {
     const signal = new AbortController().signal;
     const deps = {
       ...{ index, records, readsFiles: false, now: () => Date.now(), wake: () => runner.wake(), signal },
-      ...{ activationLimitMs, startPatienceMs },
+      ...{ activationLimitMs, startPatienceMs, givingUpLimitMs },
     };
     return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
   }
@@ -214,6 +219,61 @@ describe('what operators do about rebuilds and generations', () => {
         assert.deepEqual([run?.state, run?.finishedAt === null], ['CANCELLED', false]);
       });
       assert.notEqual((await index.registry()).live.generation, target.generation);
+    });
+
+    /** Once it is to be given up, and before that is written, its runner goes on with the comparison and begins to move readers. */
+    function movingAsItIsGivenUp(freeze: OrderIndex['generations']['freeze']): Partial<OrderIndex['generations']> {
+      const [compared, moving] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const wished = Promise.withResolvers<void>();
+      const [writeControl, working] = [index.writeControl.bind(index), { ...generations }];
+      index.writeControl = async (id, ...args) => {
+        if (!id.startsWith('rebuild-wish:')) return await writeControl(id, ...args);
+        compared.resolve();
+        await moving.promise;
+        const isWritten = await writeControl(id, ...args);
+        wished.resolve();
+        return isWritten;
+      };
+      return {
+        refresh: async (generation) => {
+          await compared.promise;
+          await working.refresh(generation);
+        },
+        freeze: async (generation) => {
+          moving.resolve();
+          await wished.promise;
+          await freeze(generation);
+        },
+      };
+    }
+
+    it('is done where readers were moved all the same by the time that its runner heard of that', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const working = { ...generations };
+      const freeze = (generation: string) => working.freeze(generation);
+      const { generations: operations } = operated(movingAsItIsGivenUp(freeze), 500);
+      assert.equal((await operations.activate(target.generation)).kind, 'activated');
+      assert.equal((await index.registry()).live.generation, target.generation);
+    });
+
+    it('says that readers are being moved where its runner had begun with that, and does not get on', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const freeze = () => Promise.reject(new IndexUnavailableError('writes go on'));
+      const { generations: operations } = operated(movingAsItIsGivenUp(freeze), 500, 10_000, 500);
+      const activated = await operations.activate(target.generation);
+      assert.match(
+        activated.kind === 'refused' ? activated.reason : '',
+        /^readers are being moved, which takes longer/,
+      );
+    });
+
+    it('says so where nobody runs it that could tell what becomes of it', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const { generations: operations } = operated({}, 200, 10_000, 200);
+      await runner.stop();
+      const reason =
+        'it was given up after 0.2 s; no instance has heard of that yet: look which generation is live before you go on';
+      assert.deepEqual(await operations.activate(target.generation), { kind: 'refused', reason });
     });
 
     it('is done to its end where readers are being moved already, and says so', async () => {
