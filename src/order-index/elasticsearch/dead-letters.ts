@@ -63,7 +63,7 @@ async function put(options: DeadLetterOptions, failed: FailedMessage): Promise<s
     if (await write(options, source, stored?.revision)) return id;
     if (source.chunkSet !== undefined && source.chunkSet !== known?.chunkSet) await removeUnused(options, source);
   }
-  throw new IndexUnavailableError(`the dead letter ${id} is being changed over and over`);
+  throw changedOverAndOver(id);
 }
 
 /** Another writer was faster. Its entry may name the same chunks, where it stores the same failure. */
@@ -95,13 +95,23 @@ async function read({ client, store, index }: DeadLetterOptions, id: string): Pr
   return { source: item.source, revision: { seqNo: item.seqNo, primaryTerm: item.primaryTerm } };
 }
 
+/** An entry's chunks go when it is settled, after it; it may have failed once more since, and be there again with others. */
 async function get(options: DeadLetterOptions, id: string): Promise<DeadLetterWithBody | undefined> {
-  const stored = await read(options, id);
-  if (stored?.source.kind !== 'entry') return undefined;
-  const body = await readBody(options, stored.source);
-  // Its chunks went with it when it was settled.
-  if (!body) return undefined;
-  return { ...entryOf(stored.source), body, revision: textOf(stored.revision) };
+  let withoutBody: string | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const stored = await read(options, id);
+    if (stored?.source.kind !== 'entry') return undefined;
+    const revision = textOf(stored.revision);
+    if (revision === withoutBody) return undefined;
+    const body = await readBody(options, stored.source);
+    if (body) return { ...entryOf(stored.source), body, revision };
+    withoutBody = revision;
+  }
+  throw changedOverAndOver(id);
+}
+
+function changedOverAndOver(id: string): IndexUnavailableError {
+  return new IndexUnavailableError(`the dead letter ${id} is being changed over and over`);
 }
 
 async function settle(options: DeadLetterOptions, id: string, revision: string | undefined): Promise<boolean> {
@@ -125,7 +135,7 @@ async function settle(options: DeadLetterOptions, id: string, revision: string |
     await removeChunks(options, source);
     return true;
   }
-  throw new IndexUnavailableError(`the dead letter ${id} is being changed over and over`);
+  throw changedOverAndOver(id);
 }
 
 function textOf({ seqNo, primaryTerm }: DocumentRevision): string {
