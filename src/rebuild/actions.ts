@@ -7,6 +7,7 @@ import { compareWithLive } from './compare.ts';
 import { copyLive } from './copy.ts';
 import { EventSourceError, type EventSource } from './event-source.ts';
 import { forgetErasures } from './forget-erasures.ts';
+import { beginStandby } from './housekeeping.ts';
 import type { Response } from './model.ts';
 import type { Action } from './next.ts';
 import { replay } from './replay.ts';
@@ -108,8 +109,9 @@ async function attempt(action: Action, run: RunState, deps: ActionDependencies):
 /** What was read beside the queue may tell of erasures; copies of the live generation tell of none that it had not. */
 async function moved(action: Swap, run: RunState, deps: ActionDependencies): Promise<Response> {
   const response = await swap(action, deps);
-  if (response.kind === 'done' && (run.kind === 'activation' || run.request.source !== 'index'))
-    await forgetErasures(deps);
+  if (response.kind !== 'done') return response;
+  if (action.from !== action.to) await beginStandby(deps.index, action.from, deps.now().getTime());
+  if (run.kind === 'activation' || run.request.source !== 'index') await forgetErasures(deps);
   return response;
 }
 

@@ -83,7 +83,23 @@ async function drop(
 const STANDBYS = 'standbys';
 const LEFTOVERS = 'leftovers';
 
-/** When each was first found to be such a one (epoch milliseconds); one that was not meanwhile begins anew. */
+/**
+ * Begins the time anew of one that readers were moved away from: a look now and then would not see that it was live for less than a
+ * minute.
+ * @throws IndexUnavailableError
+ */
+export async function beginStandby(
+  index: Pick<RebuildIndex, 'readControl' | 'writeControl'>,
+  generation: string,
+  now: number,
+): Promise<void> {
+  for (;;) {
+    const record = await index.readControl(STANDBYS);
+    if (await index.writeControl(STANDBYS, { ...record?.value, [generation]: now }, record?.revision ?? null)) return;
+  }
+}
+
+/** Since when each is such a one, as far as is known (epoch milliseconds); one that was found not to be meanwhile begins anew. */
 async function knownSince(
   index: RebuildIndex,
   id: string,

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { createLogger, type Logger } from '../../src/observability/logging.ts';
 import { diverge } from '../../src/order-index/diverge.ts';
 import { IndexUnavailableError, type OrderIndex } from '../../src/order-index/port.ts';
+import { perform } from '../../src/rebuild/actions.ts';
 import { keepHouse } from '../../src/rebuild/housekeeping.ts';
 import { describeForEachBackend, type IndexPlace } from '../support/backends.ts';
 import { registerGeneration } from '../support/second-generation.ts';
+import { dependenciesOf } from '../unit/rebuild/action-dependencies.ts';
+import { anActivation } from '../unit/rebuild/runs.ts';
 
 const TTL_MS = 24 * 3_600_000;
 
@@ -63,6 +66,27 @@ describeForEachBackend('the housekeeping of generations', (backend) => {
       await activate(1);
       assert.deepEqual(await keptAfter(2), [1, 2]);
       assert.deepEqual(await keptAfter(TTL_MS), [1]);
+    });
+  });
+
+  describe('when a generation was live for less than the time between two looks', () => {
+    /** As an operator's activation does it. */
+    async function swapTo(number: number): Promise<void> {
+      const { epoch, live } = await index.registry();
+      const [from, to] = [live.generation, await nameOf(number)];
+      const deps = dependenciesOf(index, () => new Date(time));
+      const run = anActivation({ step: 'SWAP', generation: to, from, epoch });
+      assert.equal((await perform({ kind: 'swap', from, to, epoch }, run, deps)).kind, 'done');
+    }
+
+    it('is written to for as long as any after that', async () => {
+      await registerGeneration(index, 2);
+      assert.deepEqual(await keptAfter(0), [1, 2]);
+      time += TTL_MS - 1;
+      await swapTo(2);
+      await swapTo(1);
+      assert.deepEqual(await keptAfter(TTL_MS - 1), [1, 2]);
+      assert.deepEqual(await keptAfter(1), [1]);
     });
   });
 
