@@ -48,6 +48,8 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   stripParked(places: readonly ParkedPlace[]): Promise<void>;
   /** Parked events by order id and sequence, after the given place; for the sweeper and the operators. @throws IndexUnavailableError */
   listParked(page: { readonly after?: ParkedPlace; readonly size: number }): Promise<readonly ParkedEvent[]>;
+  /** The same without the events, which may be megabytes long each. @throws IndexUnavailableError */
+  listParkedPlaces(page: { readonly after?: ParkedPlace; readonly size: number }): Promise<readonly TakenPlace[]>;
   countParked(): Promise<number>;
 
   /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. `signal` as in a search. @throws IndexUnavailableError */
@@ -102,6 +104,12 @@ export interface ParkedPlace {
 export interface ParkedEvent {
   readonly orderId: string;
   readonly event: OrderEvent;
+  /** RFC 3339, when it was parked. */
+  readonly parkedAt: string;
+}
+
+/** A place that an event is parked at. */
+export interface TakenPlace extends ParkedPlace {
   /** RFC 3339, when it was parked. */
   readonly parkedAt: string;
 }

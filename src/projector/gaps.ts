@@ -1,4 +1,4 @@
-import type { OrderIndex, ParkedEvent } from '../order-index/port.ts';
+import type { OrderIndex, ParkedPlace, TakenPlace } from '../order-index/port.ts';
 import { load } from './plan.ts';
 
 /** The first and the last of a run of sequences. */
@@ -27,9 +27,9 @@ export interface GapOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export type GapIndex = Pick<OrderIndex, 'listParked' | 'registry' | 'load'>;
+export type GapIndex = Pick<OrderIndex, 'listParkedPlaces' | 'registry' | 'load'>;
 
-type Place = Pick<ParkedEvent, 'parkedAt'> & { readonly sequence: number };
+type Place = Omit<TakenPlace, 'orderId'>;
 
 interface ParkedOrder {
   readonly orderId: string;
@@ -147,20 +147,20 @@ async function gapsOf(orders: readonly ParkedOrder[], index: GapIndex, options: 
 }
 
 async function* parkedOrders(
-  index: Pick<OrderIndex, 'listParked'>,
+  index: Pick<OrderIndex, 'listParkedPlaces'>,
   { signal }: GapOptions,
-  from: { readonly orderId: string; readonly sequence: number } | undefined,
+  from: ParkedPlace | undefined,
 ): AsyncGenerator<ParkedOrder> {
   let open: { orderId: string; places: Place[] } | undefined;
   let after = from;
   for (;;) {
     signal?.throwIfAborted();
-    const page = await index.listParked({ size: PAGE, ...(after && { after }) });
-    for (const { orderId, event, parkedAt } of page) {
+    const page = await index.listParkedPlaces({ size: PAGE, ...(after && { after }) });
+    for (const { orderId, sequence, parkedAt } of page) {
       if (open && open.orderId !== orderId) yield open;
       if (open?.orderId !== orderId) open = { orderId, places: [] };
-      open.places.push({ sequence: event.sequence, parkedAt });
-      after = { orderId, sequence: event.sequence };
+      open.places.push({ sequence, parkedAt });
+      after = { orderId, sequence };
     }
     if (page.length < PAGE) break;
   }

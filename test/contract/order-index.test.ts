@@ -218,9 +218,14 @@ describeForEachBackend('an order index', (backend) => {
         assert.deepEqual(first, all.slice(0, 3));
         const rest = await other.listParked({ after: { orderId: 'a', sequence: 10 }, size: 3 });
         assert.deepEqual(rest, all.slice(3));
+        const places = all.map(({ orderId, event: { sequence }, parkedAt }) => ({ orderId, sequence, parkedAt }));
+        assert.deepEqual(await other.listParkedPlaces({ size: 3 }), places.slice(0, 3));
+        const after = { orderId: 'a', sequence: 10 };
+        assert.deepEqual(await other.listParkedPlaces({ after, size: 3 }), places.slice(3));
         await other.unpark(all.map(({ orderId, event: { sequence } }) => ({ orderId, sequence })));
         assert.equal(await other.countParked(), 0);
         assert.deepEqual(await other.listParked({ size: 3 }), []);
+        assert.deepEqual(await other.listParkedPlaces({ size: 3 }), []);
       } finally {
         await own.remove();
       }

@@ -8,13 +8,23 @@ import type {
   ParkedPlace,
   ParkOutcome,
   Registry,
+  TakenPlace,
   WriteOutcome,
   WriteTarget,
 } from '../../src/order-index/port.ts';
 
 type ProjectedIndex = Pick<
   OrderIndex,
-  'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'forgetOrder'
+  | 'registry'
+  | 'load'
+  | 'write'
+  | 'park'
+  | 'parkedAt'
+  | 'unpark'
+  | 'stripParked'
+  | 'listParked'
+  | 'listParkedPlaces'
+  | 'forgetOrder'
 >;
 
 /** As an operator sets it, or a swap. */
@@ -95,12 +105,25 @@ export class MemoryIndex implements ProjectedIndex {
     }
   }
 
-  listParked({ after, size }: { after?: ParkedPlace; size: number }): Promise<ParkedEvent[]> {
+  listParked(page: { after?: ParkedPlace; size: number }): Promise<ParkedEvent[]> {
+    return Promise.resolve(this.#parked(page));
+  }
+
+  listParkedPlaces(page: { after?: ParkedPlace; size: number }): Promise<TakenPlace[]> {
+    const places = this.#parked(page).map(({ orderId, event: { sequence }, parkedAt }) => ({
+      orderId,
+      sequence,
+      parkedAt,
+    }));
+    return Promise.resolve(places);
+  }
+
+  #parked({ after, size }: { after?: ParkedPlace; size: number }): ParkedEvent[] {
     const isAfter = ({ orderId, event: { sequence } }: ParkedEvent) =>
       !after || orderId > after.orderId || (orderId === after.orderId && sequence > after.sequence);
     const byPlace = (a: ParkedEvent, b: ParkedEvent) =>
       a.orderId < b.orderId ? -1 : a.orderId > b.orderId ? 1 : a.event.sequence - b.event.sequence;
-    return Promise.resolve([...this.parked.values()].filter(isAfter).sort(byPlace).slice(0, size));
+    return [...this.parked.values()].filter(isAfter).sort(byPlace).slice(0, size);
   }
 
   forgetOrder(orderId: string): Promise<void> {

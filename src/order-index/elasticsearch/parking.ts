@@ -2,14 +2,17 @@ import { createHash } from 'node:crypto';
 import type { Client } from '@elastic/elasticsearch';
 import { identityOf } from '../../order/fold.ts';
 import { IndexUnavailableError } from '../port.ts';
-import type { OrderIndex, ParkedEvent, ParkedPlace, ParkOutcome } from '../port.ts';
+import type { OrderIndex, ParkedEvent, ParkedPlace, ParkOutcome, TakenPlace } from '../port.ts';
 import { create, remove, replace } from './bulk-request.ts';
 import { READ, serverTimeout } from './client.ts';
 import { answered, multiGet } from './multi-get.ts';
 import { technicalWriteAlias } from './names.ts';
 import type { TechnicalStore } from './technical-store.ts';
 
-export type Parking = Pick<OrderIndex, 'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'countParked'>;
+export type Parking = Pick<
+  OrderIndex,
+  'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'listParkedPlaces' | 'countParked'
+>;
 
 export interface ParkingOptions {
   readonly client: Client;
@@ -38,7 +41,8 @@ export function createParking(options: ParkingOptions): Parking {
       await store.write(places.map((place) => remove(address, placeId(place))));
     },
     stripParked: (places) => strip(options, places),
-    listParked: (page) => listParked(options, page),
+    listParked: async (page) => (await listSources<ParkedSource>(options, page)).map(parkedOf),
+    listParkedPlaces: (page) => listSources<TakenPlace>(options, page, ['orderId', 'sequence', 'parkedAt']),
     async countParked() {
       return await store.read('counting the parked events', async () => {
         await client.indices.refresh({ index }, READ);
@@ -140,19 +144,22 @@ async function lookUp({ client, store, index }: ParkingOptions, places: readonly
   );
 }
 
-async function listParked(
+/** @param fields all unless told */
+async function listSources<Source extends TakenPlace>(
   options: ParkingOptions,
   { after, size }: Parameters<Parking['listParked']>[0],
-): Promise<ParkedEvent[]> {
+  fields?: string[],
+): Promise<Source[]> {
   const { client, store, index, requestTimeoutMs } = options;
   const answer = await store.read('listing the parked events', async () => {
     await client.indices.refresh({ index }, READ);
-    return await client.search<ParkedSource>(
+    return await client.search<Source>(
       {
         index,
         size,
         sort: [{ orderId: { order: 'asc' } }, { sequence: { order: 'asc' } }],
         ...(after && { search_after: [after.orderId, after.sequence] }),
+        ...(fields && { _source: fields }),
         track_total_hits: false,
         allow_partial_search_results: false,
         timeout: serverTimeout(requestTimeoutMs),
@@ -161,5 +168,5 @@ async function listParked(
     );
   });
   if (answer.timed_out) throw new IndexUnavailableError('listing the parked events took too long');
-  return answer.hits.hits.flatMap(({ _source }) => (_source ? [parkedOf(_source)] : []));
+  return answer.hits.hits.flatMap(({ _source }) => _source ?? []);
 }

@@ -67,6 +67,7 @@ export function createEmbeddedIndex(options: EmbeddedIndexOptions): OrderIndex {
     unpark: (places) => reading(({ parking }) => parking.unpark(places)),
     stripParked: (places) => reading(({ parking }) => parking.strip(places)),
     listParked: (page) => reading(({ parking }) => parking.list(page)),
+    listParkedPlaces: (page) => reading(({ parking }) => parking.listPlaces(page)),
     countParked: () => reading(({ parking }) => parking.count()),
     ...readers(reading),
     ...deadLetterStore(reading),

@@ -2,7 +2,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { OrderEvent } from '../../order/event.ts';
 import { identityOf } from '../../order/fold.ts';
 import { inTransaction } from '../../sqlite/database.ts';
-import type { OrderIndex, ParkedEvent, ParkOutcome } from '../port.ts';
+import type { OrderIndex, ParkedEvent, ParkOutcome, TakenPlace } from '../port.ts';
+
+type Page = Parameters<OrderIndex['listParked']>[0];
 
 /** Each in one transaction, synchronously. */
 export interface Parking {
@@ -10,7 +12,8 @@ export interface Parking {
   parkedAt(places: Parameters<OrderIndex['parkedAt']>[0]): readonly ParkedEvent[];
   unpark(places: Parameters<OrderIndex['unpark']>[0]): void;
   strip(places: Parameters<OrderIndex['stripParked']>[0]): void;
-  list(page: Parameters<OrderIndex['listParked']>[0]): readonly ParkedEvent[];
+  list(page: Page): readonly ParkedEvent[];
+  listPlaces(page: Page): readonly TakenPlace[];
   count(): number;
 }
 
@@ -22,10 +25,11 @@ export function prepareParking(database: DatabaseSync): Parking {
   );
   const at = database.prepare(`SELECT ${COLUMNS} FROM parked WHERE order_id = ? AND sequence = ?`);
   const remove = database.prepare('DELETE FROM parked WHERE order_id = ? AND sequence = ?');
-  const replace = database.prepare('UPDATE parked SET event = ? WHERE order_id = ? AND sequence = ?');
-  const page = database.prepare(
-    `SELECT ${COLUMNS} FROM parked WHERE (order_id, sequence) > (?, ?) ORDER BY order_id, sequence LIMIT ?`,
-  );
+  const page = (columns: string) =>
+    database.prepare(
+      `SELECT ${columns} FROM parked WHERE (order_id, sequence) > (?, ?) ORDER BY order_id, sequence LIMIT ?`,
+    );
+  const [events, places] = [page(COLUMNS), page('order_id AS orderId, sequence, parked_at AS parkedAt')];
   const total = database.prepare('SELECT count(*) AS parked FROM parked');
   const find = (orderId: string, sequence: number) => {
     const row = at.get(orderId, sequence);
@@ -46,22 +50,39 @@ export function prepareParking(database: DatabaseSync): Parking {
       inTransaction(database, () => {
         for (const { orderId, sequence } of places) remove.run(orderId, sequence);
       }),
-    strip: (places) =>
-      inTransaction(database, () => {
-        for (const { orderId, sequence } of places) {
-          const parked = find(orderId, sequence);
-          if (parked) replace.run(JSON.stringify(identityOf(parked.event)), orderId, sequence);
-        }
-      }),
-    list: ({ after, size }) => page.all(after?.orderId ?? '', after?.sequence ?? 0, size).map(parkedOf),
+    strip: prepareStripping(database, find),
+    list: ({ after, size }) => events.all(after?.orderId ?? '', after?.sequence ?? 0, size).map(parkedOf),
+    listPlaces: ({ after, size }) => places.all(after?.orderId ?? '', after?.sequence ?? 0, size).map(placeOf),
     count: () => Number(total.get()?.['parked']),
   };
+}
+
+function prepareStripping(
+  database: DatabaseSync,
+  find: (orderId: string, sequence: number) => ParkedEvent | undefined,
+): Parking['strip'] {
+  const replace = database.prepare('UPDATE parked SET event = ? WHERE order_id = ? AND sequence = ?');
+  return (places) =>
+    inTransaction(database, () => {
+      for (const { orderId, sequence } of places) {
+        const parked = find(orderId, sequence);
+        if (parked) replace.run(JSON.stringify(identityOf(parked.event)), orderId, sequence);
+      }
+    });
 }
 
 function parkedOf(row: Readonly<Record<string, unknown>>): ParkedEvent {
   return {
     orderId: String(row['orderId']),
     event: JSON.parse(String(row['event'])) as OrderEvent,
+    parkedAt: String(row['parkedAt']),
+  };
+}
+
+function placeOf(row: Readonly<Record<string, unknown>>): TakenPlace {
+  return {
+    orderId: String(row['orderId']),
+    sequence: Number(row['sequence']),
     parkedAt: String(row['parkedAt']),
   };
 }

@@ -94,6 +94,7 @@ describe('parked events and control records in Elasticsearch', () => {
       ['park', () => index.park([parked('O-1', 3)])],
       ['parkedAt', () => index.parkedAt([{ orderId: 'O-1', sequence: 3 }])],
       ['listParked', () => index.listParked({ size: 1 })],
+      ['listParkedPlaces', () => index.listParkedPlaces({ size: 1 })],
       ['countParked', () => index.countParked()],
     ] as const) {
       it(`is made anew, with its mapping, by ${name}`, async () => {

@@ -103,7 +103,7 @@ describe('GapMonitor', () => {
     it('ends with the page that it is at, however many there are, and says nothing of what it has not seen', async () => {
       const parked = endlesslyParked();
       index.countParked = () => Promise.resolve(Infinity);
-      index.listParked = parked.listParked;
+      index.listParkedPlaces = parked.listParkedPlaces;
       now = new Date(0);
       monitor.start();
       await eventually(() => assert.ok(parked.pages() > 2));
