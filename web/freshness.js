@@ -20,7 +20,7 @@ function ageOf({ receivedAt, lagSeconds }) {
 
 /**
  * Says how old what is shown is, and goes on counting between answers. Whether the service lags is another question: its newest answer says
- * that, whether it is shown or not, and for how long it has not answered what it was asked since. While it is asked nothing it does not.
+ * that, whether it is shown or not, and for how long it has not answered what it was asked since. While nothing is asked that does not grow.
  * @param {HTMLElement} line
  * @param {number} [laggingSeconds] from when on it is said to lag
  */
