@@ -78,34 +78,30 @@ function parseArguments(args: readonly string[]): { suites: readonly Suite[]; mo
 type Services = Awaited<ReturnType<typeof startServices>>;
 
 interface Lane {
-  /** Of the jobs that are left it takes the first of these. */
-  readonly prefers: (job: Job) => boolean;
-  /** Where there are none of these any more, it ends; else it takes any other one. */
-  readonly isStrict: boolean;
+  /** It takes jobs of these, of the first one that has any left. */
+  readonly suites: readonly Suite[];
   readonly inBackground: boolean;
 }
 
 /**
- * Two at once: one waits for services, browsers and outages half of the time, and the other has a core to itself. One of them takes the
- * fault tests, so that their drains do not compete with each other; both end with what is left. Beside them the unit tests, which wait for
- * half of their time, and begin while the services are started.
+ * Three at once, since each waits for services, browsers and outages for a third of its time. One of them takes the fault tests, so that
+ * their drains do not compete with each other, until the others have nothing else left. The unit tests begin while the services are started.
  */
 const LANES: readonly Lane[] = [
-  { prefers: ({ suite }) => suite !== 'faults' && suite !== 'unit', isStrict: false, inBackground: false },
-  { prefers: ({ suite }) => suite === 'faults', isStrict: false, inBackground: true },
-  { prefers: ({ suite }) => suite === 'unit', isStrict: true, inBackground: true },
+  { suites: ['contract', 'integration', 'e2e', 'faults'], inBackground: false },
+  { suites: ['faults', 'contract', 'integration', 'e2e'], inBackground: true },
+  { suites: ['unit', 'e2e'], inBackground: true },
 ];
 
 /** Takes one job after the other until there are none left. */
 async function runLane(
-  { prefers, isStrict, inBackground }: Lane,
+  { suites, inBackground }: Lane,
   jobs: Set<Job>,
   services: Promise<Services>,
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  while (jobs.size > 0 && process.exitCode !== 130) {
-    const [first] = jobs;
-    const job = [...jobs].find(prefers) ?? (isStrict ? undefined : first);
+  while (process.exitCode !== 130) {
+    const [job] = suites.flatMap((suite) => [...jobs].filter((one) => one.suite === suite));
     if (job === undefined) break;
     jobs.delete(job);
     try {
