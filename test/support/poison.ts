@@ -93,7 +93,7 @@ const PLACED = {
 };
 const MANY_ITEMS = Array.from({ length: 100_000 }, () => ({}));
 
-/** Bytes of which nothing can be said but that they are no event. */
+/** Bytes that are no event; of some it can be told whose they would be. */
 const UNPARSEABLE: Readonly<Record<string, (text: string) => string | Buffer>> = {
   'cut off': (text) => text.slice(0, text.length / 2),
   'NaN in the JSON': (text) => text.replace('"sequence":4', '"sequence":NaN'),
@@ -130,9 +130,14 @@ export function poisonFor(kind: string, event: CloudEvent): Poison {
     return { body: Buffer.from(rawText(change(event))), letter: { reason: 'invalid', path, ...hints } };
   }
   if (unparseable) {
-    return { body: Buffer.from(unparseable(JSON.stringify(event))), letter: { reason: 'unparseable', path: '' } };
+    const hints = kind.startsWith('half a surrogate pair') ? { orderId, sequence } : {};
+    return {
+      body: Buffer.from(unparseable(JSON.stringify(event))),
+      letter: { reason: 'unparseable', path: '', ...hints },
+    };
   }
-  if (tooLarge) return { body: Buffer.from(tooLarge(event)), letter: { reason: 'too_large', path: '' } };
+  if (tooLarge)
+    return { body: Buffer.from(tooLarge(event)), letter: { reason: 'too_large', path: '', orderId, sequence } };
   const refused = { ...event, data: { add: [REFUSED_TAG], remove: [] } };
   return {
     body: Buffer.from(JSON.stringify(refused)),
