@@ -150,7 +150,7 @@ function aggregateMetrics(registers: Registers) {
     }),
     lateEvents: new Counter({
       name: 'projection_late_events_total',
-      help: 'Payments and refunds of days that were final when they were delivered',
+      help: 'Events that have changed a day of the aggregates that was final already',
       registers,
     }),
     rollupIntervalSeconds: new Gauge({

@@ -44,7 +44,8 @@ export const DEFAULT_STORAGE_LIMITS: StorageLimits = {
   maxBytes: 1024 * 1024,
 };
 
-const UNLIMITED: StorageLimits = { maxEvents: Infinity, maxBytes: Infinity };
+/** Nothing is compacted: for what is only looked at. */
+export const UNLIMITED: StorageLimits = { maxEvents: Infinity, maxBytes: Infinity };
 
 export type Evolved =
   { readonly kind: 'folded'; readonly state: OrderState } | { readonly kind: 'refused'; readonly refusal: Refusal };

@@ -1,7 +1,7 @@
 import { contribution } from '../order/contribution.ts';
 import { dayOf, lastInstantOf } from '../order/day.ts';
 import type { OrderEvent } from '../order/event.ts';
-import type { OrderState } from '../order/fold.ts';
+import { evolve, UNLIMITED, type OrderState } from '../order/fold.ts';
 import type { Plan } from './plan.ts';
 
 export interface LateEventsOptions {
@@ -46,13 +46,27 @@ export class LateEvents {
   }
 
   /** Told once of what the live generation has taken; where its answer got lost, of nothing. */
-  wrote({ before, state, placements }: Pick<Plan, 'before' | 'state' | 'placements'>): void {
+  wrote({ before, placements }: Pick<Plan, 'before' | 'placements'>): void {
+    const applied: OrderEvent[] = [];
     for (const [{ origin, event }, { kind }] of placements) {
       if (kind !== 'applied') continue;
       if (origin === 'parked' && this.#mayBeLate(event)) this.#newestBefore.set(event, this.#newest);
+      applied.push(event);
+    }
+    if (applied.some((event) => this.#newestBefore.has(event))) this.#judge(applied, before);
+  }
+
+  /** Folds them once more, since each is judged by what it changes itself. */
+  #judge(applied: readonly OrderEvent[], before: OrderState): void {
+    let state = before;
+    for (const event of applied.toSorted((a, b) => a.sequence - b.sequence)) {
+      const evolved = evolve(state, event, UNLIMITED);
+      if (evolved.kind === 'refused') throw new Error(`the applied event ${event.id} is refused`);
       const newest = this.#newestBefore.get(event);
-      if (newest === undefined) continue;
-      if (this.#finalDaysOf(before, newest) !== this.#finalDaysOf(state, newest)) this.#options.onLate();
+      const isLate =
+        newest !== undefined && this.#finalDaysOf(state, newest) !== this.#finalDaysOf(evolved.state, newest);
+      if (isLate) this.#options.onLate();
+      state = evolved.state;
     }
   }
 

@@ -54,6 +54,12 @@ describe('late events', () => {
       assert.equal(deliver(placed('2026-03-01T00:00:00.000Z'), ...steps), 0);
     });
 
+    it('are no corrections of anything but the money', () => {
+      const patch = { customer: { name: 'Another' } };
+      const correction: Step = [3, 'order.corrected.v1', '2026-03-08T00:00:00.000Z', { patch, reason: 'x' }];
+      assert.equal(deliver(placed('2026-03-01T00:00:00.000Z'), paid(2, '2026-03-01T00:00:00.000Z'), correction), 0);
+    });
+
     it('are not those of a day within the grace', () => {
       deliver(placed('2026-03-01T00:00:00.000Z'));
       assert.equal(deliver(paid(2, '2026-03-02T00:59:59.999Z'), paid(3, '2026-03-01T00:00:00.000Z')), 0);
@@ -97,6 +103,15 @@ describe('late events', () => {
       const patch = { customer: { name: 'Another' } };
       assert.equal(deliver([5, 'order.corrected.v1', '2026-03-02T02:00:00.000Z', { patch, reason: 'x' }]), 1);
       assert.equal(deliver([6, 'order.shipped.v1', '2026-02-01T02:00:00.000Z']), 1);
+    });
+
+    it('are judged each for itself, also within one batch', () => {
+      const [name, seller] = [{ customer: { name: 'Another' } }, { sellerId: 'another' }];
+      const [second, third] = [refunded(3, '2026-02-01T02:00:00.000Z'), refunded(4, '2026-02-01T03:00:00.000Z')];
+      const corrections: Step[] = [name, seller].map((patch, index) => {
+        return [5 + index, 'order.corrected.v1', '2026-03-02T02:00:00.000Z', { patch, reason: 'x' }];
+      });
+      assert.equal(deliver(second, third, ...corrections), 2);
     });
 
     it('are counted only where they are applied', () => {
