@@ -128,6 +128,11 @@ export function foldStored(
   return state;
 }
 
+/** Whether there is no more to an event than its identity. */
+export function isBare({ data }: OrderEvent): boolean {
+  return Object.keys(data as object).length === 0;
+}
+
 /** What is left of an event that must leave no personal data behind. */
 export function identityOf({ id, source, type, time, sequence }: OrderEvent): OrderEvent {
   return { id, source, type, time, sequence, data: {} };

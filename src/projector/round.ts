@@ -221,7 +221,7 @@ function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
 
 /**
  * The copies just parked go along, so that they are dropped again once their events are in the document. Where another instance has erased
- * the order meanwhile, it may have looked at what is parked before these were.
+ * the order, it may have looked at what is parked before these were, now or in an earlier round that was interrupted here.
  */
 async function restartWhereFilled(
   early: readonly { readonly plan: Plan; readonly job: Job }[],
@@ -232,7 +232,7 @@ async function restartWhereFilled(
   const documents = await load(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
   for (const [plan, jobs] of Map.groupBy(early, ({ plan }) => plan)) {
     const { version = 0, erasedAt } = documents.get(plan.state.orderId) ?? {};
-    if (erasedAt !== undefined && plan.state.erasedAt === undefined)
+    if (erasedAt !== undefined)
       await deps.index.stripParked(jobs.map(({ job: { orderId, event } }) => ({ orderId, sequence: event.sequence })));
     if (jobs.every(({ job }) => version < job.event.sequence - 1)) continue;
     const copies = jobs.map(({ job: { orderId, event } }) => unparked({ orderId, event, parkedAt }));

@@ -1,3 +1,5 @@
+import type { OrderDocument } from '../order/document.ts';
+import { isBare } from '../order/fold.ts';
 import { IndexUnavailableError, type OrderIndex, type ParkedEvent } from '../order-index/port.ts';
 import { Interrupted } from './back-off.ts';
 import { load } from './plan.ts';
@@ -12,8 +14,10 @@ const SOON_MS = 1_000;
 /** Sweeps that are asked for take up no more than this share of the time, however many events are parked. */
 const SHARE = 0.1;
 
+type SweptIndex = Pick<OrderIndex, 'listParked' | 'registry' | 'load' | 'stripParked'>;
+
 export interface SweeperOptions {
-  readonly index: Pick<OrderIndex, 'listParked' | 'registry' | 'load' | 'countParked'>;
+  readonly index: SweptIndex & Pick<OrderIndex, 'countParked'>;
   readonly intervalMs: number;
   /** Hands a sweep over to be run beside the batches. It rejects with {@link Interrupted} where it is stopped halfway. */
   readonly run: (sweep: () => Promise<void>) => void;
@@ -100,13 +104,10 @@ export class Sweeper {
 
 /**
  * The parked events that are due: their order has reached the sequence before them, or has passed them. Another instance left them
- * (or died between two steps), so nobody else looks.
+ * (or died between two steps), so nobody else looks. Of an erased order no more than places are left parked, whoever parked them.
  * @throws IndexUnavailableError, the signal's reason
  */
-export async function* dueParked(
-  index: Pick<OrderIndex, 'listParked' | 'registry' | 'load'>,
-  signal: AbortSignal,
-): AsyncGenerator<OrderWork[]> {
+export async function* dueParked(index: SweptIndex, signal: AbortSignal): AsyncGenerator<OrderWork[]> {
   let after: ParkedEvent | undefined;
   for (let size = FIRST_PAGE; ;) {
     signal.throwIfAborted();
@@ -117,7 +118,10 @@ export async function* dueParked(
     if (page.length === 0) return;
     after = page.at(-1);
     size = nextSize(page);
-    const due = await dueOf(page, index);
+    const { live } = await index.registry();
+    const documents = await load(index, live, [...new Set(page.map(({ orderId }) => orderId))]);
+    await stripErased(page, documents, index);
+    const due = dueOf(page, documents);
     if (due.length > 0) yield due;
   }
 }
@@ -127,10 +131,15 @@ function nextSize(page: readonly ParkedEvent[]): number {
   return Math.max(1, Math.min(MAX_PAGE, Math.floor((PAGE_BYTES / bytes) * page.length)));
 }
 
-async function dueOf(page: readonly ParkedEvent[], index: Pick<OrderIndex, 'registry' | 'load'>) {
+type Documents = ReadonlyMap<string, OrderDocument>;
+
+async function stripErased(page: readonly ParkedEvent[], documents: Documents, index: SweptIndex): Promise<void> {
+  const whole = page.filter(({ orderId, event }) => documents.get(orderId)?.erasedAt !== undefined && !isBare(event));
+  await index.stripParked(whole.map(({ orderId, event: { sequence } }) => ({ orderId, sequence })));
+}
+
+function dueOf(page: readonly ParkedEvent[], documents: Documents): OrderWork[] {
   const byOrder = Map.groupBy(page, ({ orderId }) => orderId);
-  const { live } = await index.registry();
-  const documents = await load(index, live, [...byOrder.keys()]);
   return [...byOrder].flatMap(([orderId, parked]) => {
     const version = documents.get(orderId)?.version ?? 0;
     return parked.some(({ event }) => event.sequence <= version + 1) ? [sweepOf(orderId, parked)] : [];

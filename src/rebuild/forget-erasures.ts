@@ -1,5 +1,6 @@
 import { behindLive, load } from './compare.ts';
 import type { OrderDocument } from '../order/document.ts';
+import { isBare } from '../order/fold.ts';
 import { diverge } from '../order-index/diverge.ts';
 import { forgetOrder } from '../order-index/forget-order.ts';
 import { parkedPages } from '../order-index/parked-pages.ts';
@@ -59,7 +60,7 @@ async function ordersParked({ index, signal }: ForgetDependencies): Promise<Set<
   const orderIds = new Set<string>();
   for await (const page of parkedPages(index, PARKED_PAGE)) {
     signal.throwIfAborted();
-    for (const { orderId, event } of page) if (Object.keys(event.data as object).length > 0) orderIds.add(orderId);
+    for (const { orderId, event } of page) if (!isBare(event)) orderIds.add(orderId);
   }
   return orderIds;
 }

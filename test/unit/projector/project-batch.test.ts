@@ -261,6 +261,25 @@ describe('projectBatch', () => {
       assert.deepEqual(placesOf(index), [['e6', 6, {}]]);
     });
 
+    it('leaves nothing but the place where it is interrupted before it knows of the erasure', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(worksOf('o', [1]), protocolInstance(index).deps);
+      let isErased = false;
+      let isInterrupted = false;
+      index.before = async (step) => {
+        if (step === 'park' && !isErased) {
+          isErased = true;
+          await projectBatch(workOf([jobOf('o', erasure(4))]), protocolInstance(index).deps);
+        } else if (step === 'stripParked' && !isInterrupted) {
+          isInterrupted = true;
+          throw new IndexUnavailableError('away');
+        }
+      };
+      await projectBatch(worksOf('o', [6]), protocolInstance(index).deps);
+      assert.ok(isInterrupted);
+      assert.deepEqual(placesOf(index), [['e6', 6, {}]]);
+    });
+
     it('loses no place where it is interrupted while it forgets what is parked', async () => {
       for (const spoilt of ['unpark', 'stripParked']) {
         const index = new MemoryIndex();

@@ -3,10 +3,11 @@ import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { projectBatch } from '../../../src/projector/project-batch.ts';
 import { Interrupted } from '../../../src/projector/back-off.ts';
 import { dueParked, Sweeper } from '../../../src/projector/sweeper.ts';
+import { workOf } from '../../../src/projector/work.ts';
 import { endlesslyParked } from '../../support/endlessly-parked.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
-import { eventAt, protocolInstance, worksOf } from '../../support/protocol.ts';
+import { eventAt, jobOf, protocolInstance, worksOf } from '../../support/protocol.ts';
 
 const LONG_MS = 60_000;
 
@@ -48,6 +49,24 @@ describe('Sweeper', () => {
       [5],
     );
     assert.deepEqual(counts, [1]);
+  });
+
+  it('leaves no more than places of what is parked of an erased order', async () => {
+    const erased = { ...eventAt(2), type: 'order.erased.v1', data: {} };
+    await projectBatch(workOf([eventAt(1), erased].map((event) => jobOf('o', event))), protocolInstance(index).deps);
+    await projectBatch(worksOf('p', [1]), protocolInstance(index).deps);
+    // As a release did that did not know better.
+    for (const orderId of ['o', 'p'])
+      await index.park([{ orderId, event: eventAt(5), parkedAt: '2026-01-01T00:00:00.000Z' }]);
+    sweeper.start();
+    await swept(1);
+    assert.deepEqual(
+      [...index.parked.values()].map(({ orderId, event }) => [orderId, event.sequence, event.data]),
+      [
+        ['o', 5, {}],
+        ['p', 5, eventAt(5).data],
+      ],
+    );
   });
 
   it('sweeps soon when it is asked to, however often only once', async () => {
