@@ -1,6 +1,9 @@
 import { sameIdentity, type OrderEvent, type Refusal } from './event.ts';
 import { evolve, type OrderState, type StorageLimits } from './fold.ts';
 
+/** The `source` of events that this service makes: declarations of what is missing. */
+export const OWN_SOURCE = '/order-search';
+
 /** What became of one event that was offered to an order's state. */
 export type Placement =
   /** It is in the state now. */
@@ -77,10 +80,13 @@ function placementBelow(state: OrderState, event: OrderEvent): Placement {
   return { kind: 'duplicate' };
 }
 
-/** What stands first beyond the first place is no declaration but what compaction has made of all before it, where nothing was placed. */
+/**
+ * What stands first beyond the first place is what compaction has made of all before it, where nothing was placed: a declaration only
+ * where the last of these was one of this service's.
+ */
 function conflict(stored: OrderEvent, { sequence }: OrderEvent, { events }: OrderState): Refusal {
   const by = `by event ${stored.id} of ${stored.source}`;
-  const isSummary = stored === events[0] && sequence > 1;
+  const isSummary = stored === events[0] && sequence > 1 && stored.source !== OWN_SOURCE;
   return stored.type === 'order.skipped.v1' && !isSummary
     ? { reason: 'declared_missing', path: 'sequence', message: `sequence ${sequence} was declared missing ${by}` }
     : { reason: 'sequence_conflict', path: 'sequence', message: `sequence ${sequence} is taken ${by}` };

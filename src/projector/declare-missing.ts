@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { OutgoingEvent } from '../broker/port.ts';
+import { OWN_SOURCE } from '../order/sequencing.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import { without, type SequenceRange } from './gaps.ts';
 
@@ -24,7 +25,6 @@ interface Declared {
   readonly by: string;
 }
 
-const SOURCE = '/order-search';
 const TYPE = 'order.skipped.v1';
 const REASON = 'declared missing by an operator';
 /** The contract's limit of an event's id. */
@@ -85,7 +85,7 @@ function skippedEvent(orderId: string, sequence: number, time: string): Outgoing
   const event = {
     specversion: '1.0',
     id,
-    source: SOURCE,
+    source: OWN_SOURCE,
     type: TYPE,
     subject: orderId,
     time,

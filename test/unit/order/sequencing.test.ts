@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { OrderEvent } from '../../../src/order/event.ts';
 import { newOrder, type OrderState } from '../../../src/order/fold.ts';
-import { sequence, type Placement } from '../../../src/order/sequencing.ts';
+import { OWN_SOURCE, sequence, type Placement } from '../../../src/order/sequencing.ts';
 import { expectedOutcome, type CloudEventJson } from '../../support/oracle.ts';
 import { deliver, emptyProjection } from './in-memory-projection.ts';
 import { foldOf, offer, parsed } from './parsed-events.ts';
@@ -177,12 +177,18 @@ describe('sequencing', () => {
     });
 
     it('takes what compaction has made of events before anything was placed for no declaration', () => {
-      const events = Array.from({ length: 6 }, (_, index) => at(index + 1));
-      const state = foldOf(parsed(events), { maxEvents: 4, maxBytes: 100_000 });
-      const { type, sequence: last } = state.events[0]!;
-      assert.equal(type, 'order.skipped.v1');
-      const { kinds } = offerTo(state, at(last, 'order.shipped.v1', { id: 'another' }));
-      assert.deepEqual(kinds, ['sequence_conflict']);
+      for (const [type, expected] of [
+        ['order.payment_captured.v1', 'sequence_conflict'],
+        ['order.skipped.v1', 'declared_missing'],
+      ] as const) {
+        const source = type === 'order.skipped.v1' ? OWN_SOURCE : '/order-service';
+        const events = Array.from({ length: 9 }, (_, index) => at(index + 1, type, { source }));
+        const state = foldOf(parsed(events), { maxEvents: 4, maxBytes: 100_000 });
+        const { type: stored, sequence: last } = state.events[0]!;
+        assert.deepEqual([stored, last > 1], ['order.skipped.v1', true]);
+        const { kinds } = offerTo(state, at(last, 'order.shipped.v1', { id: 'another' }));
+        assert.deepEqual(kinds, [expected]);
+      }
     });
 
     it('presumes a copy below a snapshot, where the stored event is gone', () => {
