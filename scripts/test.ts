@@ -90,7 +90,7 @@ interface Lane {
 const LANES: readonly Lane[] = [
   { suites: ['contract', 'integration', 'e2e', 'faults'], inBackground: false },
   { suites: ['faults', 'contract', 'integration', 'e2e'], inBackground: true },
-  { suites: ['unit', 'e2e'], inBackground: true },
+  { suites: ['unit', 'e2e', 'faults'], inBackground: true },
 ];
 
 /** Takes one job after the other until there are none left. */
