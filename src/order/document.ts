@@ -58,10 +58,12 @@ export interface SearchFields {
   /** Whole ids, case-folded (order id, customer id, SKUs): exact hits come first. */
   readonly exact: readonly string[];
   /**
-   * Of the order's id and its SKUs those with a letter beyond ASCII, or a blank around them, case-folded: the beginning of any other is
-   * found in the id itself. Absent where there are none.
+   * The SKUs with a letter beyond ASCII, or a blank around them, case-folded: the beginning of any other is found in the SKU itself.
+   * Absent where there are none.
    */
-  readonly foldedIds?: readonly string[];
+  readonly foldedSkus?: readonly string[];
+  /** The order's id, where it is such a one. */
+  readonly foldedOrderId?: string;
 }
 
 /** The fields of a document that no reader is shown: what it is folded, found and counted by. */

@@ -77,13 +77,14 @@ function searchFieldsOf(
 ): SearchFields {
   const skus = distinct(items.map(({ sku }) => sku));
   const names = distinct(items.map(({ name }) => name));
-  const foldedIds = distinct([orderId, ...skus].filter((id) => !isPlain(id)).map(foldId));
+  const foldedSkus = distinct(skus.filter((sku) => !isPlain(sku)).map(foldId));
   return {
     all: joinTexts([...[orderId, customer.id].flatMap(searchStrings), ...[...skus, ...tags].flatMap(stringsOf)]),
     items: joinTexts(names.flatMap(stringsOf)),
     customer: joinTexts(searchStrings(customer.name)),
     exact: distinct([orderId, customer.id, ...skus].map(foldId)),
-    ...(foldedIds.length > 0 && { foldedIds }),
+    ...(foldedSkus.length > 0 && { foldedSkus }),
+    ...(!isPlain(orderId) && { foldedOrderId: foldId(orderId) }),
   };
 }
 

@@ -197,6 +197,37 @@ describeForEachBackend('suggestions', (backend) => {
     });
   });
 
+  describe('when many newer orders have ids of another kind that begin so', () => {
+    /** More than the orders from which a kind is drawn. */
+    const newer = (sellerId: string, idsOf: (n: number) => Pick<SampleOrder, 'orderId' | 'items'>) =>
+      Array.from({ length: 40 }, (_, n): SampleOrder => {
+        return { ...idsOf(n), sellerId, placedAt: '2026-04-02T00:00:00.000Z' };
+      });
+    const older = { placedAt: '2026-04-01T00:00:00.000Z' };
+    const named = async (kind: string, q: string, sellerId: string) =>
+      (await completions(q, { field: 'sellerId', value: sellerId })).filter((text) => text.startsWith(kind)).sort();
+
+    it('name SKUs beside order ids', async () => {
+      const sellerId = 'S-crowd-orders';
+      await searched.put(
+        { ...older, orderId: 'k-1', sellerId, items: [['U-100', 'Vase'], ['Ü-200', 'Bowl']] },
+        ...newer(sellerId, (n) => ({ orderId: `Ü-3${n}`, items: [['V', 'Vase']] })),
+      ); // prettier-ignore
+      for (const q of ['u', 'ü-']) assert.deepEqual(await named('sku', q, sellerId), ['sku: U-100', 'sku: Ü-200'], q);
+    });
+
+    it('name order ids beside SKUs', async () => {
+      const sellerId = 'S-crowd-skus';
+      await searched.put(
+        { ...older, orderId: 'u-100', sellerId, items: [['V', 'Vase']] },
+        { ...older, orderId: 'Ü-200', sellerId, items: [['V', 'Vase']] },
+        ...newer(sellerId, (n) => ({ orderId: `crowd-${n}`, items: [['Ü-3', 'Vase']] })),
+      );
+      const wanted = ['order: u-100', 'order: Ü-200'];
+      for (const q of ['u', 'ü-']) assert.deepEqual(await named('order', q, sellerId), wanted, q);
+    });
+  });
+
   describe('when many orders match', () => {
     it('tell five of a kind, from the newest orders', async () => {
       const many = Array.from({ length: 40 }, (_, n): SampleOrder => {

@@ -87,11 +87,14 @@ const KINDS: Readonly<Record<CompletionKind, (typed: Typed) => KindRequest>> = {
 /** Elasticsearch refuses a prefix of more than 1,000 UTF-16 code units, and a character may fold to many: the rest is judged afterwards. */
 const MAX_PREFIX_CHARACTERS = 500;
 
-/** In the ids themselves regardless of the case of ASCII letters; what is folded otherwise may be an id of either kind. */
-function beginsWith(field: 'skus' | 'orderId', folded: string): Query {
+/** Where those ids stand that are folded in more than the case of ASCII letters. */
+const FOLDED = { skus: 'search.foldedSkus', orderId: 'search.foldedOrderId' } as const;
+
+/** In the ids themselves regardless of the case of ASCII letters. */
+function beginsWith(field: keyof typeof FOLDED, folded: string): Query {
   const value = [...folded].slice(0, MAX_PREFIX_CHARACTERS).join('');
   const plain = { prefix: { [field]: { value, case_insensitive: true } } };
-  return { bool: { should: [plain, { prefix: { 'search.foldedIds': { value } } }], minimum_should_match: 1 } };
+  return { bool: { should: [plain, { prefix: { [FOLDED[field]]: { value } } }], minimum_should_match: 1 } };
 }
 
 function rowsOf(kind: CompletionKind, response: estypes.MsearchResponseItem<OrderDocument> | undefined): Rows {

@@ -12,6 +12,7 @@ import { tablesOf } from './schema.ts';
 import type { GenerationTables } from './schema.ts';
 import { allOf } from './sql.ts';
 import type { Sql } from './sql.ts';
+import type { TermField } from './terms.ts';
 
 /** What {@link SuggestSource.newest} promises. */
 export function newestTexts(
@@ -37,17 +38,24 @@ export function newestTexts(
 const KINDS: Readonly<Record<CompletionKind, (tables: GenerationTables, typed: Typed) => Sql | undefined>> = {
   item: (tables, typed) => wordsIn(tables, 'items', typed),
   customer: (tables, typed) => wordsIn(tables, 'customer', typed),
-  sku: (tables, { folded }) =>
-    idsFrom(tables, folded, `JOIN ${tables.terms} t ON t.id = e.id AND t.field = 'sku' AND lower(t.value) = e.folded`),
-  order: (tables, { folded }) =>
-    idsFrom(tables, folded, `JOIN ${tables.documents} o ON o.id = e.id AND lower(o.order_id) = e.folded`),
+  sku: (tables, { folded }) => {
+    const skus = `JOIN ${tables.terms} t ON t.id = e.id AND t.field = 'sku' AND lower(t.value) = e.folded`;
+    return idsFrom(tables, folded, skus, 'foldedSku');
+  },
+  order: (tables, { folded }) => {
+    const orderIds = `JOIN ${tables.documents} o ON o.id = e.id AND lower(o.order_id) = e.folded`;
+    return idsFrom(tables, folded, orderIds, 'foldedOrderId');
+  },
 };
 
-/** @param toWhich joins the ids `e` with those of a kind, as far as ASCII goes; those beyond may be of either kind */
-function idsFrom({ exact, terms }: GenerationTables, folded: string, toWhich: string): Sql {
+/**
+ * @param toKind joins the ids `e` with those of a kind, as far as ASCII goes
+ * @param beyondAscii where the others of the kind stand
+ */
+function idsFrom({ exact, terms }: GenerationTables, folded: string, toKind: string, beyondAscii: TermField): Sql {
   const bounds = [folded, `${folded}\u{10ffff}`];
-  const plain = `SELECT e.id FROM ${exact} e ${toWhich} WHERE e.folded >= ? AND e.folded <= ?`;
-  const beyond = `SELECT id FROM ${terms} WHERE field = 'foldedId' AND value >= ? AND value <= ?`;
+  const plain = `SELECT e.id FROM ${exact} e ${toKind} WHERE e.folded >= ? AND e.folded <= ?`;
+  const beyond = `SELECT id FROM ${terms} WHERE field = '${beyondAscii}' AND value >= ? AND value <= ?`;
   return { text: `${plain} UNION ${beyond}`, values: [...bounds, ...bounds] };
 }
 

@@ -3,7 +3,7 @@ import type { OrderView, SearchFields } from '../../order/document.ts';
 import { createTermsTable, tablesOf } from './schema.ts';
 
 /** The fields of which an order may have many values, or that no column holds. */
-export type TermField = 'sku' | 'tag' | 'currency' | 'foldedId';
+export type TermField = 'sku' | 'tag' | 'currency' | 'foldedSku' | 'foldedOrderId';
 
 type Term = readonly [field: TermField, value: string];
 
@@ -45,6 +45,7 @@ function termsOf({ skus = [], tags = [], currency }: OrderView, search: SearchFi
     ...skus.map((sku): Term => ['sku', sku]),
     ...tags.map((tag): Term => ['tag', tag]),
     ...(currency === undefined ? [] : [['currency', currency] as const]),
-    ...(search?.foldedIds ?? []).map((folded): Term => ['foldedId', folded]),
+    ...(search?.foldedSkus ?? []).map((folded): Term => ['foldedSku', folded]),
+    ...(search?.foldedOrderId === undefined ? [] : [['foldedOrderId', search.foldedOrderId] as const]),
   ];
 }

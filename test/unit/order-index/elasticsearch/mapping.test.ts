@@ -45,7 +45,10 @@ const FULL: Required<OrderDocument> & { readonly search: Required<SearchFields> 
     },
   ],
   sales: [{ key: '2026-03-01|EUR|S-1', sku: 'A', name: 'Lantern', quantity: 1, revenueCents: 100 }],
-  search: { all: 'o 1', items: 'lantern', customer: 'jose', exact: ['o-1'], foldedIds: ['o-1'] },
+  search: {
+    ...{ all: 'o 1', items: 'lantern', customer: 'jose', exact: ['o-1'] },
+    ...{ foldedSkus: ['e-100'], foldedOrderId: 'o-1' },
+  },
   events: [],
 };
 
