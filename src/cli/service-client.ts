@@ -206,10 +206,17 @@ async function answered<T>(url: URL, ask: () => Promise<T>, whatElse?: () => str
   try {
     return await ask();
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    const message = whatElse?.() ?? `the service at ${url.origin} does not answer: ${cause}`;
+    const message = whatElse?.() ?? `the service at ${url.origin} does not answer: ${reasonOf(error)}`;
     throw new ServiceUnreachableError(message, { cause: error });
   }
+}
+
+/** As the network has it, which is the cause of what `fetch` throws. */
+function reasonOf(error: unknown): string {
+  // A host name that resolves to several addresses fails with one error for each.
+  if (error instanceof AggregateError) return error.errors.map(reasonOf).join(', ');
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }
 
 /** Of what was to be done, as the console says it. */

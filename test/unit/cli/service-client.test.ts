@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import dns from 'node:dns';
 import type { RequestListener } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { mock } from 'node:test';
 import type { Command } from 'commander';
 import type { CliContext } from '../../../src/cli/context.ts';
@@ -104,6 +106,44 @@ describe('a command that asks the service', () => {
       assert.deepEqual(asked, [['POST', '/admin/orders/%C3%B6%2F1/repair', 'Bearer t', 'application/json']]);
       assert.deepEqual([run.exitCode, run.stderr], [4, 'a repair is running (409 Refused)\n']);
     });
+  });
+
+  describe('when nothing answers', () => {
+    const COMMANDS = [
+      [lagCommand],
+      [deadLettersCommand, 'replay', '--all'],
+      [parkedCommand, 'repair', '--all', '--missing', 'history'],
+    ] as const;
+    /** Where nothing listens any more. */
+    const closedUrl = () =>
+      withServer(
+        () => undefined,
+        (url) => Promise.resolve(url),
+      );
+
+    afterEach(() => mock.restoreAll());
+
+    for (const [commandOf, ...args] of COMMANDS) {
+      it(`says why: ${[commandOf.name, ...args].join(' ')}`, async () => {
+        const url = await closedUrl();
+        const { exitCode, stderr } = await runCommand(commandOf, args, url);
+        const why = `connect ECONNREFUSED ${new URL(url).host}`;
+        assert.deepEqual([exitCode, stderr], [3, `the service at ${url} does not answer: ${why}\n`]);
+      });
+
+      it(`says it of each address that the host has: ${[commandOf.name, ...args].join(' ')}`, async () => {
+        const { port } = new URL(await closedUrl());
+        const addresses = ['127.0.0.1', '::1'].map((address, at) => ({ address, family: at === 0 ? 4 : 6 }));
+        const lookup: LookupFunction = (_host, _options, found) => found(null, addresses);
+        mock.method(dns, 'lookup', lookup);
+        const { exitCode, stderr } = await runCommand(commandOf, args, `http://localhost:${port}`);
+        assert.equal(exitCode, 3);
+        assert.match(
+          stderr,
+          /^\S+ service at \S+ does not answer: connect E\w+ 127\S+, connect E\w+ ::1\S+( - .*)?\n$/,
+        );
+      });
+    }
   });
 
   describe("when it prints strangers' text", () => {
