@@ -207,7 +207,7 @@ async function startProjecting(service: Service): Promise<void> {
     service.drainer = await startDeadLetterDrainer({ ...backends, log: deps.log });
   });
   service.gaps = startGapMonitor(service);
-  if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends, deps.log);
+  if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends, config, deps.log);
 }
 
 /** The same after a restart: whatever had the name before is dead then. The embedded default is one process at a time anyway. */

@@ -1,6 +1,9 @@
 import type { Backends } from './backends.ts';
+import { isBound } from './broker/binding-key.ts';
 import type { BrokerLog } from './broker/broker-log.ts';
-import { UnroutableError } from './broker/port.ts';
+import { routingKeyOf } from './broker/routing-key.ts';
+import type { Config } from './config.ts';
+import { SAMPLE_TYPES } from './sample/story.ts';
 import { streamSamples } from './sample/stream-samples.ts';
 
 export interface SampleFeed {
@@ -14,10 +17,19 @@ const BACKFILL_ORDERS = 200;
 
 /**
  * Fills the embedded default with sample orders as if a shop were open: a month of them where there are none yet, then live ones.
- * It ends where BINDING_KEYS leave out what such a shop says; any other failure is a bug, and ends the process as any unhandled
+ * None come where BINDING_KEYS leave out any of what such a shop says. A failure is a bug, and ends the process as any unhandled
  * rejection does.
  */
-export async function startSampleFeed({ broker, index }: Backends, log: Pick<BrokerLog, 'warn'>): Promise<SampleFeed> {
+export async function startSampleFeed(
+  { broker, index }: Backends,
+  { bindingKeys }: Pick<Config, 'bindingKeys'>,
+  log: Pick<BrokerLog, 'warn'>,
+): Promise<SampleFeed> {
+  const leftOut = [...new Set(SAMPLE_TYPES.map(routingKeyOf))].filter((key) => !isBound(bindingKeys, key));
+  if (leftOut.length > 0) {
+    log.warn({ leftOut }, 'no sample orders come: BINDING_KEYS do not take all of their events');
+    return { stop: () => Promise.resolve() };
+  }
   const stopping = new AbortController();
   const { total } = await index.search({ sort: '-placedAt', size: 1 });
   const running = streamSamples({
@@ -27,9 +39,6 @@ export async function startSampleFeed({ broker, index }: Backends, log: Pick<Bro
     backfillOrders: total === 0 ? BACKFILL_ORDERS : 0,
     signal: stopping.signal,
     now: () => new Date(),
-  }).catch((error: unknown) => {
-    if (!(error instanceof UnroutableError)) throw error;
-    log.warn({ reason: error.message }, 'no sample orders come: BINDING_KEYS do not take all of their events');
   });
   return {
     stop: async () => {

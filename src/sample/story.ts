@@ -13,6 +13,26 @@ export interface StoryOptions {
   readonly speed: number;
 }
 
+/** All that stories are told in: those of the contract, and one that nobody here knows. */
+export const SAMPLE_TYPES = [
+  'order.placed.v1',
+  'order.placed.v2',
+  'order.payment_captured.v1',
+  'OrderPaid',
+  'order.shipped.v1',
+  'order.delivered.v1',
+  'order.cancelled.v1',
+  'order.refunded.v1',
+  'order.tagged.v1',
+  'order.corrected.v1',
+  'order.gift_wrapped.v1',
+  'order.snapshot.v1',
+  'order.skipped.v1',
+  'order.erased.v1',
+] as const;
+
+type SampleType = (typeof SAMPLE_TYPES)[number];
+
 const SOURCE = '/sample-shop';
 const HOUR_MS = 3_600_000;
 
@@ -48,7 +68,7 @@ export class Story {
   }
 
   /** The next event of the order, at the present time. */
-  tell(type: string, data: Readonly<Record<string, unknown>>): this {
+  tell(type: SampleType, data: Readonly<Record<string, unknown>>): this {
     this.#sequence += 1;
     return this.tellAt(this.#sequence, type, data);
   }
@@ -59,7 +79,7 @@ export class Story {
     return this.#sequence;
   }
 
-  tellAt(sequence: number, type: string, data: Readonly<Record<string, unknown>>): this {
+  tellAt(sequence: number, type: SampleType, data: Readonly<Record<string, unknown>>): this {
     const { orderId } = this.#options;
     this.events.push({
       specversion: '1.0',
