@@ -24,6 +24,16 @@ describe('the headway of what begins anew after a failure', () => {
     });
   });
 
+  describe('when it fails before it comes anywhere, over and over', () => {
+    it('is made by what is done once more after that', () => {
+      assert.deepEqual(attempts(2, 0, 0, 0, 2), [[true, true], [], [], [], [true, true]]);
+    });
+
+    it('is made no more where it had come to one place twice', () => {
+      assert.deepEqual(attempts(2, 0, 2, 0, 3).at(-1), [false, false, true]);
+    });
+  });
+
   describe('when it fails at one place over and over', () => {
     it('is made no more until it comes past that', () => {
       assert.deepEqual(attempts(2, 2, 2, 3), [

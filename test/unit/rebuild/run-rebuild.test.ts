@@ -117,25 +117,31 @@ describe('whoever runs a rebuild', () => {
       );
     }
 
-    it('is said to be held up no more as soon as it gets on, long before it is done', async () => {
-      const failed = Promise.withResolvers<void>();
-      const moving = Promise.withResolvers<void>();
-      let attempts = 0;
-      const done = await validated(
-        async (page, after) => {
-          if (after === undefined) attempts += 1;
-          if (after === 'O-2' && attempts === 1) throw new IndexUnavailableError('a shard is away');
-          if (after === 'O-2') await moving.promise;
-          return await page();
-        },
-        ({ step, held }) => {
-          if (held) failed.resolve();
-          else if (step === 'VALIDATE' && attempts === 2) moving.resolve();
-        },
-      );
-      await failed.promise;
-      assert.deepEqual([done?.step, attempts], ['DONE', 2]);
-    });
+    for (const [what, outage] of [
+      ['once', 1],
+      ['and then at once for as long as an outage lasts', 3],
+    ] as const) {
+      it(`is said to be held up no more as soon as it gets on, long before it is done, where it failed ${what}`, async () => {
+        const failed = Promise.withResolvers<void>();
+        const moving = Promise.withResolvers<void>();
+        let attempts = 0;
+        const done = await validated(
+          async (page, after) => {
+            if (after === undefined) attempts += 1;
+            const isAway = attempts === 1 ? after === 'O-2' : attempts <= outage;
+            if (isAway) throw new IndexUnavailableError('a shard is away');
+            if (after === 'O-2') await moving.promise;
+            return await page();
+          },
+          ({ step, held }) => {
+            if (held) failed.resolve();
+            else if (step === 'VALIDATE' && attempts > outage) moving.resolve();
+          },
+        );
+        await failed.promise;
+        assert.deepEqual([done?.step, attempts], ['DONE', outage + 1]);
+      });
+    }
 
     it('is said to be held up since it was done over where it fails at the same place for ever', async () => {
       const since = new Set<number>();
