@@ -11,7 +11,7 @@ import { LostTargetError, RefusedError, writeSurely } from './write-surely.ts';
 export interface ForgetDependencies {
   readonly index: RebuildIndex;
   readonly signal: AbortSignal;
-  /** Told how many orders a standby has been compared of. */
+  /** Told how many orders have been compared, of one standby after the other. */
   readonly onCompared: (orders: number) => void;
 }
 
@@ -36,8 +36,16 @@ export async function forgetErasures(deps: ForgetDependencies): Promise<void> {
       await forgetOrder(index, erased);
     }
   }
-  for (const target of targets)
-    if (target.generation !== live.generation) await buryOrDiverge(target.generation, live, deps);
+  const standbys = targets.map(({ generation }) => generation).filter((one) => one !== live.generation);
+  let compared = 0;
+  for (const standby of standbys) {
+    const before = compared;
+    const onCompared = (orders: number): void => {
+      compared = before + orders;
+      deps.onCompared(compared);
+    };
+    await buryOrDiverge(standby, live, { ...deps, onCompared });
+  }
 }
 
 /** A standby that does not take a tombstone would bring back what was erased: nobody may be moved there. */
