@@ -3,7 +3,10 @@ import { button, element, find, row, spoken, table } from './dom.js';
 import { instant, sizeText, whole } from './format.js';
 import { createKeptList } from './kept-list.js';
 import { createNewest } from './newest.js';
-import { operate } from './search-client.js';
+import { DONE_MS, operate } from './search-client.js';
+
+/** After a minute the service gives it up, and says what became of it half a minute later at the latest. */
+const ACTIVATED_MS = 2 * DONE_MS;
 
 /**
  * @typedef {{ name: string, state: string, documents: number, sizeBytes: number, createdAt: string, foldVersion: number, reason: string | null }} Generation
@@ -53,7 +56,7 @@ function generationRow({ name, state, documents, sizeBytes, foldVersion, created
   const activate = button(['Activate', spoken(` ${name}`)], async () => {
     const text = 'All readers move to it at once. It is refused where it is not caught up.';
     if (await confirmed({ title: `Move readers to ${name}?`, text, action: 'Activate', typed: name })) {
-      await act(`Readers are at ${name}.`, () => operate('POST', `${path}/activate`));
+      await act(`Readers are at ${name}.`, () => operate('POST', `${path}/activate`, { limitMs: ACTIVATED_MS }));
     }
   });
   const remove = button(['Delete', spoken(` ${name}`)], async () => {

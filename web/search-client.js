@@ -6,7 +6,7 @@ import { problemOf } from './client/problem.ts';
 export const ANSWER_MS = 10_000;
 
 /** By then what an operator wants done has ended, for well or ill, unless a great many things have to be gone through for it. */
-const DONE_MS = 60_000;
+export const DONE_MS = 60_000;
 /** The same where everything that was ever published may have to be read, or every dead letter be published. */
 export const ALL_DONE_MS = 30 * DONE_MS;
 

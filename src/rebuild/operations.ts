@@ -47,7 +47,7 @@ export interface GenerationState {
   readonly reason: string | null;
 }
 
-/** The command line waits for two minutes. */
+/** The command line and the console wait for two minutes. */
 const ACTIVATION_LIMIT_MS = 60_000;
 const GIVING_UP_LIMIT_MS = 30_000;
 const LOOK_MS = 100;

@@ -30,6 +30,21 @@ const RECORD_PANELS = `
   new MutationObserver(record).observe(find('main'), { subtree: true, childList: true, characterData: true, attributes: true });
 `;
 
+/** What may be waited for for long is given up when the test says how long it was. */
+const HOLD_LIMITS = `
+  const timeout = AbortSignal.timeout;
+  const limits = [];
+  AbortSignal.timeout = (ms) => {
+    if (ms <= 20_000) return timeout.call(AbortSignal, ms);
+    const limit = { ms, abort: new AbortController() };
+    limits.push(limit);
+    return limit.abort.signal;
+  };
+  window.waited = (waitedMs) => {
+    for (const { ms, abort } of limits) if (ms <= waitedMs) abort.abort(new DOMException('too late', 'TimeoutError'));
+  };
+`;
+
 describe('the console', function () {
   this.timeout(60_000);
   let browser: TestBrowser;
@@ -292,6 +307,26 @@ describe('the console', function () {
     await page.getByLabel('Type orders-000001 to go on').fill('orders-000001');
     await page.keyboard.press('Enter');
     await page.locator('#done.wrong', { hasText: 'It is not caught up.' }).waitFor();
+  });
+
+  it('waits for an activation until the service has given it up, and says why', async () => {
+    const reason = 'it was given up after 60 s: no primary';
+    const [asked, answer] = [
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<{ kind: 'refused'; reason: string }>(),
+    ];
+    const activate = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    await open({ generations: { ...shownDependencies().generations, activate } }, HOLD_LIMITS);
+    await page.getByRole('button', { name: 'Activate' }).click();
+    await page.getByLabel('Type orders-000002 to go on').fill('orders-000002');
+    await page.keyboard.press('Enter');
+    await asked.promise;
+    await page.evaluate('window.waited(95_000)');
+    answer.resolve({ kind: 'refused', reason });
+    await page.locator('#done.wrong', { hasText: reason }).waitFor();
   });
 
   it('discards those that are ticked, once that is confirmed', async () => {
