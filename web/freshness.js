@@ -20,7 +20,8 @@ function ageOf({ receivedAt, lagSeconds }) {
 
 /**
  * Says how old what is shown is, and goes on counting between answers. Whether the service lags is another question: its newest answer says
- * that, whether it is shown or not, and for how long it has not answered what it was asked since. While nothing is asked that does not grow.
+ * that, whether it is shown or not, and for how long it has not answered what it was asked since. While nothing is asked that does not grow,
+ * and a question that is taken back counts for nothing.
  * @param {HTMLElement} line
  * @param {number} [laggingSeconds] from when on it is said to lag
  */
@@ -29,12 +30,15 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
   let shown;
   /** @type {Known | undefined} */
   let newest;
-  /** Since when something is asked that was not answered yet. @type {number | undefined} */
-  let waitingSince;
+  /** Since when what is asked now is waited for. @type {number | undefined} */
+  let askedAt;
+  /** Likewise what was asked first of all that ended without an answer, the service having answered nothing since. @type {number | undefined} */
+  let unansweredSince;
 
   function show() {
     if (!shown || !newest) return;
-    const lagging = grownFrom(newest.lagSeconds, waitingSince ?? performance.now()) > laggingSeconds;
+    const waitingSince = unansweredSince ?? askedAt ?? performance.now();
+    const lagging = grownFrom(newest.lagSeconds, waitingSince) > laggingSeconds;
     line.textContent = ageOf(shown) > UNKNOWN_SECONDS ? 'How fresh this is, is not known yet' : text(shown, lagging);
     line.classList.toggle('lagging', lagging);
   }
@@ -46,11 +50,16 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
     return lagging ? `Lagging; this list is as ${age}` : `This list is as ${age}: it is too long to be kept up to date`;
   }
 
+  function heard() {
+    askedAt = unansweredSince = undefined;
+    show();
+  }
+
   setInterval(show, 1_000);
   return {
-    /** Something is asked, whose end is told by one of the next two. */
+    /** Something is asked, instead of what was asked before if that is still open; its end is told by one of the next three. */
     asked() {
-      waitingSince ??= performance.now();
+      askedAt = performance.now();
     },
     /**
      * @param {number} lagSeconds of an answer that has just come
@@ -59,17 +68,20 @@ export function createFreshness(line, laggingSeconds = LAGGING_SECONDS) {
     answered(lagSeconds, isShown = true) {
       newest = { receivedAt: performance.now(), lagSeconds };
       if (isShown) shown = newest;
-      waitingSince = undefined;
-      show();
+      heard();
     },
+    /** An answer has come that makes what is shown neither newer nor older. */
+    heard,
     /** A refusal is an answer too; where there is none, or the service cannot, it is waited for. @param {unknown} error */
     failed(error) {
-      if (error instanceof OrderSearchProblem && error.status < 500) waitingSince = undefined;
+      if (error instanceof OrderSearchProblem && error.status < 500) return heard();
+      unansweredSince ??= askedAt;
+      askedAt = undefined;
       show();
     },
     /** Nothing is shown any more, so nothing is old. */
     forget() {
-      shown = newest = waitingSince = undefined;
+      shown = newest = askedAt = unansweredSince = undefined;
       line.textContent = '\u00a0';
       line.classList.remove('lagging');
     },

@@ -61,7 +61,7 @@ async function ask(purpose) {
   const asking = { purpose, abort: new AbortController() };
   view.asking = asking;
   if (purpose !== 'refresh') page.results.ariaBusy = 'true';
-  if (purpose !== 'more') freshness.asked();
+  freshness.asked();
   const slow = setTimeout(() => purpose === 'search' && view.asking === asking && sayWaiting(), SLOW_MS);
   try {
     const asked = { ...toSearchQuery(view.query), ...pageFor(purpose) };
@@ -102,7 +102,8 @@ function show(purpose, answer) {
   // More is shown than a refresh can bring up to date: only the count is.
   const isCurrent = purpose !== 'refresh' || view.hits.length <= MAX_SIZE;
   // How old the list is that is shown: more of it does not make what was there before any newer.
-  if (purpose !== 'more') freshness.answered(answer.lagSeconds, isCurrent);
+  if (purpose === 'more') freshness.heard();
+  else freshness.answered(answer.lagSeconds, isCurrent);
   // Once it is hidden it has it no longer.
   const hadFocus = document.activeElement === page.more;
   if (isCurrent) showHits(purpose, answer);

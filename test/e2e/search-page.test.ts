@@ -892,6 +892,71 @@ describe('the search page', function () {
     });
   });
 
+  describe('when questions are left unanswered', () => {
+    /** From now on the page's time passes only as the test says. */
+    async function reloadPaused(): Promise<void> {
+      await page.clock.install();
+      await page.clock.pauseAt(Date.now() + 60_000);
+      await page.reload();
+      await page
+        .locator('#freshness')
+        .filter({ hasText: /^As of \d s ago$/ })
+        .waitFor();
+    }
+
+    // The pages of a browser have one clock.
+    afterEach(() => page.clock.resume());
+
+    for (const [what, refuse] of [
+      ['is taken back', () => new Promise<never>(() => undefined)],
+      ['fails', () => Promise.reject(new IndexUnavailableError('gone'))],
+    ] as const) {
+      it(`does not say that the service lags where a refresh ${what} and more is answered, page after page`, async () => {
+        for (let n = 1; n <= 400; n++) orders.add(orderDocument(`A-${n}`));
+        let isAway = false;
+        let refreshes = 0;
+        await open('/', {
+          search: (query) => {
+            if (query.cursor !== undefined || !isAway) return Promise.resolve(orders.search(query));
+            refreshes += 1;
+            return refuse();
+          },
+        });
+        await reloadPaused();
+        isAway = true;
+        for (let time = 1; time <= 4; time++) {
+          const before = { refreshes, cards: await cards().count() };
+          await eventually(async () => {
+            await page.clock.runFor(500);
+            assert.ok(refreshes > before.refreshes);
+          });
+          await page.getByRole('button', { name: 'Show more' }).press('Enter');
+          await cards().nth(before.cards).waitFor();
+        }
+        assert.match((await page.locator('#freshness').textContent()) ?? '', /^As of \d+ s ago$/);
+      });
+    }
+
+    it('says that the service lags where the newest is not answered, not where each is taken back for the next', async () => {
+      let isAway = false;
+      await open('/', {
+        search: (query) => (isAway ? new Promise<never>(() => undefined) : Promise.resolve(orders.search(query))),
+      });
+      await reloadPaused();
+      isAway = true;
+      for (const q of ['l', 'la', 'lan', 'lant']) {
+        const asked = page.waitForRequest((request) => new RegExp(`/search\\?(.*&)?q=${q}(&|$)`).test(request.url()));
+        await box().fill(q);
+        await page.clock.runFor(2_000);
+        await asked;
+      }
+      const line = page.locator('#freshness');
+      await line.filter({ hasText: /^As of \d+ s ago$/ }).waitFor();
+      await page.clock.runFor(4_000);
+      await line.filter({ hasText: /^Lagging: as of \d+ s ago$/ }).waitFor();
+    });
+  });
+
   describe('when the service asks who is calling', () => {
     it('takes a token, and shows orders with it', async () => {
       orders.add(orderDocument('A-1'));
