@@ -4,7 +4,7 @@ const AREAS = ['http', 'projector', 'rebuild', 'rollups'];
 const BACKENDS = ['broker', 'order-index'];
 const LEAVES = ['order', 'observability', 'cursor', 'back-off'];
 /** What puts the parts together, and what is not the service: these may import all. */
-const OUTSIDE = '^(src/[^/]+[.]ts$|src/cli/|test/|bench/|scripts/|examples/)';
+const OUTSIDE = '^(src/[^/]+[.]ts$|src/(cli|service)/|test/|bench/|scripts/|examples/)';
 
 /** An area imports itself and what lies below it, nothing else of src/. `config` is the type of plain data. */
 const onlyBelow = (area, below) => ({
@@ -60,7 +60,7 @@ module.exports = {
       name: 'a-backend-is-loaded-where-it-is-chosen',
       comment: 'Elasticsearch’s client alone would be a quarter of a start of the embedded default.',
       severity: 'error',
-      from: { path: '^src/[^/]+[.]ts$', pathNot: '^src/cli[.]ts$' },
+      from: { path: '^src/(service/)?[^/]+[.]ts$', pathNot: '^src/cli[.]ts$' },
       to: {
         path: '^src/(broker|order-index)/(rabbitmq|elasticsearch|embedded)/',
         dependencyTypesNot: ['dynamic-import', 'type-only'],

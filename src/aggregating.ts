@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PartHealth } from './observability/health.ts';
 import type { Backends } from './backends.ts';
-import { rememberBriefly } from './briefly-remembered.ts';
+import { cachedRead } from './service/cached-read.ts';
 import type { Config } from './config.ts';
 import type { Freshness } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';
@@ -217,6 +217,6 @@ function detailsOf({ live, building }: RollupState) {
 
 /** Of each name by itself. */
 function remembering<T>(names: readonly string[], read: (name: string) => Promise<T>): (name: string) => Promise<T> {
-  const readers = new Map(names.map((name) => [name, rememberBriefly(() => read(name))]));
+  const readers = new Map(names.map((name) => [name, cachedRead(() => read(name))]));
   return (name) => readers.get(name)?.() ?? read(name);
 }

@@ -3,15 +3,19 @@ import { createAggregating, type Aggregating } from './aggregating.ts';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
 import { BrokerUnavailableError } from './broker/port.ts';
 import type { Config } from './config.ts';
-import { createFreshnessReader, createFreshnessRecord, type FreshnessRecordReader } from './freshness-reader.ts';
+import {
+  createFreshnessReader,
+  createFreshnessRecord,
+  type FreshnessRecordReader,
+} from './service/freshness-reader.ts';
 import { createHttpApp } from './http/app.ts';
 import { createAuthenticator, logAuthenticationOutages } from './http/auth.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
 import { listen, type HttpServer } from './http/server.ts';
-import { createInHandReader } from './in-hand-reader.ts';
-import { LagRecorder } from './lag-recorder.ts';
-import { createGaugeReader } from './service-gauges.ts';
-import { serviceHealth, type SharedKnowledge } from './service-health.ts';
+import { createInHandReader } from './service/in-hand-reader.ts';
+import { LagRecorder } from './service/lag-recorder.ts';
+import { createGaugeReader } from './service/gauges.ts';
+import { serviceHealth, type SharedKnowledge } from './service/health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
 import type { Tracing } from './observability/tracing.ts';
@@ -31,8 +35,8 @@ import { SilenceWatch } from './projector/silence-watch.ts';
 import { createRebuilding, type Rebuilding } from './rebuilding.ts';
 import type { RebuildStep } from './rebuild/run-rebuild.ts';
 import type { RollupStep } from './rollups/turn.ts';
-import { startSampleFeed, type SampleFeed } from './sample-feed.ts';
-import { untilAvailable } from './until-available.ts';
+import { startSampleFeed, type SampleFeed } from './service/sample-feed.ts';
+import { untilAvailable } from './service/until-available.ts';
 
 export interface AppDependencies {
   readonly log: Logger;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { combinationProblems } from './config-combinations.ts';
-import type { Given } from './config-combinations.ts';
+import { combinationProblems } from './config/combinations.ts';
+import type { Given } from './config/combinations.ts';
 import {
   credentialsOf,
   flag,
@@ -13,7 +13,7 @@ import {
   oneOf,
   origin,
   wholeNumber,
-} from './config-values.ts';
+} from './config/values.ts';
 
 /**
  * The environment of contract §5, understood. Read once, at start, by `main` and `cli`; everything else is handed values.

@@ -2,7 +2,7 @@ import { accessSync, constants } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppDependencies } from './app.ts';
-import { readCertificateAuthority } from './certificate-authority.ts';
+import { readCertificateAuthority } from './config/certificate-authority.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './observability/logging.ts';
 import { startTracing } from './observability/start-tracing.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { PartHealth } from './observability/health.ts';
 import type { Aggregating } from './aggregating.ts';
-import { createAutoRebuild } from './auto-rebuild.ts';
+import { createAutoRebuild } from './rebuild/auto-rebuild.ts';
 import type { Backends } from './backends.ts';
 import type { Config } from './config.ts';
 import type { HttpDependencies } from './http/dependencies.ts';
@@ -10,7 +10,7 @@ import type { Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
 import { createLease } from './order-index/lease.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
-import { measureRebuilds, observeDuration, type RebuildMeasures } from './rebuild-metrics.ts';
+import { measureRebuilds, observeDuration, type RebuildMeasures } from './rebuild/metrics.ts';
 import { fileSource, historySource } from './rebuild/event-source.ts';
 import { keepHouse } from './rebuild/housekeeping.ts';
 import { createGenerationOperations, createRebuildOperations, runUnderWay } from './rebuild/operations.ts';

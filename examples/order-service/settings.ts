@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { wholeNumber } from '../../src/config-values.ts';
+import { wholeNumber } from '../../src/config/values.ts';
 
 const WEEK_SECONDS = 604_800;
 const PRUNE_INTERVAL_MS = { atLeast: 1_000, atMost: 3_600_000 };

@@ -1,7 +1,7 @@
-import { readCertificateAuthority } from '../certificate-authority.ts';
+import { readCertificateAuthority } from '../config/certificate-authority.ts';
 import { readConfig } from '../config.ts';
 import type { Config } from '../config.ts';
-import { hosts } from '../config-values.ts';
+import { hosts } from '../config/values.ts';
 
 /** What the command line needs to know of RabbitMQ: the part of the service's own configuration (contract §5), so that both agree. */
 export interface BrokerSettings {

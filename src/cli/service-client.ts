@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { isWebUrl } from '../config-values.ts';
+import { isWebUrl } from '../config/values.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { requestPatiently } from './patient-request.ts';

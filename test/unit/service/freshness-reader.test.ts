@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createFreshnessReader, createFreshnessRecord } from '../../src/freshness-reader.ts';
-import { createInHandReader } from '../../src/in-hand-reader.ts';
-import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import type { FreshnessRecord } from '../../src/projector/shared-freshness.ts';
-import { SilenceWatch } from '../../src/projector/silence-watch.ts';
-import { MemoryControl } from '../support/memory-control.ts';
+import { createFreshnessReader, createFreshnessRecord } from '../../../src/service/freshness-reader.ts';
+import { createInHandReader } from '../../../src/service/in-hand-reader.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import type { FreshnessRecord } from '../../../src/projector/shared-freshness.ts';
+import { SilenceWatch } from '../../../src/projector/silence-watch.ts';
+import { MemoryControl } from '../../support/memory-control.ts';
 
 const SHARED = new Date(Date.now() - 20_000);
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { BrokerUnavailableError } from '../../src/broker/port.ts';
-import type { LagReport } from '../../src/http/lag-report.ts';
-import { LagRecorder, type LagRecorderOptions } from '../../src/lag-recorder.ts';
-import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import { eventually } from '../support/eventually.ts';
+import { BrokerUnavailableError } from '../../../src/broker/port.ts';
+import type { LagReport } from '../../../src/http/lag-report.ts';
+import { LagRecorder, type LagRecorderOptions } from '../../../src/service/lag-recorder.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { eventually } from '../../support/eventually.ts';
 
 const START = Date.parse('2026-03-01T10:00:00.000Z');
 const MINUTE_MS = 60_000;

@@ -8,7 +8,7 @@ const READ_AHEAD_AFTER_MS = 250;
  * remembered by nobody, and asked again by the next one.
  * @param now milliseconds of a clock that is never put back
  */
-export function rememberBriefly<T>(read: () => Promise<T>, now = () => performance.now()): () => Promise<T> {
+export function cachedRead<T>(read: () => Promise<T>, now = () => performance.now()): () => Promise<T> {
   let known: { readonly readAt: number; readonly value: T } | undefined;
   let reading: { readonly readAt: number; readonly value: Promise<T> } | undefined;
   const begin = () => {

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createBackends, type Backends } from '../../src/backends.ts';
-import { readConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/observability/logging.ts';
-import { startSampleFeed, type SampleFeed } from '../../src/sample-feed.ts';
-import { sampleWrite, type SampleOrder } from '../integration/elasticsearch/sample-orders.ts';
-import { recordingLog } from '../support/amqp-broker.ts';
-import { eventually } from '../support/eventually.ts';
+import { createBackends, type Backends } from '../../../src/backends.ts';
+import { readConfig } from '../../../src/config.ts';
+import { createLogger } from '../../../src/observability/logging.ts';
+import { startSampleFeed, type SampleFeed } from '../../../src/service/sample-feed.ts';
+import { sampleWrite, type SampleOrder } from '../../integration/elasticsearch/sample-orders.ts';
+import { recordingLog } from '../../support/amqp-broker.ts';
+import { eventually } from '../../support/eventually.ts';
 
 describe('the sample orders of the embedded default', () => {
   let dataDir: string;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { createInHandReader } from '../../src/in-hand-reader.ts';
-import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import { farewell, readFreshness, type InstanceProgress } from '../../src/projector/shared-freshness.ts';
-import { MemoryControl } from '../support/memory-control.ts';
+import { createInHandReader } from '../../../src/service/in-hand-reader.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { farewell, readFreshness, type InstanceProgress } from '../../../src/projector/shared-freshness.ts';
+import { MemoryControl } from '../../support/memory-control.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
 

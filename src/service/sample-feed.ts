@@ -1,10 +1,10 @@
-import type { Backends } from './backends.ts';
-import { isBound } from './broker/binding-key.ts';
-import type { BrokerLog } from './broker/broker-log.ts';
-import { routingKeyOf } from './broker/routing-key.ts';
-import type { Config } from './config.ts';
-import { SAMPLE_TYPES } from './sample/story.ts';
-import { streamSamples } from './sample/stream-samples.ts';
+import type { Backends } from '../backends.ts';
+import { isBound } from '../broker/binding-key.ts';
+import type { BrokerLog } from '../broker/broker-log.ts';
+import { routingKeyOf } from '../broker/routing-key.ts';
+import type { Config } from '../config.ts';
+import { SAMPLE_TYPES } from '../sample/story.ts';
+import { streamSamples } from '../sample/stream-samples.ts';
 
 export interface SampleFeed {
   /** Resolves when nothing more is published. */

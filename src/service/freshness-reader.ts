@@ -1,9 +1,9 @@
-import { rememberBriefly } from './briefly-remembered.ts';
-import type { Freshness } from './http/dependencies.ts';
-import { inTime } from './in-time.ts';
-import type { OrderIndex } from './order-index/port.ts';
-import { readFreshness, type FreshnessRecord } from './projector/shared-freshness.ts';
-import type { SilenceWatch } from './projector/silence-watch.ts';
+import { cachedRead } from './cached-read.ts';
+import type { Freshness } from '../http/dependencies.ts';
+import { withTimeout } from './with-timeout.ts';
+import type { OrderIndex } from '../order-index/port.ts';
+import { readFreshness, type FreshnessRecord } from '../projector/shared-freshness.ts';
+import type { SilenceWatch } from '../projector/silence-watch.ts';
 
 /** A projector that is further behind may be a passive one: another instance may know better. */
 const OWN_IS_ENOUGH_MS = 5_000;
@@ -17,7 +17,7 @@ export function createFreshnessRecord(
   silence?: SilenceWatch,
 ): FreshnessRecordReader {
   const read = async () => (await readFreshness(index)).record;
-  return rememberBriefly(silence === undefined ? read : () => silence.accessing(read));
+  return cachedRead(silence === undefined ? read : () => silence.accessing(read));
 }
 
 /** Longer than Elasticsearch takes while it answers at all. */
@@ -36,7 +36,7 @@ export function createFreshnessReader(
   let known = 0;
   const shared = async (): Promise<number> => {
     const reading = record().then(({ asOf }) => (known = Math.max(known, asOf)));
-    return known === 0 ? await reading : await inTime(reading, answerWithinMs, known);
+    return known === 0 ? await reading : await withTimeout(reading, answerWithinMs, known);
   };
   return async () => {
     const own = local() ?? 0;

@@ -1,10 +1,10 @@
 import type { Gauge } from 'prom-client';
-import type { Aggregating } from './aggregating.ts';
-import type { Backends } from './backends.ts';
-import type { Freshness } from './http/dependencies.ts';
-import { knownInTime } from './known-in-time.ts';
-import type { Metrics } from './observability/metrics.ts';
-import type { Rebuilding } from './rebuilding.ts';
+import type { Aggregating } from '../aggregating.ts';
+import type { Backends } from '../backends.ts';
+import type { Freshness } from '../http/dependencies.ts';
+import { ifAvailable } from './if-available.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Rebuilding } from '../rebuilding.ts';
 
 /** What the gauges are read from. */
 export interface GaugeSources {
@@ -26,12 +26,12 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
   let asOf = 0;
   return async () => {
     const [fresh, waiting, inHand, deadLetters, rebuilds] = await Promise.all([
-      knownInTime(freshness()),
-      knownInTime(backends.broker.queueDepth()),
+      ifAvailable(freshness()),
+      ifAvailable(backends.broker.queueDepth()),
       sources.inHand(),
-      knownInTime(backends.index.countDeadLetters()),
-      knownInTime(rebuilding.measure()),
-      knownInTime(aggregating.measure()),
+      ifAvailable(backends.index.countDeadLetters()),
+      ifAvailable(rebuilding.measure()),
+      ifAvailable(aggregating.measure()),
     ]);
     asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import { serviceHealth, type HealthSources, type SharedKnowledge } from '../../src/service-health.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { serviceHealth, type HealthSources, type SharedKnowledge } from '../../../src/service/health.ts';
 
 describe('the health of the service', () => {
   const healthOf = (role: 'api' | 'projector', shared: Partial<SharedKnowledge>, isIndexOpen = true) => {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { createMetrics } from '../../src/observability/metrics.ts';
-import { measureRebuilds, observeDuration } from '../../src/rebuild-metrics.ts';
-import { createRunRecords, type RunRecords } from '../../src/rebuild/records.ts';
-import type { RunState } from '../../src/rebuild/state.ts';
-import { MemoryControl } from '../support/memory-control.ts';
-import { aRebuild, anActivation, copied } from './rebuild/runs.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { measureRebuilds, observeDuration } from '../../../src/rebuild/metrics.ts';
+import { createRunRecords, type RunRecords } from '../../../src/rebuild/records.ts';
+import type { RunState } from '../../../src/rebuild/state.ts';
+import { MemoryControl } from '../../support/memory-control.ts';
+import { aRebuild, anActivation, copied } from './runs.ts';
 
 describe('observeDuration', () => {
   const [STARTED_AT, FINISHED_AT] = [1_000, 91_000];

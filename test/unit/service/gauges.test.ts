@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { BrokerUnavailableError } from '../../src/broker/port.ts';
-import { createMetrics } from '../../src/observability/metrics.ts';
-import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import type { RebuildMeasures } from '../../src/rebuild-metrics.ts';
-import { createGaugeReader, type GaugeSources } from '../../src/service-gauges.ts';
+import { BrokerUnavailableError } from '../../../src/broker/port.ts';
+import { createMetrics } from '../../../src/observability/metrics.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import type { RebuildMeasures } from '../../../src/rebuild/metrics.ts';
+import { createGaugeReader, type GaugeSources } from '../../../src/service/gauges.ts';
 
 /** What the service would ask; each may be replaced. */
 function asked() {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readCertificateAuthority } from '../../src/certificate-authority.ts';
-import { certificateAuthority, type CertificateAuthority } from '../support/tls-proxy.ts';
+import { readCertificateAuthority } from '../../../src/config/certificate-authority.ts';
+import { certificateAuthority, type CertificateAuthority } from '../../support/tls-proxy.ts';
 
 const REMEDY = "name a PEM file of the authority's certificates";
 

@@ -1,15 +1,15 @@
-import type { PartHealth } from './observability/health.ts';
-import type { Aggregating } from './aggregating.ts';
-import type { Backends } from './backends.ts';
-import type { Config } from './config.ts';
-import type { Freshness } from './http/dependencies.ts';
-import { inTime } from './in-time.ts';
-import { combineHealth, type HealthReport } from './observability/health.ts';
-import { IndexUnavailableError, type OrderIndex } from './order-index/port.ts';
-import { withGaps, type GapMonitor } from './projector/gap-monitor.ts';
-import type { Rebuilding } from './rebuilding.ts';
-import type { Projector } from './projector/projector.ts';
-import type { SilentProjector } from './projector/shared-freshness.ts';
+import type { PartHealth } from '../observability/health.ts';
+import type { Aggregating } from '../aggregating.ts';
+import type { Backends } from '../backends.ts';
+import type { Config } from '../config.ts';
+import type { Freshness } from '../http/dependencies.ts';
+import { withTimeout } from './with-timeout.ts';
+import { combineHealth, type HealthReport } from '../observability/health.ts';
+import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
+import { withGaps, type GapMonitor } from '../projector/gap-monitor.ts';
+import type { Rebuilding } from '../rebuilding.ts';
+import type { Projector } from '../projector/projector.ts';
+import type { SilentProjector } from '../projector/shared-freshness.ts';
 
 /** What of the service its health is made of. */
 export interface HealthSources {
@@ -47,18 +47,18 @@ export async function serviceHealth(
   const { config, backends, waitingFor, projector, gaps, rebuilding, aggregating } = sources;
   const waiting: PartHealth = { state: 'down', reason: waitingFor ?? 'the projector is starting' };
   const [asOf, silent, index, rebuild, aggregates] = await Promise.all([
-    inTime(
+    withTimeout(
       known(async () => Date.parse((await freshness()).asOf)),
       ANSWER_WITHIN_MS,
       undefined,
     ),
-    inTime(known(silentOthers), ANSWER_WITHIN_MS, undefined),
-    inTime(indexHealth(backends.index), ANSWER_WITHIN_MS, {
+    withTimeout(known(silentOthers), ANSWER_WITHIN_MS, undefined),
+    withTimeout(indexHealth(backends.index), ANSWER_WITHIN_MS, {
       state: 'down',
       reason: `the index has not answered within ${ANSWER_WITHIN_MS} ms`,
     }),
-    inTime(rebuilding.health(), ANSWER_WITHIN_MS, UNKNOWN.rebuild),
-    inTime(aggregating.health(), ANSWER_WITHIN_MS, UNKNOWN.aggregates),
+    withTimeout(rebuilding.health(), ANSWER_WITHIN_MS, UNKNOWN.rebuild),
+    withTimeout(aggregating.health(), ANSWER_WITHIN_MS, UNKNOWN.aggregates),
   ]);
   return combineHealth({
     broker: backends.broker.health(),

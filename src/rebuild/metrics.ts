@@ -1,7 +1,7 @@
-import type { Metrics } from './observability/metrics.ts';
-import type { Kept, RunRecords } from './rebuild/records.ts';
-import { isOver, type RunState } from './rebuild/state.ts';
-import { viewOf, type RunView } from './rebuild/view.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import type { Kept, RunRecords } from './records.ts';
+import { isOver, type RunState } from './state.ts';
+import { viewOf, type RunView } from './view.ts';
 
 const NO_WISHES = { paused: false, cancelled: false };
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from './observability/logging.ts';
-import type { CodeOrigin } from './order-index/generations-port.ts';
-import type { OrderIndex } from './order-index/port.ts';
-import type { createRebuildOperations } from './rebuild/operations.ts';
-import type { RebuildRequest } from './rebuild/state.ts';
+import type { Logger } from '../observability/logging.ts';
+import type { CodeOrigin } from '../order-index/generations-port.ts';
+import type { OrderIndex } from '../order-index/port.ts';
+import type { createRebuildOperations } from './operations.ts';
+import type { RebuildRequest } from './state.ts';
 
 export interface AutoRebuildDependencies {
   readonly index: Pick<OrderIndex, 'registry' | 'readControl' | 'writeControl'> & {

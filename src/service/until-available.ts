@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BrokerUnavailableError } from './broker/port.ts';
-import type { Logger } from './observability/logging.ts';
-import { IndexUnavailableError } from './order-index/port.ts';
+import { BrokerUnavailableError } from '../broker/port.ts';
+import type { Logger } from '../observability/logging.ts';
+import { IndexUnavailableError } from '../order-index/port.ts';
 
 /** A service that starts. */
 interface Starting {

@@ -1,14 +1,14 @@
-import { BrokerUnavailableError } from './broker/port.ts';
-import { inTime } from './in-time.ts';
-import { IndexUnavailableError } from './order-index/port.ts';
+import { BrokerUnavailableError } from '../broker/port.ts';
+import { withTimeout } from './with-timeout.ts';
+import { IndexUnavailableError } from '../order-index/port.ts';
 
 /** Shorter than any scrape waits: one that times out has no metric at all, just when they are needed. */
 const ANSWER_WITHIN_MS = 2_000;
 
 /** Undefined where it cannot be read now, or takes too long: `/health` says why. Anything else than the world's fault is thrown. */
-export async function knownInTime<T>(answer: Promise<T>): Promise<T | undefined> {
+export async function ifAvailable<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
-    return await inTime<T | undefined>(answer, ANSWER_WITHIN_MS, undefined);
+    return await withTimeout<T | undefined>(answer, ANSWER_WITHIN_MS, undefined);
   } catch (error) {
     if (error instanceof IndexUnavailableError || error instanceof BrokerUnavailableError) return undefined;
     throw error;

@@ -1,6 +1,6 @@
-import type { Freshness } from './http/dependencies.ts';
-import type { LagReport, LagSample } from './http/lag-report.ts';
-import { knownInTime } from './known-in-time.ts';
+import type { Freshness } from '../http/dependencies.ts';
+import type { LagReport, LagSample } from '../http/lag-report.ts';
+import { ifAvailable } from './if-available.ts';
 
 export interface LagRecorderOptions {
   /** As the projectors tell it to one another: of several instances each has a record of its own, and these agree. */
@@ -70,7 +70,7 @@ export class LagRecorder {
 
   async #look(): Promise<Look> {
     const { freshness, queueDepth, inHand, now } = this.#options;
-    const [fresh, waiting, taken] = await Promise.all([knownInTime(freshness()), knownInTime(queueDepth()), inHand()]);
+    const [fresh, waiting, taken] = await Promise.all([ifAvailable(freshness()), ifAvailable(queueDepth()), inHand()]);
     this.#asOf = Math.max(this.#asOf, Date.parse(fresh?.asOf ?? '') || 0);
     const at = now();
     return {

@@ -1,6 +1,6 @@
 import type { FreshnessRecordReader } from './freshness-reader.ts';
-import { knownInTime } from './known-in-time.ts';
-import { inHandElsewhere, type FreshnessRecord } from './projector/shared-freshness.ts';
+import { ifAvailable } from './if-available.ts';
+import { inHandElsewhere, type FreshnessRecord } from '../projector/shared-freshness.ts';
 
 export interface InHandSources {
   /** Events that this instance's projector has taken and not settled. */
@@ -21,7 +21,7 @@ export function createInHandReader(
 ): () => Promise<number> {
   let known: FreshnessRecord = { asOf: 0, instances: {} };
   return async () => {
-    known = (await knownInTime(record())) ?? known;
+    known = (await ifAvailable(record())) ?? known;
     return own() + inHandElsewhere(known, instance(), now());
   };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { createAutoRebuild, type AutoRebuildDependencies } from '../../src/auto-rebuild.ts';
-import { IndexUnavailableError } from '../../src/order-index/port.ts';
-import { viewOf } from '../../src/rebuild/view.ts';
-import { MemoryControl } from '../support/memory-control.ts';
-import { aRebuild } from './rebuild/runs.ts';
+import { createAutoRebuild, type AutoRebuildDependencies } from '../../../src/rebuild/auto-rebuild.ts';
+import { IndexUnavailableError } from '../../../src/order-index/port.ts';
+import { viewOf } from '../../../src/rebuild/view.ts';
+import { MemoryControl } from '../../support/memory-control.ts';
+import { aRebuild } from './runs.ts';
 
 const REASON = 'mapped otherwise: customerId';
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { rememberBriefly } from '../../src/briefly-remembered.ts';
+import { cachedRead } from '../../../src/service/cached-read.ts';
 
-describe('rememberBriefly', () => {
+describe('cachedRead', () => {
   let now: number;
   let reads: PromiseWithResolvers<number>[];
   let remembered: () => Promise<number>;
   beforeEach(() => {
     [now, reads] = [0, []];
-    remembered = rememberBriefly(
+    remembered = cachedRead(
       () => {
         const reading = Promise.withResolvers<number>();
         reads.push(reading);
