@@ -55,6 +55,8 @@ export interface App {
   start(): Promise<void>;
   /** The port that the HTTP interface listens on; 0 before `start` and for `ROLE=projector`'s operators too. */
   port(): number;
+  /** Whether it publishes sample orders itself; known once `start` has resolved. */
+  sendsSampleOrders(): boolean;
   /** Takes no more, finishes what is in hand within the limit, and closes everything. */
   close(limitMs: number): Promise<void>;
 }
@@ -83,11 +85,7 @@ export async function createApp(config: Config, deps: AppDependencies): Promise<
   const freshness = createFreshnessReader(record, () => service.projector?.asOf());
   const { reached = () => Promise.resolve(), log } = deps;
   const common = { config, backends, metrics, log, instance: rebuilderOf(config), reached };
-  const lateEvents = new LateEvents({
-    graceMs: config.rollups.lateGraceSeconds * 1_000,
-    now: () => Date.now(),
-    onLate: () => metrics.lateEvents.inc(),
-  });
+  const lateEvents = createLateEvents(config, metrics);
   const aggregating = createAggregating({ ...common, freshness, sawEventTime: (time) => lateEvents.saw(time) });
   const inHand = readInHand(record, () => service);
   const service: Service = {
@@ -108,6 +106,7 @@ export async function createApp(config: Config, deps: AppDependencies): Promise<
       if (config.role !== 'api') await startProjecting(service);
     },
     port: () => service.server?.port ?? 0,
+    sendsSampleOrders: () => service.samples !== undefined,
     close: (limitMs) => closeAll(service, limitMs),
   };
 }
@@ -135,7 +134,15 @@ interface Service {
   projector?: Projector;
   gaps?: GapMonitor;
   drainer?: DeadLetterDrainer;
-  samples?: SampleFeed;
+  samples?: SampleFeed | undefined;
+}
+
+function createLateEvents({ rollups }: Config, metrics: Metrics): LateEvents {
+  return new LateEvents({
+    graceMs: rollups.lateGraceSeconds * 1_000,
+    now: () => Date.now(),
+    onLate: () => metrics.lateEvents.inc(),
+  });
 }
 
 async function openBackends(service: Service): Promise<void> {

@@ -87,9 +87,8 @@ async function run(app: App, log: Logger, config: Config): Promise<void> {
   }
   if (config.backend.kind === 'embedded') {
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
-    log.info(
-      `Order Search is at http://${host}:${app.port()}, with sample orders arriving; data in ${config.backend.dataDir}`,
-    );
+    const samples = app.sendsSampleOrders() ? ', with sample orders arriving' : '';
+    log.info(`Order Search is at http://${host}:${app.port()}${samples}; data in ${config.backend.dataDir}`);
   }
 }
 

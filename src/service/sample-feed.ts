@@ -17,18 +17,18 @@ const BACKFILL_ORDERS = 200;
 
 /**
  * Fills the embedded default with sample orders as if a shop were open: a month of them where there are none yet, then live ones.
- * None come where BINDING_KEYS leave out any of what such a shop says. A failure is a bug, and ends the process as any unhandled
- * rejection does.
+ * It publishes nothing and returns undefined where BINDING_KEYS leave out any of the shop's events. A failure is a bug, and ends the
+ * process as any unhandled rejection does.
  */
 export async function startSampleFeed(
   { broker, index }: Backends,
   { bindingKeys }: Pick<Config, 'bindingKeys'>,
   log: Pick<BrokerLog, 'warn'>,
-): Promise<SampleFeed> {
+): Promise<SampleFeed | undefined> {
   const leftOut = [...new Set(SAMPLE_TYPES.map(routingKeyOf))].filter((key) => !isBound(bindingKeys, key));
   if (leftOut.length > 0) {
     log.warn({ leftOut }, 'no sample orders come: BINDING_KEYS do not take all of their events');
-    return { stop: () => Promise.resolve() };
+    return undefined;
   }
   const stopping = new AbortController();
   const { total } = await index.search({ sort: '-placedAt', size: 1 });

@@ -72,3 +72,32 @@ describe('the service without any configuration', function () {
     assert.ok(after.body.total >= body.total);
   });
 });
+
+describe('the line that says where the embedded service is', function () {
+  this.timeout(60_000);
+  let dataDir: string;
+
+  beforeEach(async () => (dataDir = await mkdtemp(join(tmpdir(), 'order-search-banner-'))));
+  afterEach(() => rm(dataDir, { recursive: true }));
+
+  for (const { when, env, announcesOrders } of [
+    { when: 'when sample orders arrive', env: {}, announcesOrders: true },
+    { when: 'when BINDING_KEYS keep them out', env: { BINDING_KEYS: 'order.placed' }, announcesOrders: false },
+    { when: 'when no projector runs', env: { ROLE: 'api' }, announcesOrders: false },
+  ]) {
+    it(`${announcesOrders ? 'announces' : 'does not announce'} sample orders ${when}`, async () => {
+      const service = await startService({ DATA_DIR: dataDir, ...env });
+      try {
+        const line = await eventually(() => {
+          const found = /Order Search is at .*/.exec(service.log())?.[0];
+          assert.ok(found !== undefined, service.log());
+          return found;
+        });
+        assert.equal(line.includes('with sample orders arriving'), announcesOrders, line);
+        assert.ok(line.includes(dataDir), line);
+      } finally {
+        await service.stop();
+      }
+    });
+  }
+});
