@@ -53,7 +53,7 @@ export interface App {
    * @throws IndexConfigurationError, BrokerTopologyError, or the system's error where the address cannot be listened on
    */
   start(): Promise<void>;
-  /** The port that the HTTP interface listens on; 0 before `start` and for `ROLE=projector`'s operators too. */
+  /** The port that the HTTP interface listens on, whatever the role; 0 before `start`. */
   port(): number;
   /** Whether it publishes sample orders itself; known once `start` has resolved. */
   sendsSampleOrders(): boolean;
