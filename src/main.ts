@@ -1,8 +1,8 @@
-import { accessSync, constants } from 'node:fs';
 import { enableCompileCache } from 'node:module';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppDependencies } from './app.ts';
 import { readCertificateAuthority } from './config/certificate-authority.ts';
+import { importDirProblem } from './config/import-dir.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './observability/logging.ts';
 import { startTracing } from './observability/start-tracing.ts';
@@ -89,18 +89,6 @@ async function run(app: App, log: Logger, config: Config): Promise<void> {
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;
     const samples = app.sendsSampleOrders() ? ', with sample orders arriving' : '';
     log.info(`Order Search is at http://${host}:${app.port()}${samples}; data in ${config.backend.dataDir}`);
-  }
-}
-
-/** Undefined also for who only serves: rebuilds, which read from it, run in the projectors. */
-function importDirProblem({ role, rebuild: { importDir } }: Config): string | undefined {
-  if (importDir === undefined || role === 'api') return undefined;
-  try {
-    // With the slash: a file is none.
-    accessSync(`${importDir}/`, constants.R_OK | constants.X_OK);
-    return undefined;
-  } catch (error) {
-    return `IMPORT_DIR=${JSON.stringify(importDir)}: cannot be read (${(error as Error).message}); name a folder that the service may read`;
   }
 }
 
