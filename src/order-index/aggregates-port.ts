@@ -134,8 +134,6 @@ export interface RowQuery {
   readonly to?: string;
   readonly sellerId?: string;
   readonly currencies?: readonly string[];
-  /** {@link rowKey}s. */
-  readonly keys?: readonly string[];
 }
 
 export interface TopProduct extends ProductSales {

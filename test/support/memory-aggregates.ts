@@ -217,7 +217,7 @@ function expire(generation: MemoryGeneration, beforeDay: string): number {
 function rowsOf(
   name: string,
   { generations, live }: MemoryStore,
-  { from, to, sellerId, currencies, keys }: RowQuery,
+  { from, to, sellerId, currencies }: RowQuery,
 ): AggregateRow[] {
   if (live === undefined) throw AggregatesNotBuiltError.noneLive(name);
   const rows = [...(generations.get(live)?.visible.values() ?? [])];
@@ -225,8 +225,7 @@ function rowsOf(
     (from === undefined || (row.day !== undefined && row.day >= from)) &&
     (to === undefined || (row.day !== undefined && row.day <= to)) &&
     (sellerId === undefined || row.sellerId === sellerId) &&
-    (currencies === undefined || (row.currency !== undefined && currencies.includes(row.currency))) &&
-    (keys === undefined || keys.includes(row.key));
+    (currencies === undefined || (row.currency !== undefined && currencies.includes(row.currency)));
   const order = (row: AggregateRow) => `${row.day ?? ''}|${row.currency ?? ''}|${row.sellerId ?? ''}`;
   return rows.filter(isAsked).sort((a, b) => compareBytes(order(a), order(b)));
 }

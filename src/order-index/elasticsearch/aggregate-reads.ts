@@ -12,7 +12,6 @@ import type {
 import { AggregatesNotBuiltError } from '../port.ts';
 import { aggregateNames, wholeSum } from './aggregate-access.ts';
 import type { AggregateAccess } from './aggregate-access.ts';
-import { inChunks } from './in-chunks.ts';
 import { firstName, sumsOf } from './aggregate-compute.ts';
 import { MissingIndexError } from './errors.ts';
 import { asked, send } from './search.ts';
@@ -22,9 +21,8 @@ import type { SearchRequest } from './search-query.ts';
 /** The client's own type admits undefined. */
 type Query = NonNullable<estypes.QueryDslQueryContainer>;
 
-/** Elasticsearch's own limits, unless it is told otherwise. */
+/** Elasticsearch's default limit. */
 const ROWS_A_PAGE = 10_000;
-const VALUES_A_CLAUSE = 65_536;
 /** More than there are. */
 const MAX_CURRENCIES = 1_000;
 
@@ -123,22 +121,15 @@ function rowOf({ dimensions }: AggregateDefinition, columns: DocValues = {}): Ag
 }
 
 /** Pure. */
-export function rowFilter(dimensions: readonly Dimension[], { from, to, sellerId, currencies, keys }: RowQuery): Query {
+export function rowFilter(dimensions: readonly Dimension[], { from, to, sellerId, currencies }: RowQuery): Query {
   const of = (dimension: Dimension, clause: Query) => (dimensions.includes(dimension) ? clause : NOTHING);
   const filter: Query[] = [
     ...(from === undefined ? [] : [of('day', { range: { day: { gte: from } } })]),
     ...(to === undefined ? [] : [of('day', { range: { day: { lte: to } } })]),
     ...(sellerId === undefined ? [] : [of('sellerId', { term: { sellerId } })]),
     ...(currencies === undefined ? [] : [of('currency', { terms: { currency: [...currencies] } })]),
-    ...(keys === undefined ? [] : [oneOf('key', keys)]),
   ];
   return { bool: { filter } };
-}
-
-function oneOf(field: string, values: readonly string[]): Query {
-  if (values.length === 0) return NOTHING;
-  const clauses = inChunks(values, VALUES_A_CLAUSE).map((some) => ({ terms: { [field]: some } }));
-  return { bool: { should: clauses, minimum_should_match: 1 } };
 }
 
 interface ProductsAnswer {

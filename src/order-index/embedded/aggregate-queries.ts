@@ -58,17 +58,14 @@ export function readTopProducts(
 }
 
 /** On rows `r`. */
-function conditionsOf({ from, to, sellerId, currencies, keys }: RowQuery): Sql {
+function conditionsOf({ from, to, sellerId, currencies }: RowQuery): Sql {
   return allOf([
     ...condition('r.day >= ?', from),
     ...condition('r.day <= ?', to),
     ...condition('r.seller_id = ?', sellerId),
-    ...condition(IS_AMONG('r.currency'), currencies && JSON.stringify(currencies)),
-    ...condition(IS_AMONG('r.key'), keys && JSON.stringify(keys)),
+    ...condition('r.currency IN (SELECT value FROM json_each(?))', currencies && JSON.stringify(currencies)),
   ]);
 }
-
-const IS_AMONG = (column: string) => `${column} IN (SELECT value FROM json_each(?))`;
 
 function condition(text: string, value: string | undefined): Sql[] {
   return value === undefined ? [] : [{ text, values: [value] }];

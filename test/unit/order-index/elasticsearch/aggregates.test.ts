@@ -169,23 +169,10 @@ describe('the search for rows', () => {
     assert.deepEqual(filterOf({}), []);
   });
 
-  it('finds nothing by a dimension that the aggregate does not have, or by no key', () => {
+  it('finds nothing by a dimension that the aggregate does not have', () => {
     assert.deepEqual(filterOf({ sellerId: 'S-1' }, REVENUE_DAILY.dimensions), [NOTHING]);
     assert.deepEqual(filterOf({ from: '2026-03-01', to: '2026-03-02' }, ['sellerId']), [NOTHING, NOTHING]);
     assert.deepEqual(filterOf({ currencies: ['EUR'] }, ['sellerId']), [NOTHING]);
-    assert.deepEqual(filterOf({ keys: [] }), [NOTHING]);
-  });
-
-  it('asks for as many keys in one clause as Elasticsearch takes', () => {
-    const keys = Array.from({ length: 65_537 }, (_, number) => `k${number}`);
-    assert.deepEqual(filterOf({ keys }), [
-      {
-        bool: {
-          should: [{ terms: { key: keys.slice(0, 65_536) } }, { terms: { key: ['k65536'] } }],
-          minimum_should_match: 1,
-        },
-      },
-    ]);
   });
 
   it('lists by day, currency and seller, in whatever order the aggregate has them', () => {
