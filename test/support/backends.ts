@@ -1,8 +1,8 @@
+import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmbeddedBroker } from '../../src/broker/embedded/index.ts';
-import type { EmbeddedBroker } from '../../src/broker/embedded/index.ts';
 import type { Broker } from '../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import { createLogger } from '../../src/observability/logging.ts';
@@ -11,7 +11,7 @@ import { createEmbeddedIndex } from '../../src/order-index/embedded/index.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
 import { indexUnderTest } from '../integration/elasticsearch/index-under-test.ts';
 import { deleteTopology, rabbitMqOptions, recordingLog, takeFrom, uniquePrefix } from './amqp-broker.ts';
-import { eventually } from './eventually.ts';
+import { takenDeadLetters } from './taken-dead-letters.ts';
 
 /** Where an index is; see {@link openedAt}. */
 export type IndexAddress =
@@ -83,7 +83,7 @@ const EMBEDDED: Backend = {
   },
   broker() {
     const dataDir = mkdtempSync(join(tmpdir(), 'order-search-broker-'));
-    const instances: EmbeddedBroker[] = [];
+    const instances: Broker[] = [];
     return {
       instance(choices) {
         const place = { dataDir, prefix: 'orders', log: recordingLog() };
@@ -91,12 +91,12 @@ const EMBEDDED: Backend = {
         instances.push(broker);
         return broker;
       },
-      deadLetters: (count) =>
-        eventually(async () => {
-          const letters = (await instances.at(-1)?.listDeadLetters({ size: count })) ?? [];
-          if (letters.length < count) throw new Error(`${letters.length} dead letters`);
-          return letters.map(({ body }) => Buffer.from(body).toString());
-        }),
+      async deadLetters(count) {
+        const broker = instances.at(-1);
+        assert.ok(broker);
+        const letters = await takenDeadLetters(broker, count);
+        return letters.map(({ body }) => Buffer.from(body).toString());
+      },
       async remove() {
         for (const broker of instances) await broker.close();
         rmSync(dataDir, { recursive: true });

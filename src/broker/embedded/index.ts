@@ -29,11 +29,6 @@ export interface EmbeddedBrokerOptions {
   readonly historyMaxAgeMs?: number;
 }
 
-/** What the embedded broker can show besides. @throws BrokerUnavailableError */
-export interface EmbeddedBroker extends Broker {
-  listDeadLetters(page: Parameters<DeadLetters['list']>[0]): Promise<ReturnType<DeadLetters['list']>>;
-}
-
 /** What is there between `open` and `close`. */
 interface Store {
   readonly database: DatabaseSync;
@@ -51,7 +46,7 @@ const THIRTY_DAYS_MS = 30 * 24 * 3_600_000;
  * At-least-once, as RabbitMQ is: what is unsettled at a restart is delivered again. `open` rejects with DatabaseInUseError while
  * another process has the file.
  */
-export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBroker {
+export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const path = join(options.dataDir, `${options.prefix}-broker.db`);
   let store: Store | undefined;
 
@@ -78,7 +73,6 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): EmbeddedBr
     queueDepth: () => using(({ queue }) => queue.ready),
     historySize: () => using(({ history }) => history.size()),
     readHistory: (options) => readHistoryPages((use) => using(({ history }) => use(history)), options),
-    listDeadLetters: (page) => using(({ deadLetters }) => deadLetters.list(page)),
     health: () => healthOf(store, path),
     async close() {
       const closing = store;

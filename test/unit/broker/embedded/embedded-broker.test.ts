@@ -3,16 +3,17 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createEmbeddedBroker } from '../../../../src/broker/embedded/index.ts';
-import type { EmbeddedBroker, EmbeddedBrokerOptions } from '../../../../src/broker/embedded/index.ts';
+import type { EmbeddedBrokerOptions } from '../../../../src/broker/embedded/index.ts';
 import { UnroutableError } from '../../../../src/broker/port.ts';
-import type { DeadLetter } from '../../../../src/broker/port.ts';
+import type { Broker, DeadLetter } from '../../../../src/broker/port.ts';
 import { eventIdOf, outgoingEvent, recordingHandlers, recordingLog } from '../../../support/amqp-broker.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { readWholeHistory } from '../../../support/read-whole-history.ts';
+import { takenDeadLetters } from '../../../support/taken-dead-letters.ts';
 
 describe('the embedded broker', () => {
   let dataDir: string;
-  let broker: EmbeddedBroker;
+  let broker: Broker;
 
   beforeEach(async () => {
     dataDir = mkdtempSync(join(tmpdir(), 'order-search-broker-'));
@@ -23,7 +24,7 @@ describe('the embedded broker', () => {
     rmSync(dataDir, { recursive: true });
   });
 
-  async function opened(options: Partial<EmbeddedBrokerOptions> = {}): Promise<EmbeddedBroker> {
+  async function opened(options: Partial<EmbeddedBrokerOptions> = {}): Promise<Broker> {
     const created = createEmbeddedBroker({
       dataDir,
       prefix: 'orders',
@@ -115,17 +116,19 @@ describe('the embedded broker', () => {
       const recorded = recordingHandlers((delivery) => {
         if (delivery.kind === 'heartbeat') subscription.giveBack([delivery]);
       });
+      const letters: DeadLetter[] = [];
+      await broker.consumeDeadLetters((letter) => Promise.resolve(void letters.push(letter)));
       const subscription = await broker.consume({ prefetch: 5 }, recorded);
       await eventually(() => assert.equal(recorded.deliveries.length, 2));
       await eventually(async () => assert.equal(await broker.queueDepth(), 0));
       await broker.publish([outgoingEvent(1)]);
       await eventually(() => assert.equal(recorded.deliveries.length, 3));
-      assert.deepEqual(await broker.listDeadLetters({ size: 10 }), []);
+      assert.deepEqual(letters, []);
     });
   });
 
   describe('when messages are dead-lettered', () => {
-    it('lists them as they were given, after the one that was seen last', async () => {
+    it('hands them over as they were given, in their order, also after a restart', async () => {
       const letter: DeadLetter = {
         body: new Uint8Array([0, 255, 1]),
         refusal: { reason: 'invalid', path: 'data.items[3].quantity', message: 'is less than 1' },
@@ -141,10 +144,7 @@ describe('the embedded broker', () => {
       await broker.deadLetter(unknown);
       await broker.close();
       broker = await opened();
-      const [first, second] = await broker.listDeadLetters({ size: 10 });
-      assert.deepEqual(first, { id: 1, ...letter });
-      assert.deepEqual(second, { id: 2, ...unknown });
-      assert.deepEqual(await broker.listDeadLetters({ after: 1, size: 10 }), [second]);
+      assert.deepEqual(await takenDeadLetters(broker, 2), [letter, unknown]);
     });
   });
 

@@ -12,6 +12,7 @@ import { IndexConfigurationError } from '../../../../src/order-index/port.ts';
 import { DatabaseInUseError } from '../../../../src/sqlite/database.ts';
 import { outgoingEvent, recordingHandlers } from '../../../support/amqp-broker.ts';
 import { eventually } from '../../../support/eventually.ts';
+import { takenDeadLetters } from '../../../support/taken-dead-letters.ts';
 
 const HOLDER = new URL('../../../support/hold-data-dir.ts', import.meta.url).pathname;
 
@@ -95,7 +96,7 @@ describe('a data directory', () => {
       const recorded = recordingHandlers();
       await broker.consume({ prefetch: 10 }, recorded);
       await eventually(() => assert.equal(recorded.deliveries.length, 5));
-      const [letter] = await broker.listDeadLetters({ size: 10 });
+      const [letter] = await takenDeadLetters(broker, 1);
       assert.equal(letter?.refusal.reason, 'delivery_limit');
       assert.equal(letter.attempts, 3);
       assert.deepEqual(Buffer.from(letter.body), outgoingEvent(1).body);
