@@ -26,8 +26,6 @@ export interface TurnDependencies extends SurroundingsDependencies {
   readonly log: Logger;
   /** Aborted when the service stops: the turn ends between two pages, with its reason. */
   readonly signal?: AbortSignal;
-  /** Told of what is kept. */
-  readonly onState?: (aggregate: string, state: RollupState) => void;
   /** Told of rows that were added up and written. */
   readonly onWritten?: (aggregate: string, rows: number) => void;
 }
@@ -282,7 +280,6 @@ class Turn {
     const kept = await this.#deps.records.replace(this.#aggregate.name, this.#kept, state);
     if (!kept) return false;
     this.#kept = kept;
-    this.#deps.onState?.(this.#aggregate.name, state);
     await this.#deps.reached('rollup kept');
     return true;
   }

@@ -1,7 +1,7 @@
 import { createLogger } from '../../../src/observability/logging.ts';
 import type { Lease } from '../../../src/order-index/lease.ts';
 import type { Generations, OrderIndex } from '../../../src/order-index/port.ts';
-import { createRollupRecords } from '../../../src/rollups/records.ts';
+import { createRollupRecords, type RollupRecords } from '../../../src/rollups/records.ts';
 import { Refresher, type RefresherOptions } from '../../../src/rollups/refresher.ts';
 import { REVENUE_DAILY } from '../../../src/rollups/revenue-daily.ts';
 import type { LiveRollup, RollupState } from '../../../src/rollups/state.ts';
@@ -16,7 +16,6 @@ const TARGET = { generation: ORDERS, address: ORDERS };
 export class RefresherStage {
   readonly aggregates = new MemoryAggregates();
   readonly control = new MemoryControl();
-  readonly records = createRollupRecords(this.control, 'test');
   readonly store = this.aggregates.store(REVENUE_DAILY);
   readonly index: Pick<OrderIndex, 'registry' | 'generations' | 'aggregates'> = {
     aggregates: this.aggregates,
@@ -27,6 +26,7 @@ export class RefresherStage {
   };
   /** Every state that was kept. */
   readonly kept: RollupState[] = [];
+  readonly records: RollupRecords = this.#remembering(createRollupRecords(this.control, 'test'));
   readonly #refreshers: Refresher[] = [];
 
   /** One more; it leads unless it is given another lease. */
@@ -38,7 +38,6 @@ export class RefresherStage {
       keptFrom: () => undefined,
       // Tests count how often the lease is asked for.
       renewMs: 60_000,
-      onState: (_aggregate, state) => this.kept.push(state),
       now: () => Date.now(),
       reached: () => Promise.resolve(),
       log: createLogger('silent'),
@@ -46,6 +45,17 @@ export class RefresherStage {
     });
     this.#refreshers.push(refresher);
     return refresher;
+  }
+
+  #remembering(records: RollupRecords): RollupRecords {
+    return {
+      ...records,
+      replace: async (aggregate, kept, state) => {
+        const replaced = await records.replace(aggregate, kept, state);
+        if (replaced) this.kept.push(state);
+        return replaced;
+      },
+    };
   }
 
   /** An order that is paid with 100 on that day. */
