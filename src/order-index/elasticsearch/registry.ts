@@ -14,11 +14,9 @@ export type RegistryReading =
   /** Something that this service never does; `problem` names the remedy. */
   | { readonly kind: 'misconfigured'; readonly problem: string };
 
-/** The very aliases, for a change that has to remove them. */
+/** What a change of the registry has to know besides: it moves the marker. */
 export interface RegistryAliases {
   readonly markerIndex: string;
-  /** The write aliases' generations. */
-  readonly writable: readonly string[];
 }
 
 export function readRegistry(names: IndexNames, table: AliasTable): RegistryReading {
@@ -106,7 +104,7 @@ function fromAliases(
   return {
     kind: 'registry',
     registry: { epoch: marker.epoch, live: { generation: live, address: last.address }, targets: plain },
-    aliases: { markerIndex: marker.index, writable: plain.map(({ generation }) => generation) },
+    aliases: { markerIndex: marker.index },
   };
 }
 
