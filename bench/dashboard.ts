@@ -6,7 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { OrderIndex } from '../src/order-index/port.ts';
 import { plusDays } from '../src/order/day.ts';
-import { generateEvents } from '../src/sample/generate-events.ts';
+import { generateEvents } from '../test/support/generate-events.ts';
 import { eventually } from '../test/support/eventually.ts';
 import { startLoad, unrulyEvents } from '../test/support/live-load.ts';
 import { startService, untilReady } from '../test/support/running-service.ts';

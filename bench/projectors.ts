@@ -3,7 +3,7 @@
  * the queue and the projectors running, but for the first that they take. Interleaved rounds, medians [min–max].
  * EVENTS (50,000), ROUNDS (3). Uses RabbitMQ and Elasticsearch under prefixes of its own.
  */
-import { generateEvents } from '../src/sample/generate-events.ts';
+import { generateEvents } from '../test/support/generate-events.ts';
 import { drainBy, SETTINGS } from './projectors/drain.ts';
 import { spread } from './rebuild/statistics.ts';
 import { runBench, type Leftovers } from './support/leftovers.ts';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from '@elastic/elasticsearch';
 import type { CloudEvent } from '../src/sample/cloud-event.ts';
-import { generateEvents } from '../src/sample/generate-events.ts';
+import { generateEvents } from '../test/support/generate-events.ts';
 import { publish, untilDrained } from '../test/support/drain.ts';
 import { startLoad, unrulyEvents } from '../test/support/live-load.ts';
 import { operatorOf, type Operator, type Rebuild } from '../test/support/rebuild-operator.ts';

@@ -12,7 +12,7 @@
  * million orders. Uses RabbitMQ and Elasticsearch on this machine under prefixes of its own.
  */
 import { Client } from '@elastic/elasticsearch';
-import { generateEvents } from '../src/sample/generate-events.ts';
+import { generateEvents } from '../test/support/generate-events.ts';
 import { SHARED_SERVICES, testBackend, type TestBackend } from '../test/support/test-backend.ts';
 import { measureOn, SERVICE, type Bench } from './drain/measure.ts';
 import type { Dataset } from './drain/events.ts';

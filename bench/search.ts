@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { serverTimeout } from '../src/order-index/elasticsearch/client.ts';
 import { searchRequest } from '../src/order-index/elasticsearch/search-query.ts';
 import type { DocumentWrite, OrderIndex, SearchQuery } from '../src/order-index/port.ts';
-import { generateEvents } from '../src/sample/generate-events.ts';
+import { generateEvents } from '../test/support/generate-events.ts';
 import { startService } from '../test/support/running-service.ts';
 import type { RunningService } from '../test/support/running-service.ts';
 import { eventually } from '../test/support/eventually.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../../test/support/generate-events.ts';
 import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import type { Broker } from '../../src/broker/port.ts';
 import { createLogger } from '../../src/observability/logging.ts';

@@ -1,4 +1,4 @@
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../../test/support/generate-events.ts';
 import type { CloudEvent } from '../../src/sample/cloud-event.ts';
 import { plusDays } from '../../src/order/day.ts';
 import type { PlacedData } from '../../src/order/event.ts';

@@ -97,7 +97,8 @@ const erased: Plot = (story) => {
   story.place().pay().ship().deliver().wait(48).tell('order.erased.v1', { reason: 'request under GDPR article 17' });
 };
 
-const WITHOUT_HOLES: readonly (readonly [weight: number, plot: Plot])[] = [
+/** Each of them has every sequence from 1, in order. */
+export const PLOTS_WITHOUT_HOLES: readonly (readonly [weight: number, plot: Plot])[] = [
   [36, fulfilled],
   [6, cancelled],
   [4, cancelledOncePaid],
@@ -113,10 +114,7 @@ const WITHOUT_HOLES: readonly (readonly [weight: number, plot: Plot])[] = [
 
 /** What happens in a shop, holes included: each of them is filled in the end. */
 export const PLOTS: readonly (readonly [weight: number, plot: Plot])[] = [
-  ...WITHOUT_HOLES,
+  ...PLOTS_WITHOUT_HOLES,
   [2, skippedAfterHole],
   [2, importedAfterHole],
 ];
-
-/** For histories that have every sequence from 1, in order. */
-export const PLOTS_WITHOUT_HOLES = WITHOUT_HOLES;

@@ -7,7 +7,7 @@ import { foldStored } from '../../src/order/fold.ts';
 import { parseEvent } from '../../src/order/parse-event.ts';
 import { matchesTerm, parseTextQuery } from '../../src/order/search-text.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import { BACKENDS } from '../support/backends.ts';
 import type { IndexPlace } from '../support/backends.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { connect } from 'amqplib';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import { assertExactly, deadLettersOf, publish, untilDrained } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { operatorOf } from '../support/rebuild-operator.ts';

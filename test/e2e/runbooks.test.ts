@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
 import { alerts } from '../support/operations-files.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import { messageOf, publish, publishMessages } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startService, untilReady, type RunningService } from '../support/running-service.ts';

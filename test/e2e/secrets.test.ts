@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import { messageOf, publish, publishMessages } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startCollector, type OtlpCollector } from '../support/otlp-collector.ts';

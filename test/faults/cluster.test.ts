@@ -4,7 +4,7 @@ import type { Broker } from '../../src/broker/port.ts';
 import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import { eventIdOf, rabbitMqOptions } from '../support/amqp-broker.ts';
 import { assertExactly, drainAndStop } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';

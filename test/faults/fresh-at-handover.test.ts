@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { publish } from '../support/drain.ts';
 import { startService, untilReady, type Environment, type RunningService } from '../support/running-service.ts';
 import { testBackend, type TestBackend } from '../support/test-backend.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 
 /** How long the first projector holds what it has taken. */
 const STALL_MS = 6_000;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { outgoingOf } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import {
   assertDrained,
   assertExactly,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from '../support/generate-events.ts';
 import { amqpAddress } from '../support/amqp-broker.ts';
 import { assertExactly, drainAndStop } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';

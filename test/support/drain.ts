@@ -6,7 +6,7 @@ import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import { createLogger } from '../../src/observability/logging.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from './generate-events.ts';
 import { eventually, steadily } from './eventually.ts';
 import { compareDocuments, expectedOutcome, type ExpectedOutcome } from './oracle.ts';
 import { startService, type RunningService } from './running-service.ts';

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createRabbitMqBroker } from '../../src/broker/rabbitmq/rabbitmq-broker.ts';
 import { createLogger } from '../../src/observability/logging.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from './generate-events.ts';
 import type { TestBackend } from './test-backend.ts';
 
 /** Every order has as many, second sendings aside. */

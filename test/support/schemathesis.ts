@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { createEmbeddedBroker } from '../../src/broker/embedded/index.ts';
 import { createLogger } from '../../src/observability/logging.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../src/sample/generate-events.ts';
+import { generateEvents } from './generate-events.ts';
 import { publish } from './drain.ts';
 import { eventually } from './eventually.ts';
 import { commandOf, ended, installPythonPackage } from './python-package.ts';

@@ -3,7 +3,7 @@ import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { generateEvents } from '../../../src/sample/generate-events.ts';
+import { generateEvents } from '../../support/generate-events.ts';
 import { messageOf, publish, publishMessages, untilDrained } from '../../support/drain.ts';
 import { eventually } from '../../support/eventually.ts';
 import { RUNS_LONG_TESTS } from '../../support/long-tests.ts';

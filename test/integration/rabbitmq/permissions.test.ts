@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { AmqpPublisher } from '../../../examples/order-service/publisher.ts';
 import { outgoingOf } from '../../../src/sample/cloud-event.ts';
-import { generateEvents } from '../../../src/sample/generate-events.ts';
+import { generateEvents } from '../../support/generate-events.ts';
 import { assertExactly, messageOf, publishMessages, untilDrained } from '../../support/drain.ts';
 import { eventually } from '../../support/eventually.ts';
 import { RUNS_LONG_TESTS } from '../../support/long-tests.ts';

@@ -1,19 +1,19 @@
-import type { CloudEvent } from './cloud-event.ts';
-import { PLOTS_WITHOUT_HOLES } from './plots.ts';
-import { createRandom } from './random.ts';
-import type { Random } from './random.ts';
-import { Story } from './story.ts';
+import type { CloudEvent } from '../../src/sample/cloud-event.ts';
+import { PLOTS_WITHOUT_HOLES } from '../../src/sample/plots.ts';
+import { createRandom } from '../../src/sample/random.ts';
+import type { Random } from '../../src/sample/random.ts';
+import { Story } from '../../src/sample/story.ts';
 
 export interface GenerateOptions {
   readonly seed: string | number;
   readonly orders: number;
-  /** How many events an order has at least and at most; as its story goes unless told. The same twice: exactly as many. */
+  /** How many events an order has at least and at most; default: as its story goes. The same twice: exactly as many. */
   readonly eventsPerOrder?: { readonly min: number; readonly max: number };
-  /** How many places an event may be away from its own in the order of time; 1 (none) unless told. */
+  /** How many places an event may be away from its own in the order of time; default: 1 (none). */
   readonly shuffleWindow?: number;
-  /** The share of events that are sent a second time, 0–1; 0 unless told. */
+  /** The share of events that are sent a second time, 0–1; default: 0. */
   readonly duplicateShare?: number;
-  /** Of the first order; 2026-01-01 unless told. */
+  /** Of the first order; default: 2026-01-01. */
   readonly startAt?: Date;
   /** In front of each order id: keeps runs apart. */
   readonly idPrefix?: string;

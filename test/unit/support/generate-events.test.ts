@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseEvent } from '../../../src/order/parse-event.ts';
-import { generateEvents } from '../../../src/sample/generate-events.ts';
+import { generateEvents } from '../../support/generate-events.ts';
 import type { CloudEvent } from '../../../src/sample/cloud-event.ts';
 
 function byOrder(events: readonly CloudEvent[]): Map<string, number[]> {
