@@ -32,7 +32,7 @@ export const BLOCK = 'index.blocks.write';
 
 /**
  * What the projector sees of an index, in memory, with every call one atomic step between two scheduling points: the grain of
- * `model.py`. Tests add generations, and put outages and refusals in the way.
+ * `docs/model/model.py`. Tests add generations, and put outages and refusals in the way.
  */
 export class MemoryIndex implements ProjectedIndex {
   epoch = 1;
