@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { hasTwoDecimals, isCurrency } from './currency.ts';
 import { READABLE_STATUSES, type EventData, type KnownType } from './event.ts';
 import { parseInstant } from './instant.ts';
+import { listOf } from './list-schema.ts';
 import { upcastPlaced } from './upcast.ts';
 
 /** The `data` of every event type of contract §1. Unknown fields are dropped; null is absent where a field is optional. */
@@ -54,8 +55,9 @@ const itemSchema = z.object({
   quantity: quantitySchema,
   unitPriceCents: centsSchema,
 });
-const itemsSchema = z.array(itemSchema).min(1).max(MAX_ITEMS);
-const tagsSchema = z.array(idSchema);
+const ITEMS = { min: 1, max: MAX_ITEMS };
+const itemsSchema = listOf(itemSchema, ITEMS);
+const tagsSchema = listOf(idSchema);
 
 const placedShape = {
   customer: record({
@@ -78,19 +80,17 @@ const placedV1Schema = z
     customerName: nameSchema,
     sellerId: idSchema,
     currency: currencySchema,
-    lines: z
-      .array(
-        z.object({
-          sku: idSchema,
-          name: nameSchema,
-          qty: quantitySchema,
-          price: z.string().regex(/^\d{1,13}(\.\d{1,2})?$/, {
-            error: 'is no decimal string of at most two decimals, such as "12.50"',
-          }),
+    lines: listOf(
+      z.object({
+        sku: idSchema,
+        name: nameSchema,
+        qty: quantitySchema,
+        price: z.string().regex(/^\d{1,13}(\.\d{1,2})?$/, {
+          error: 'is no decimal string of at most two decimals, such as "12.50"',
         }),
-      )
-      .min(1)
-      .max(MAX_ITEMS),
+      }),
+      ITEMS,
+    ),
   })
   .superRefine((data, context) => {
     if (!hasTwoDecimals(data.currency)) {
@@ -129,8 +129,8 @@ const snapshotSchema = record({
   shippedAt: instantSchema.exactOptional(),
   deliveredAt: instantSchema.exactOptional(),
   cancelledAt: instantSchema.exactOptional(),
-  payments: z.array(paymentSchema).exactOptional(),
-  refunds: z.array(refundSchema).exactOptional(),
+  payments: listOf(paymentSchema).exactOptional(),
+  refunds: listOf(refundSchema).exactOptional(),
 }).superRefine((data, context) => {
   checkSum(context, 'payments', data.payments, 'paidCents', data.paidCents);
   checkSum(context, 'refunds', data.refunds, 'refundedCents', data.refundedCents);
@@ -188,7 +188,7 @@ export const DATA_SCHEMAS: {
     refundId: idSchema,
     amountCents: centsSchema,
     reason: reasonSchema.exactOptional(),
-    items: z.array(z.object({ sku: idSchema, quantity: quantitySchema })).exactOptional(),
+    items: listOf(z.object({ sku: idSchema, quantity: quantitySchema })).exactOptional(),
   }),
   'order.tagged.v1': z.object({ add: tagsSchema, remove: tagsSchema }),
   'order.corrected.v1': z.object({ patch: patchSchema, reason: reasonSchema }),
