@@ -47,7 +47,7 @@ const DEATHS_AFTER_SWAP: readonly Death[] = [
 const PORTIONS = DEATHS.length + DEATHS_AFTER_SWAP.length;
 
 describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with a swap meanwhile`, function () {
-  this.timeout(240_000 + EVENTS * 30);
+  this.timeout(600_000 + EVENTS * 30);
   let backend: TestBackend;
   let environment: Environment;
   let api: RunningService;

@@ -9,7 +9,7 @@ import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 import { beginUnderLoad, EVENTS_PER_SECOND, type UnderLoad } from '../support/under-load.ts';
 
 describe(`a rebuild under ${EVENTS_PER_SECOND} live events a second`, function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let importDir: string;
   let scene: UnderLoad;
   before(async () => {
@@ -24,7 +24,7 @@ describe(`a rebuild under ${EVENTS_PER_SECOND} live events a second`, function (
 
   async function rebuild(request: Readonly<Record<string, unknown>>): Promise<string> {
     const { id } = await scene.operator.start(request);
-    const { state, error, generation } = await scene.operator.over(id, 120_000);
+    const { state, error, generation } = await scene.operator.over(id, 300_000);
     assert.equal(state, 'DONE', error ?? '');
     return generation;
   }
