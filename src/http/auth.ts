@@ -43,7 +43,7 @@ export type AuthResult =
   | {
       readonly kind: 'caller';
       readonly caller: Caller;
-      /** When its token is taken no more, epoch ms; absent where there is none. */
+      /** When its token is taken no more, epoch ms; absent where there is none, or it never expires. */
       readonly expiresAt?: number;
     }
   | { readonly kind: 'refused'; readonly reason: string };
@@ -137,9 +137,9 @@ async function check(verify: Verify, token: string): Promise<AuthResult> {
   }
   const caller = CALLER.safeParse(payload);
   if (!caller.success) return { kind: 'refused', reason: 'The token has no subject, or no known role.' };
-  // The claim is required (`verifyOptions`), and was checked to be a number.
-  const expiresAt = ((payload.exp ?? 0) + CLOCK_TOLERANCE_SECONDS) * 1_000;
-  return { kind: 'caller', caller: caller.data, expiresAt };
+  // Where there is one, it was checked to be a number.
+  if (payload.exp === undefined) return { kind: 'caller', caller: caller.data };
+  return { kind: 'caller', caller: caller.data, expiresAt: (payload.exp + CLOCK_TOLERANCE_SECONDS) * 1_000 };
 }
 
 const CALLER = z.object({ role: z.enum(ROLES), sub: z.string().min(1) });
@@ -187,7 +187,7 @@ function verifyOptions(config: AuthSettings & { kind: 'secret' | 'jwks' }, algor
   const { issuer, audience } = config;
   return {
     algorithms,
-    requiredClaims: ['exp', 'sub'],
+    requiredClaims: ['sub'],
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     ...(issuer === undefined ? {} : { issuer }),
     ...(audience === undefined ? {} : { audience }),
