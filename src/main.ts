@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { App, AppDependencies } from './app.ts';
 import { readCertificateAuthority } from './config/certificate-authority.ts';
 import { importDirProblem } from './config/import-dir.ts';
+import { configWarnings } from './config/warnings.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './observability/logging.ts';
 import { startTracing } from './observability/start-tracing.ts';
@@ -37,8 +38,7 @@ async function main(): Promise<void> {
   }
   const { config } = result;
   const log = createLogger(config.logLevel);
-  if (config.auth.kind === 'off' && config.auth.reason === 'AUTH=off')
-    log.warn('AUTH=off: everyone may read and do everything');
+  for (const warning of configWarnings(config)) log.warn(warning);
   const { certificateAuthorities, problems } = readCertificateAuthorities(config);
   const unreadable = [...problems, importDirProblem(config)].filter((one) => one !== undefined);
   if (unreadable.length > 0) {

@@ -12,6 +12,17 @@ export function wholeNumber(min: number, max: number) {
     .transform(Number);
 }
 
+/** Decimals allowed. */
+export function amount(min: number, max: number) {
+  return z
+    .string()
+    .refine(
+      (text) => /^\d{1,16}(\.\d{1,6})?$/.test(text) && Number(text) >= min && Number(text) <= max,
+      `use a number from ${min} to ${max}`,
+    )
+    .transform(Number);
+}
+
 export function flag() {
   return z
     .string()
