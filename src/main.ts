@@ -1,6 +1,5 @@
 import { enableCompileCache } from 'node:module';
-import { setTimeout as delay } from 'node:timers/promises';
-import type { App, AppDependencies } from './app.ts';
+import type { App } from './app.ts';
 import { readCertificateAuthority } from './config/certificate-authority.ts';
 import { importDirProblem } from './config/import-dir.ts';
 import { configWarnings } from './config/warnings.ts';
@@ -47,12 +46,7 @@ async function main(): Promise<void> {
   }
   const tracing = await startTracing(config.otlpEndpoint, 'order-search', log);
   const { createApp } = await import('./app.ts');
-  const app = await createApp(config, {
-    log,
-    tracing,
-    certificateAuthorities,
-    reached: faultPoint(process.env['ORDER_SEARCH_FAULT_POINT']),
-  });
+  const app = await createApp(config, { log, tracing, certificateAuthorities });
   stopOnSignals(app, tracing, log);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug: the process ends');
@@ -119,22 +113,6 @@ function stopOnSignals(app: App, tracing: Tracing | undefined, log: Logger): voi
 async function closeBoth(app: App, tracing: Tracing | undefined): Promise<void> {
   await app.close(STOP_LIMIT_MS);
   await tracing?.close();
-}
-
-/**
- * For the fault tests: `STEP[#N]:kill` ends the process with SIGKILL when the projector or a rebuild reaches that step (the Nth time), and
- * `STEP[#N]:stall=MS` holds it there.
- */
-function faultPoint(text: string | undefined): NonNullable<AppDependencies['reached']> {
-  const match = /^([a-zA-Z_ -]+?)(?:#(\d+))?:(?:(kill)|stall=(\d+))$/.exec(text ?? '');
-  if (!match) return () => Promise.resolve();
-  const [, step, nth = '1', kill, stallMs] = match;
-  let left = Number(nth);
-  return async (reached) => {
-    if (reached !== step || (left -= 1) !== 0) return;
-    if (kill) process.kill(process.pid, 'SIGKILL');
-    await delay(Number(stallMs ?? 0));
-  };
 }
 
 await main();

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { eventually } from './eventually.ts';
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname;
+const MAIN_WITH_FAULTS = new URL('./main-with-faults.ts', import.meta.url).pathname;
 
 /** The service as an operator starts it: a process of its own. */
 export interface RunningService {
@@ -27,12 +28,17 @@ export interface ServiceOptions {
   readonly isToBeKilled?: boolean;
 }
 
-/** Starts `src/main.ts` on a port of its own; resolves when it listens. @throws Error with its output when it ends before that */
+/**
+ * Starts `src/main.ts` on a port of its own, or `main-with-faults.ts` where ORDER_SEARCH_FAULT_POINT is set; resolves when it listens.
+ * @throws Error with its output when it ends before that
+ */
 export async function startService(
   env: Readonly<Record<string, string | undefined>>,
-  { isToBeKilled = env['ORDER_SEARCH_FAULT_POINT']?.endsWith(':kill') ?? false }: ServiceOptions = {},
+  options: ServiceOptions = {},
 ): Promise<RunningService> {
-  const child = spawn(process.execPath, [MAIN], {
+  const fault = env['ORDER_SEARCH_FAULT_POINT'];
+  const { isToBeKilled = fault?.endsWith(':kill') ?? false } = options;
+  const child = spawn(process.execPath, [fault === undefined ? MAIN : MAIN_WITH_FAULTS], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited(isToBeKilled), HOST: '127.0.0.1', PORT: '0', AUTH: 'off', ...env },
   });
