@@ -1,7 +1,6 @@
-/** Types whose routing key is another type's: `OrderPaid` is an alias of `order.payment_captured.v1` (contract §1). */
-const ALIASES: ReadonlyMap<string, string> = new Map([['OrderPaid', 'order.payment_captured']]);
+import { withoutAlias } from '../order/event.ts';
 
-/** The routing key of an event: its type without its version, `order.payment_captured.v1` → `order.payment_captured`. */
+/** The routing key of an event: its type without its version, `order.payment_captured.v1` → `order.payment_captured`. An alias has the key of its type. */
 export function routingKeyOf(type: string): string {
-  return ALIASES.get(type) ?? type.replace(/\.v\d+$/, '');
+  return withoutAlias(type).replace(/\.v\d+$/, '');
 }

@@ -166,6 +166,13 @@ const KNOWN: ReadonlySet<string> = new Set<KnownType>([
   'order.skipped.v1',
 ]);
 
+const ALIASES: ReadonlyMap<string, string> = new Map([['OrderPaid', 'order.payment_captured.v1']]);
+
+/** The type that an alias stands for (contract §1); any other type is itself. */
+export function withoutAlias(type: string): string {
+  return ALIASES.get(type) ?? type;
+}
+
 export function isKnownEvent(event: OrderEvent): event is KnownEvent {
   return KNOWN.has(event.type);
 }

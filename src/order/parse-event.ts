@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
-import type { OrderEvent, Refusal, RefusalReason, TraceContext } from './event.ts';
+import { withoutAlias, type OrderEvent, type Refusal, type RefusalReason, type TraceContext } from './event.ts';
 import { DATA_SCHEMAS, idSchema, instantSchema } from './event-schemas.ts';
 import { MAX_SOURCE, readPlainEvent, SOURCE } from './plain-event.ts';
 
@@ -35,7 +35,6 @@ const MAX_DEPTH = 64;
 /** A message that is longer is not read, not even for the order that it is of. */
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-const ALIASES: ReadonlyMap<string, string> = new Map([['OrderPaid', 'order.payment_captured.v1']]);
 
 const sequenceSchema = z
   .union([
@@ -64,7 +63,7 @@ const envelopeSchema = z.object({
   specversion: z.literal('1.0'),
   id: idSchema,
   source: sourceSchema,
-  type: z.string().refine((type) => ALIASES.has(type) || /^order\../.test(type), {
+  type: z.string().refine((type) => /^order\../.test(withoutAlias(type)), {
     error: 'is not under "order." and no alias of such a type',
   }),
   subject: orderIdSchema,
@@ -111,7 +110,7 @@ function validated(value: object): ParsedEvent {
   if (partitionkey !== undefined && partitionkey !== null && partitionkey !== subject) {
     return refuse('invalid', 'partitionkey', 'is not the same as subject', hintsOf(value));
   }
-  const type = ALIASES.get(envelope.data.type) ?? envelope.data.type;
+  const type = withoutAlias(envelope.data.type);
   const data = parseData(type, (value as { data?: unknown }).data ?? {});
   if ('error' in data) return invalid(data.error, ['data'], hintsOf(value));
   if ('problem' in data) return refuse('invalid', 'data', data.problem, hintsOf(value));
