@@ -1,7 +1,7 @@
 import type { OrderDocument, OrderView } from './document.ts';
 import type { OrderEvent } from './event.ts';
 import { viewOf } from './flatten.ts';
-import { evolve, newOrder } from './fold.ts';
+import { evolve, newOrder, UNLIMITED } from './fold.ts';
 
 /** By field, what it was before an event and what it is since; null where it does not apply. */
 export type Changes = Readonly<Record<string, { readonly before: unknown; readonly after: unknown }>>;
@@ -17,9 +17,6 @@ const FIELDS = [
   ...(['totalCents', 'paidCents', 'refundedCents', 'netCents'] as const),
   ...(['placedAt', 'paidAt', 'shippedAt', 'deliveredAt', 'cancelledAt'] as const),
 ] as const;
-
-/** The events were folded once already, so nothing is compacted here. */
-const UNLIMITED = { maxEvents: Infinity, maxBytes: Infinity };
 
 /**
  * The order's events, in sequence, each with what it changed. Of times at which the reader may not see the order, such as before it was
