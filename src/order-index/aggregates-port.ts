@@ -13,6 +13,9 @@ export interface Aggregates {
 
 export type Dimension = keyof AggregateKey;
 
+/** All of them, in the order in which rows are listed and keys are written. */
+export const DIMENSIONS = ['day', 'currency', 'sellerId'] as const satisfies readonly Dimension[];
+
 /** One aggregate: a file of `src/rollups` says what it is, and `mappings/` how it is indexed. */
 export interface AggregateDefinition {
   /** `revenue-daily`: its alias is `orders-revenue-daily`. */
@@ -161,6 +164,5 @@ export class AggregateMovedError extends Error {
 
 /** The key of the row to which a contribution belongs: the values of the aggregate's dimensions, the seller last as it may hold a `|`. */
 export function rowKey(dimensions: readonly Dimension[], of: Partial<AggregateKey>): string {
-  const order: readonly Dimension[] = ['day', 'currency', 'sellerId'];
-  return order.flatMap((dimension) => (dimensions.includes(dimension) ? [of[dimension] ?? ''] : [])).join('|');
+  return DIMENSIONS.flatMap((dimension) => (dimensions.includes(dimension) ? [of[dimension] ?? ''] : [])).join('|');
 }

@@ -1,7 +1,7 @@
 import type { estypes } from '@elastic/elasticsearch';
 import type { AggregateKey } from '../../order/contribution.ts';
 import { parseAggregateKey } from '../../order/contribution.ts';
-import { rowKey } from '../aggregates-port.ts';
+import { DIMENSIONS, rowKey } from '../aggregates-port.ts';
 import type { AggregateDefinition, AggregateRow, Dimension, Measures, ProductSales } from '../aggregates-port.ts';
 import { searchWhole, wholeSum } from './aggregate-access.ts';
 import type { AggregateAccess } from './aggregate-access.ts';
@@ -10,7 +10,6 @@ import { inChunks } from './in-chunks.ts';
 /** The client's own type admits undefined. */
 type Query = NonNullable<estypes.QueryDslQueryContainer>;
 
-const ALL_DIMENSIONS: readonly Dimension[] = ['day', 'currency', 'sellerId'];
 const MEASURES = ['orders', 'revenueCents', 'refundedCents', 'refundCount'] as const satisfies (keyof Measures)[];
 
 /** Rows that one request is for: a bound for its filters, of which each may have 65,536 values. */
@@ -135,7 +134,7 @@ export function contributing(
   dimensions: readonly Dimension[],
   rows: readonly RowIdentity[],
 ): { readonly documents: Query; readonly filter: Query } {
-  if (ALL_DIMENSIONS.every((dimension) => dimensions.includes(dimension))) {
+  if (DIMENSIONS.every((dimension) => dimensions.includes(dimension))) {
     const keys = rows.map(({ key }) => key);
     return { documents: { terms: { aggregateKeys: keys } }, filter: { terms: { 'contributions.key': keys } } };
   }

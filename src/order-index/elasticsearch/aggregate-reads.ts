@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import { compareUtf8 } from '../../order/utf8-order.ts';
-import { rowKey } from '../aggregates-port.ts';
+import { DIMENSIONS, rowKey } from '../aggregates-port.ts';
 import type {
   AggregateDefinition,
   AggregateRow,
@@ -26,8 +26,6 @@ const ROWS_A_PAGE = 10_000;
 /** More than there are. */
 const MAX_CURRENCIES = 1_000;
 
-/** The order in which rows are listed. */
-const DIMENSIONS = ['day', 'currency', 'sellerId'] as const satisfies Dimension[];
 const NOTHING: Query = { match_none: {} };
 
 /** What readers are shown of an aggregate, through its alias. */
