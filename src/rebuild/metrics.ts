@@ -1,9 +1,7 @@
 import type { Metrics } from '../observability/metrics.ts';
-import type { Kept, RunRecords } from './records.ts';
+import { NO_WISHES, type Kept, type RunRecords } from './records.ts';
 import { isOver, type RunState } from './state.ts';
 import { viewOf, type RunView } from './view.ts';
-
-const NO_WISHES = { paused: false, cancelled: false };
 
 /** A rebuild that reaches its end counts once, where it was run. One that fails or is cancelled says nothing of how long they take, nor does an activation. */
 export function observeDuration({ kind, step, startedAt, finishedAt }: RunState, metrics: Metrics): void {

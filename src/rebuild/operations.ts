@@ -4,7 +4,7 @@ import { pause } from '../back-off/pause.ts';
 import { divergenceOf } from '../order-index/diverge.ts';
 import { IndexConfigurationError, IndexUnavailableError, type Generation } from '../order-index/port.ts';
 import { viewOf, type RunView } from './view.ts';
-import type { Kept, RunRecords, Wish } from './records.ts';
+import { NO_WISHES, type Kept, type RunRecords, type Wish } from './records.ts';
 import {
   canBeCancelled,
   isEnd,
@@ -95,12 +95,15 @@ export function createRebuildOperations(deps: OperationsDependencies) {
 
 /** The run that is not over, an activation too. @throws IndexUnavailableError */
 export async function runUnderWay(records: RunRecords, now: number): Promise<RunView | undefined> {
-  const id = await records.active();
-  const kept = id === undefined ? undefined : await records.read(id);
-  return kept && !isOver(kept.state) ? viewOf(kept, await records.wishes(kept.state.id), now) : undefined;
+  const kept = await keptUnderWay(records);
+  return kept && viewOf(kept, await records.wishes(kept.state.id), now);
 }
 
-const NO_WISHES = { paused: false, cancelled: false };
+async function keptUnderWay(records: RunRecords): Promise<Kept | undefined> {
+  const id = await records.active();
+  const kept = id === undefined ? undefined : await records.read(id);
+  return kept && !isOver(kept.state) ? kept : undefined;
+}
 
 type Refused = { readonly kind: 'refused'; readonly reason: string };
 
@@ -173,8 +176,8 @@ export function createGenerationOperations(deps: OperationsDependencies) {
       if (!found) return { kind: 'not_found' as const };
       if (found.state === 'live')
         return { kind: 'refused' as const, reason: `${name} is live: activate another one first` };
-      const busy = await activeRun(deps.records);
-      if (busy) return { kind: 'refused' as const, reason: busyReason(busy) };
+      const busy = await keptUnderWay(deps.records);
+      if (busy) return { kind: 'refused' as const, reason: busyReason(busy.state) };
       const { epoch, targets } = await index.registry();
       if (targets.some(({ generation }) => generation === name)) {
         const { kind } = await index.generations.renameEpoch(epoch, { unregister: [name] });
@@ -187,14 +190,8 @@ export function createGenerationOperations(deps: OperationsDependencies) {
   };
 }
 
-async function activeRun(records: RunRecords): Promise<RunState | undefined> {
-  const id = await records.active();
-  const kept = id === undefined ? undefined : await records.read(id);
-  return kept && !isOver(kept.state) ? kept.state : undefined;
-}
-
 async function generationBeingBuilt(records: RunRecords): Promise<string | undefined> {
-  const run = await activeRun(records);
+  const run = (await keptUnderWay(records))?.state;
   return run?.kind === 'rebuild' ? run.generation : undefined;
 }
 

@@ -18,6 +18,8 @@ export interface Wishes {
   readonly cancelled: boolean;
 }
 
+export const NO_WISHES: Wishes = { paused: false, cancelled: false };
+
 interface Stored {
   readonly state: RunState;
   readonly beatAt: number;
