@@ -78,7 +78,8 @@ module.exports = {
       from: { path: '^src/', pathNot: `${OUTSIDE}|^src/(broker|order-index)/` },
       to: {
         path: '^src/(broker|order-index)/',
-        pathNot: '^src/(broker|order-index)/([^/]*port|diverge|document-write|forget-order|lease|parked-pages)[.]ts$',
+        pathNot:
+          '^src/(broker|order-index)/([^/]*port|diverge|document-write|forget-order|lease|load-documents|parked-pages)[.]ts$',
       },
     },
     {

@@ -1,7 +1,7 @@
 import type { Broker, DeadLetter } from '../broker/port.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
 import { IndexUnavailableError, type OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
-import { load } from './plan.ts';
 
 export interface DrainerDependencies {
   readonly broker: Pick<Broker, 'consumeDeadLetters'>;
@@ -57,7 +57,7 @@ async function keep(letter: DeadLetter, { index, log }: DrainerDependencies): Pr
 
 async function isErased(orderId: string, index: DrainerDependencies['index']): Promise<boolean> {
   const { live } = await index.registry();
-  const documents = await load(index, live, [orderId]);
+  const documents = await loadDocuments(index, live, [orderId]);
   return documents.get(orderId)?.status === 'erased';
 }
 

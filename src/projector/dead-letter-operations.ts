@@ -1,8 +1,8 @@
 import PQueue from 'p-queue';
 import { UnroutableError, type Broker, type OutgoingEvent } from '../broker/port.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
 import type { DeadLetterEntry, DeadLetterFilter, DeadLetterWithBody } from '../order-index/dead-letter-port.ts';
 import type { OrderIndex } from '../order-index/port.ts';
-import { load } from './plan.ts';
 
 export interface DeadLetterOperationDependencies {
   readonly broker: Pick<Broker, 'publish'>;
@@ -127,6 +127,6 @@ async function discard(id: string, { index }: DeadLetterOperationDependencies): 
 
 async function isMissing(place: MissingPlace, index: DeadLetterOperationDependencies['index']): Promise<boolean> {
   const { live } = await index.registry();
-  const version = (await load(index, live, [place.orderId])).get(place.orderId)?.version ?? 0;
+  const version = (await loadDocuments(index, live, [place.orderId])).get(place.orderId)?.version ?? 0;
   return place.sequence > version && (await index.parkedAt([place])).length === 0;
 }

@@ -1,5 +1,5 @@
+import { loadDocuments } from '../order-index/load-documents.ts';
 import type { OrderIndex, ParkedPlace, TakenPlace } from '../order-index/port.ts';
-import { load } from './plan.ts';
 
 /** The first and the last of a run of sequences. */
 export type SequenceRange = readonly [from: number, to: number];
@@ -134,7 +134,7 @@ async function gapsOf(orders: readonly ParkedOrder[], index: GapIndex, options: 
   if (orders.length === 0) return [];
   options.signal?.throwIfAborted();
   const { live } = await index.registry();
-  const documents = await load(
+  const documents = await loadDocuments(
     index,
     live,
     orders.map(({ orderId }) => orderId),

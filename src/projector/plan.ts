@@ -1,8 +1,8 @@
 import { sameIdentity } from '../order/event.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
-import type { OrderDocument } from '../order/document.ts';
 import { sequence, type Placement } from '../order/sequencing.ts';
-import { IndexUnavailableError, type OrderIndex, type Registry, type WriteTarget } from '../order-index/port.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
+import type { OrderIndex, Registry, WriteTarget } from '../order-index/port.ts';
 import type { Job, Offer, OrderWork } from './work.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -60,7 +60,7 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   }
   const toLoad = works.filter((work) => !plans.has(work));
   const orderIds = toLoad.map(({ orderId }) => orderId);
-  const loaded = await load(deps.index, view.live, orderIds);
+  const loaded = await loadDocuments(deps.index, view.live, orderIds);
   for (const work of toLoad) {
     const document = loaded.get(work.orderId);
     const state = document ? foldStored(work.orderId, document.events, document.aggregateKeys) : newOrder(work.orderId);
@@ -87,18 +87,6 @@ function offersOf({ jobs, parked }: OrderWork): Offer[] {
 function hasEarlyOrRefused(plan: Plan): boolean {
   for (const { kind } of plan.placements.values()) if (kind === 'early' || kind === 'refused') return true;
   return false;
-}
-
-/** @throws IndexUnavailableError also where the generation has gone: the next look at the registry finds the one that is live. */
-export async function load(
-  index: Pick<OrderIndex, 'load'>,
-  live: WriteTarget,
-  orderIds: readonly string[],
-): Promise<ReadonlyMap<string, OrderDocument>> {
-  if (orderIds.length === 0) return new Map();
-  const result = await index.load(live, orderIds);
-  if (result.kind === 'loaded') return result.documents;
-  throw new IndexUnavailableError(`cannot load from ${live.generation}: ${result.reason}`);
 }
 
 /** Whether a plan's document must go to a target. A duplicate goes wherever it is not known to be (design §2, Acknowledge last). */

@@ -1,9 +1,10 @@
 import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
 import { forgetOrder } from '../order-index/forget-order.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
-import { load, needsWrite, planAll, type Again, type Plan } from './plan.ts';
+import { needsWrite, planAll, type Again, type Plan } from './plan.ts';
 import type { StringsOf } from '../order/flatten.ts';
 import type { StandbyPatience, WhyNotWritten } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
@@ -229,7 +230,7 @@ async function restartWhereFilled(
   deps: RoundDependencies,
 ): Promise<void> {
   const { live } = await deps.index.registry();
-  const documents = await load(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
+  const documents = await loadDocuments(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
   for (const [plan, jobs] of Map.groupBy(early, ({ plan }) => plan)) {
     const { version = 0, erasedAt } = documents.get(plan.state.orderId) ?? {};
     if (erasedAt !== undefined)

@@ -1,8 +1,8 @@
 import type { OrderDocument } from '../order/document.ts';
 import { isBare } from '../order/fold.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
 import { IndexUnavailableError, type OrderIndex, type ParkedEvent } from '../order-index/port.ts';
 import { Interrupted } from './back-off.ts';
-import { load } from './plan.ts';
 import { sweepOf, type OrderWork } from './work.ts';
 
 /** Parked events are read in pages of about so many bytes, of so many events at first and at most: each may be megabytes long. */
@@ -119,7 +119,7 @@ export async function* dueParked(index: SweptIndex, signal: AbortSignal): AsyncG
     after = page.at(-1);
     size = nextSize(page);
     const { live } = await index.registry();
-    const documents = await load(index, live, [...new Set(page.map(({ orderId }) => orderId))]);
+    const documents = await loadDocuments(index, live, [...new Set(page.map(({ orderId }) => orderId))]);
     await stripErased(page, documents, index);
     const due = dueOf(page, documents);
     if (due.length > 0) yield due;

@@ -1,4 +1,5 @@
-import { compareOrderIds, IndexUnavailableError } from '../order-index/port.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
+import { compareOrderIds } from '../order-index/port.ts';
 import type { OrderVersion, Snapshot, StoredOrder, WriteTarget } from '../order-index/port.ts';
 import type { OrderDocument } from '../order/document.ts';
 import { fold } from './copy.ts';
@@ -210,17 +211,10 @@ interface Pair {
 /** The live ones are loaded first: what is written to them meanwhile is in the others too. */
 async function pairs(orderIds: readonly string[], generation: string, index: RebuildIndex): Promise<Pair[]> {
   const { live } = await index.registry();
-  const liveOnes = await load(index, live, orderIds);
-  const others = await load(index, await targetOf(index, generation), orderIds);
+  const liveOnes = await loadDocuments(index, live, orderIds);
+  const others = await loadDocuments(index, await targetOf(index, generation), orderIds);
   return orderIds.flatMap((orderId): Pair[] => {
     const document = liveOnes.get(orderId);
     return document ? [{ live: document, there: others.get(orderId) }] : [];
   });
-}
-
-/** @throws IndexUnavailableError */
-export async function load(index: RebuildIndex, from: WriteTarget, orderIds: readonly string[]) {
-  const loaded = await index.load(from, orderIds);
-  if (loaded.kind === 'loaded') return loaded.documents;
-  throw new IndexUnavailableError(loaded.reason);
 }

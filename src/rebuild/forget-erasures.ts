@@ -1,4 +1,5 @@
-import { behindLive, load } from './compare.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
+import { behindLive } from './compare.ts';
 import type { OrderDocument } from '../order/document.ts';
 import { isBare } from '../order/fold.ts';
 import { diverge } from '../order-index/diverge.ts';
@@ -59,7 +60,7 @@ async function buryOrDiverge(standby: string, live: WriteTarget, deps: ForgetDep
 }
 
 async function erasedOf(orderIds: readonly string[], live: WriteTarget, index: RebuildIndex): Promise<OrderDocument[]> {
-  const documents = await load(index, live, orderIds);
+  const documents = await loadDocuments(index, live, orderIds);
   return [...documents.values()].filter(({ erasedAt }) => erasedAt !== undefined);
 }
 

@@ -4,9 +4,9 @@ import { parseEvent } from '../order/parse-event.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { sequence } from '../order/sequencing.ts';
 import { documentWrite } from '../order-index/document-write.ts';
+import { loadDocuments } from '../order-index/load-documents.ts';
 import { parkedPages } from '../order-index/parked-pages.ts';
 import type { DocumentWrite } from '../order-index/port.ts';
-import { load } from './compare.ts';
 import { collectSkips, type Skips } from './declared-missing.ts';
 import { EventSourceError, type EventSource, type SourceEvent } from './event-source.ts';
 import { EarlyEvents, type Replayed } from './early-events.ts';
@@ -225,7 +225,7 @@ class Replay {
     }
     if (unknown.length === 0) return known;
     const target = await targetOf(this.#deps.index, this.#generation);
-    const documents = await load(this.#deps.index, target, unknown);
+    const documents = await loadDocuments(this.#deps.index, target, unknown);
     for (const [orderId, { events, aggregateKeys }] of documents)
       known.set(orderId, foldStored(orderId, events, aggregateKeys));
     return known;
@@ -281,7 +281,7 @@ class Replay {
     for (let from = 0; from < orderIds.length; from += PAGE_EVENTS) {
       const some = orderIds.slice(from, from + PAGE_EVENTS);
       const target = await targetOf(this.#deps.index, this.#generation);
-      const documents = await load(this.#deps.index, target, some);
+      const documents = await loadDocuments(this.#deps.index, target, some);
       count += some.length - documents.size;
     }
     return count;
