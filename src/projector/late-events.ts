@@ -1,5 +1,6 @@
 import { contribution } from '../order/contribution.ts';
 import { dayOf, lastInstantOf } from '../order/day.ts';
+import { MAX_AHEAD_MS } from '../order/event-time.ts';
 import type { OrderEvent } from '../order/event.ts';
 import { evolve, UNLIMITED, type OrderState } from '../order/fold.ts';
 import type { Plan } from './plan.ts';
@@ -11,8 +12,6 @@ export interface LateEventsOptions {
   readonly onLate: () => void;
 }
 
-/** Event times that are further ahead of the clock are believed by nobody (contract §1, `final`). */
-const AHEAD_MS = 5 * 60_000;
 /** They count on the day on which they happened. */
 const MONEY: ReadonlySet<string> = new Set(['order.payment_captured.v1', 'order.refunded.v1']);
 /** They may change any day on which the order counts. */
@@ -36,7 +35,7 @@ export class LateEvents {
   /** An event time that was seen, here or elsewhere. RFC 3339. */
   saw(time: string): void {
     const at = Date.parse(time);
-    if (at <= this.#options.now() + AHEAD_MS) this.#newest = Math.max(this.#newest, at);
+    if (at <= this.#options.now() + MAX_AHEAD_MS) this.#newest = Math.max(this.#newest, at);
   }
 
   /** In the order of their delivery. */

@@ -2,6 +2,7 @@ import type { Logger } from '../observability/logging.ts';
 import type { AggregateDefinition, OrderIndex } from '../order-index/port.ts';
 import { rowKey } from '../order-index/port.ts';
 import { parseAggregateKey } from '../order/contribution.ts';
+import { MAX_AHEAD_MS } from '../order/event-time.ts';
 import { later } from '../order/instant.ts';
 import type { Kept } from './records.ts';
 import { nextTurn, wholeFrom, type BuildingRollup, type LiveRollup, type Origin, type RollupState } from './state.ts';
@@ -40,8 +41,6 @@ export type TurnOutcome =
 
 /** Keys that are computed and written together. */
 const PAGE_KEYS = 200;
-/** Event times that are further ahead of the clock are believed by nobody (contract §1, `final`). */
-const AHEAD_MS = 5 * 60_000;
 
 /**
  * Brings one aggregate a step on: counts what was written to the orders since, and builds what is to replace it. All of it is done under a
@@ -177,7 +176,7 @@ class Turn {
   }
 
   #notAfter(): string {
-    return new Date(this.#deps.now() + AHEAD_MS).toISOString();
+    return new Date(this.#deps.now() + MAX_AHEAD_MS).toISOString();
   }
 
   async #begin(origin: Origin, wish: string | undefined, known: string): Promise<TurnOutcome> {
