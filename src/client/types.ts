@@ -32,7 +32,7 @@ export interface Order {
   projectedAt: string;
 }
 
-/** All that was published up to `asOf` is in the answer. */
+/** The answer includes every event published up to `asOf`, except events that are parked or dead-lettered (`/health` says how many). */
 export interface Fresh {
   asOf: string;
   lagSeconds: number;

@@ -39,7 +39,10 @@ const orderSchema = z
   .meta({ id: 'Order' });
 
 const freshness = {
-  asOf: instant.meta({ description: 'All that was published up to this instant is in the answer.' }),
+  asOf: instant.meta({
+    description:
+      'The answer includes every event published up to `asOf`, except events that are parked or dead-lettered (`/health` says how many).',
+  }),
   lagSeconds: z.number().nonnegative(),
 };
 

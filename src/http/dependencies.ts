@@ -21,7 +21,10 @@ import type { Tracing } from '../observability/tracing.ts';
 import type { Authenticate } from './auth.ts';
 import type { ReadLag } from './lag-report.ts';
 
-/** How old answers are: all that was published up to `asOf` is in an answer that was asked for after it was taken. */
+/**
+ * How old answers are. An answer that was asked for after this was taken includes every event published up to `asOf`, except events
+ * that are parked or dead-lettered.
+ */
 export interface Freshness {
   /** RFC 3339. */
   readonly asOf: string;

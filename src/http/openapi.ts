@@ -68,7 +68,7 @@ const problem = z
   .meta({ id: 'Problem', description: 'RFC 9457' });
 
 const DESCRIPTION =
-  'Finds orders. Every read says how fresh it is: all that was published up to `asOf` is in the answer. Filters of different names are ANDed, repeats of one name ORed. What a caller may not see is 404.';
+  'Finds orders. Every read says how fresh it is. The answer includes every event published up to `asOf`, except events that are parked or dead-lettered (`/health` says how many). Filters of different names are ANDed, repeats of one name ORed. What a caller may not see is 404.';
 
 /** The interface as OpenAPI 3.1, made of the very schemas by which the routes take their input and the tests judge their answers. */
 export function openApiDocument(routes: readonly Route[], version: string): OpenApiDocument {
