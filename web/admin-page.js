@@ -12,8 +12,9 @@ import { mayAskByItself } from './search-client.js';
 import { createSession } from './session.js';
 
 /**
- * Does what an operator asked for, says how it ended, and looks at everything anew.
- * @typedef {<T>(done: string | ((answer: T) => string), action: () => Promise<T>) => Promise<void>} Act
+ * Does what an operator asked for, says how it ended, and looks at everything anew. Where `done` answers with nothing, what has been said
+ * meanwhile is newer, and stays.
+ * @typedef {<T>(done: string | ((answer: T) => string | undefined), action: () => Promise<T>) => Promise<void>} Act
  */
 
 const LOOK_MS = 2_000;
@@ -27,7 +28,8 @@ const panels = find('#panels', HTMLElement);
 async function act(ended, action) {
   try {
     const answer = await action();
-    say(typeof ended === 'string' ? ended : ended(answer), false);
+    const text = typeof ended === 'string' ? ended : ended(answer);
+    if (text !== undefined) say(text, false);
   } catch (error) {
     if (error instanceof OrderSearchProblem && error.status === 401) askToken(error.message);
     else say(error instanceof NotDone ? error.message : reasonOf(error), true);

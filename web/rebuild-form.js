@@ -1,22 +1,23 @@
 import { operate } from './search-client.js';
 
-/** @typedef {import('./admin-page.js').Act} Act */
+/** @typedef {import('./rebuilds.js').Wish} Wish */
 
 /**
  * The form that starts a rebuild: all that `POST /admin/rebuilds` takes, of which only what goes with the rest of it is shown and sent.
  * @param {HTMLFormElement} form
- * @param {Act} act
+ * @param {Wish} wish
  * @param {() => Promise<void>} started
  */
-export function startForm(form, act, started) {
+export function startForm(form, wish, started) {
   void offerProjections(form).then(() => fit(form));
   form.addEventListener('change', () => fit(form));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     if (form.dataset['running'] === 'true') return;
-    void act('The rebuild has started.', async () => {
-      await operate('POST', 'admin/rebuilds', { body: requestOf(form) });
+    void wish('The rebuild has started.', async () => {
+      const rebuild = await operate('POST', 'admin/rebuilds', { body: requestOf(form) });
       await started();
+      return rebuild;
     });
   });
   fit(form);

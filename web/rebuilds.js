@@ -11,6 +11,7 @@ import { follow, operate } from './search-client.js';
  *   total: number | null, ratePerSecond: number | null, etaSeconds: number | null, paused: boolean, startedAt: string,
  *   finishedAt: string | null, error: string | null, stalled: string | null }} Rebuild
  * @typedef {import('./admin-page.js').Act} Act
+ * @typedef {(done: string, action: () => Promise<Rebuild>) => Promise<void>} Wish
  */
 
 /**
@@ -22,13 +23,17 @@ export function createRebuilds(act, ended) {
   const form = find('#start', HTMLFormElement);
   /** The one that is followed; `hasTold`: since the last look. @type {{ id: string, abort: AbortController, hasTold: boolean } | undefined} */
   let following;
+  /** The one that was last said to be over. @type {string | undefined} */
+  let over;
   const looks = createNewest();
   const earlier = createRebuildTable();
-  startForm(form, act, () => panel.update());
+  /** What an operator wants of a rebuild, which the service answers with; the stream may tell before that it is over. @type {Wish} */
+  const wish = (done, action) => act(({ id }) => (id === over ? undefined : done), action);
+  startForm(form, wish, () => panel.update());
 
   /** @param {Rebuild} rebuild */
   function show(rebuild) {
-    showRebuild(find('#rebuild', HTMLElement), rebuild, act);
+    showRebuild(find('#rebuild', HTMLElement), rebuild, wish);
     setRunning(form, rebuild.finishedAt === null);
   }
 
@@ -50,7 +55,9 @@ export function createRebuilds(act, ended) {
       if (following === mine) following = undefined;
     }
     // Who moves readers is told by the answer.
-    if (last?.kind === 'rebuild' && last.finishedAt !== null) ended(endText(last), last.state === 'FAILED');
+    if (last?.kind !== 'rebuild' || last.finishedAt === null) return;
+    over = id;
+    ended(endText(last), last.state === 'FAILED');
   }
 
   const panel = {
@@ -97,9 +104,9 @@ function endText({ projection, source, state }) {
 /**
  * @param {HTMLElement} frame
  * @param {Rebuild} rebuild
- * @param {Act} act
+ * @param {Wish} wish
  */
-function showRebuild(frame, rebuild, act) {
+function showRebuild(frame, rebuild, wish) {
   const { id, kind, projection, source, state, generation, finishedAt, paused, error, stalled } = rebuild;
   const what = kind === 'activation' ? `Moving readers to ${generation}` : `${projection} from ${source}`;
   const standing = paused && finishedAt === null ? `${state}, paused` : state;
@@ -124,7 +131,7 @@ function showRebuild(frame, rebuild, act) {
   if (error !== null) body.append(element('p', { className: 'wrong' }, [error]));
   const key = `${id} ${finishedAt} ${paused}`;
   const old = frame.querySelector('.actions');
-  const actions = old instanceof HTMLElement && old.dataset['key'] === key ? old : actionsOf(rebuild, act);
+  const actions = old instanceof HTMLElement && old.dataset['key'] === key ? old : actionsOf(rebuild, wish);
   actions.dataset['key'] = key;
   frame.dataset['state'] = state;
   if (old === actions) frame.firstElementChild?.replaceWith(body);
@@ -143,11 +150,11 @@ function progressText({ processed, total, ratePerSecond, etaSeconds, startedAt, 
   return `${of}${rate}${left}`;
 }
 
-/** @param {Rebuild} rebuild @param {Act} act */
-function actionsOf({ id, finishedAt, paused, generation }, act) {
+/** @param {Rebuild} rebuild @param {Wish} wish */
+function actionsOf({ id, finishedAt, paused, generation }, wish) {
   if (finishedAt !== null) return element('div', { className: 'actions', hidden: true });
-  const change = (/** @type {string} */ wish, /** @type {string} */ done) =>
-    act(done, () => operate('POST', `admin/rebuilds/${encodeURIComponent(id)}/${wish}`));
+  const change = (/** @type {string} */ name, /** @type {string} */ done) =>
+    wish(done, () => operate('POST', `admin/rebuilds/${encodeURIComponent(id)}/${name}`));
   const pause = paused
     ? button(['Resume'], () => change('resume', 'It goes on.'))
     : button(['Pause'], () => change('pause', 'It is paused; live writes go on.'));

@@ -146,6 +146,26 @@ describe('the console', function () {
     assert.equal(await panel.getByRole('button').count(), 0);
   });
 
+  it('says that a rebuild is over, also where that is known before the wish to cancel it is answered', async () => {
+    await open(moving({ rebuild: rebuildView() }));
+    const late = Promise.withResolvers<undefined>();
+    await page.route('**/cancel', async (route) => {
+      const response = await route.fetch();
+      await late.promise;
+      return route.fulfill({ response });
+    });
+    await page.locator('#rebuild').getByRole('button', { name: 'Cancel' }).press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel the rebuild' }).click();
+    const over = page.getByRole('status').filter({ hasText: 'The rebuild of orders from index is CANCELLED.' });
+    await over.waitFor();
+    const answered = page.waitForResponse(/\/cancel$/);
+    late.resolve(undefined);
+    await (await answered).finished();
+    // The page looks at everything anew after it.
+    await page.waitForRequest(/\/generations$/);
+    assert.equal(await over.count(), 1);
+  });
+
   it('follows a rebuild without the stream of events too, to how far it came', async () => {
     const state = { rebuild: rebuildView() };
     await open(moving(state));
