@@ -1,4 +1,4 @@
-FROM node:24.20.0-trixie-slim
+FROM node:24.21.0-trixie-slim
 
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 DATA_DIR=/var/lib/order-search
 WORKDIR /app
