@@ -11,6 +11,9 @@ COPY LICENSE ./
 COPY mappings mappings
 COPY web web
 COPY src src
+COPY bin bin
+# `docker compose exec order-search order-search --help`
+RUN ln -s /app/bin/order-search.js /usr/local/bin/order-search
 
 RUN mkdir -p "$DATA_DIR" && chown node:node "$DATA_DIR"
 VOLUME /var/lib/order-search

