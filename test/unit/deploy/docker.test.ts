@@ -19,6 +19,7 @@ interface Service {
   readonly cap_drop?: readonly string[];
   readonly ports?: readonly string[];
   readonly volumes?: readonly string[];
+  readonly tmpfs?: readonly string[];
   readonly command?: readonly string[];
   readonly configs?: readonly { readonly source: string; readonly target: string }[];
   readonly environment?: Readonly<Record<string, string>>;
@@ -257,6 +258,19 @@ describe('docker-compose.yml', () => {
       assert.equal(service.read_only, true, name);
       assert.deepEqual(service.cap_drop, ['ALL'], name);
     }
+  });
+
+  it('keeps nothing of the service, which writes to no file: also what the image declares a volume is not kept', () => {
+    const declared = [...dockerfile.matchAll(/^VOLUME (\S+)$/gm)].map(([, path]) => path);
+    for (const [name, { tmpfs = [], volumes = [] }] of ofImage('order-search')) {
+      assert.deepEqual(tmpfs, ['/tmp', ...declared], name);
+      assert.deepEqual(volumes, [], name);
+    }
+  });
+
+  it('declares no volume that nothing uses', () => {
+    const used = services.flatMap(([, { volumes = [] }]) => volumes.map((volume) => volume.split(':')[0]));
+    assert.deepEqual(Object.keys(compose.volumes).sort(), [...new Set(used)].sort());
   });
 });
 
