@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 
+export interface Mount {
+  readonly type: string;
+  readonly source: string;
+  readonly target: string;
+  readonly read_only?: boolean;
+  readonly bind?: { readonly create_host_path: boolean };
+}
+
 export interface ComposeService {
   readonly image?: string;
   readonly restart?: string;
@@ -10,7 +18,7 @@ export interface ComposeService {
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly ports?: readonly string[];
-  readonly volumes?: readonly string[];
+  readonly volumes?: readonly (string | Mount)[];
   readonly tmpfs?: readonly string[];
   readonly command?: readonly string[];
   readonly configs?: readonly { readonly source: string; readonly target: string }[];
@@ -43,6 +51,11 @@ export function ofImage(image: string) {
 
 export function nodesOf(image: string) {
   return ofImage(image).filter(([name]) => !ONE_SHOT.includes(name));
+}
+
+/** Without the folders of the host. */
+export function namedVolumesOf({ volumes = [] }: ComposeService): readonly string[] {
+  return volumes.flatMap((volume) => (typeof volume === 'string' ? [volume.replace(/:.*/, '')] : []));
 }
 
 export function contentOf(config: string): string {

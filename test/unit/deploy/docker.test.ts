@@ -13,6 +13,7 @@ import {
   contentOf,
   environmentOf,
   interpolated,
+  namedVolumesOf,
   nodesOf,
   ofImage,
   ONE_SHOT,
@@ -73,7 +74,7 @@ describe('docker-compose.yml', () => {
 
   it('keeps the data of each node in a named volume of its own', () => {
     const volumes = [...nodesOf('rabbitmq'), ...nodesOf('elasticsearch')].map(
-      ([, service]) => service.volumes?.[0]?.split(':')[0] ?? '',
+      ([, service]) => namedVolumesOf(service)[0] ?? '',
     );
     assert.equal(new Set(volumes).size, volumes.length);
     for (const volume of volumes) assert.ok(volume in compose.volumes, volume);
@@ -161,7 +162,7 @@ describe('docker-compose.yml', () => {
     const offered = [...readFileSync('.env.example', 'utf8').matchAll(/^# ?([A-Z][A-Z_\d]*)=(.*)$/gm)];
     assert.ok(offered.length >= 10);
     for (const [, name = '', value = ''] of offered) {
-      assert.match(value, /^[\w-]*$/, name);
+      assert.match(value, /^[\w./-]*$/, name);
       const defaults = [...composeText.matchAll(new RegExp(`\\$\\{${name}:-([^}$]*)`, 'g'))].map(([, other]) => other);
       assert.ok(defaults.length > 0, name);
       for (const other of defaults) assert.equal(other, value, name);
@@ -225,14 +226,34 @@ describe('docker-compose.yml', () => {
 
   it('keeps nothing of the service, which writes to no file: also what the image declares a volume is not kept', () => {
     const declared = [...dockerfile.matchAll(/^VOLUME (\S+)$/gm)].map(([, path]) => path);
-    for (const [name, { tmpfs = [], volumes = [] }] of ofImage('order-search')) {
-      assert.deepEqual(tmpfs, ['/tmp', ...declared], name);
-      assert.deepEqual(volumes, [], name);
+    for (const [name, service] of ofImage('order-search')) {
+      assert.deepEqual(service.tmpfs, ['/tmp', ...declared], name);
+      assert.deepEqual(namedVolumesOf(service), [], name);
     }
   });
 
+  it('has the service read files for a rebuild from a folder of the host, which comes with it and is never made', () => {
+    for (const [name, { environment = {}, volumes }] of ofImage('order-search')) {
+      assert.deepEqual(
+        volumes,
+        [
+          {
+            type: 'bind',
+            source: '${IMPORT_DIR:-./import}',
+            target: environment['IMPORT_DIR'],
+            read_only: true,
+            bind: { create_host_path: false },
+          },
+        ],
+        name,
+      );
+    }
+    assert.ok(existsSync('import/README.md'));
+    assert.match(readFileSync('.gitignore', 'utf8'), /^import\/\*\n!import\/README\.md$/m);
+  });
+
   it('declares no volume that nothing uses', () => {
-    const used = services.flatMap(([, { volumes = [] }]) => volumes.map((volume) => volume.split(':')[0]));
+    const used = services.flatMap(([, service]) => namedVolumesOf(service));
     assert.deepEqual(Object.keys(compose.volumes).sort(), [...new Set(used)].sort());
   });
 });

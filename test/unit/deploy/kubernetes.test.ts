@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { globSync, readFileSync } from 'node:fs';
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import { readConfig } from '../../../src/config.ts';
 import { commandOf, ended, installPythonPackage } from '../../support/python-package.ts';
@@ -7,6 +9,7 @@ import { commandOf, ended, installPythonPackage } from '../../support/python-pac
 const VALIDATOR = { name: 'kubernetes-validate', version: '1.37.0' };
 /** The oldest that they are meant for, and the newest that the validator knows. */
 const KUBERNETES = ['1.29', '1.37'];
+const PROJECTOR_FILE = 'deploy/kubernetes/projector.yaml';
 const FILES = globSync('deploy/kubernetes/*.yaml').sort();
 
 interface Variable {
@@ -62,6 +65,9 @@ interface Other {
 const resources = FILES.flatMap((file) => parseAllDocuments(readFileSync(file, 'utf8'), { merge: true })).map(
   (document) => document.toJS() as unknown,
 );
+/** The lines that rebuilds from a file want are comments, since the volume is the user's. */
+const FILES_FOR_REBUILDS = /^( *)# (- \{ name: import.*)$/gim;
+const projectorWithFiles = readFileSync(PROJECTOR_FILE, 'utf8').replace(FILES_FOR_REBUILDS, '$1$2');
 const deployments = (resources as Deployment[]).filter(({ kind }) => kind === 'Deployment');
 const others = (kind: string) => (resources as Other[]).filter((resource) => resource.kind === kind);
 
@@ -163,6 +169,34 @@ describe('deploy/kubernetes', () => {
     });
   }
 
+  describe('the projector, with the comment signs off what is for rebuilds from a file', () => {
+    const [deployment] = parseAllDocuments(projectorWithFiles, { merge: true }).map(
+      (document) => document.toJS() as Deployment,
+    );
+    const { containers, volumes } = deployment!.spec.template.spec;
+    const [container] = containers;
+
+    it('reads them from a volume that it cannot write to', () => {
+      const result = readConfig(environmentOf(container, SECRETS));
+      assert.ok(result.ok, JSON.stringify(result));
+      const mounted = container.volumeMounts.find(({ mountPath }) => mountPath === result.config.rebuild.importDir);
+      assert.deepEqual(mounted, { name: 'import', mountPath: '/import', readOnly: true });
+      assert.deepEqual(
+        container.volumeMounts.map(({ name }) => name),
+        volumes.map(({ name }) => name),
+      );
+    });
+
+    it('is the projector but for that', () => {
+      const isOther = ({ name }: { readonly name: string }) => !/^import/i.test(name);
+      const [plain] = deployments.filter(({ metadata }) => metadata.name === deployment?.metadata.name);
+      const pod = plain!.spec.template.spec;
+      assert.deepEqual(container.env.filter(isOther), pod.containers[0].env);
+      assert.deepEqual(container.volumeMounts.filter(isOther), pod.containers[0].volumeMounts);
+      assert.deepEqual(volumes.filter(isOther), pod.volumes);
+    });
+  });
+
   describe('to the schemas of Kubernetes', () => {
     before(async function () {
       this.timeout(180_000);
@@ -183,5 +217,18 @@ describe('deploy/kubernetes', () => {
         assert.equal(output.match(/ passed for resource /g)?.length, resources.length, output);
       });
     }
+
+    it('is right with files for rebuilds too', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'order-search-kubernetes-'));
+      try {
+        const file = join(folder, 'projector.yaml');
+        writeFileSync(file, projectorWithFiles);
+        const args = ['--strict', '--kubernetes-version', KUBERNETES.at(-1)!, file];
+        const { code, output } = await ended(commandOf(VALIDATOR), args);
+        assert.equal(code, 0, output);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
   });
 });
