@@ -17,6 +17,8 @@ export interface Broker {
   publish(events: readonly OutgoingEvent[]): Promise<void>;
   /** Straight into the live queue, behind everything published so far (design §5). */
   publishHeartbeat(publishedAt: Date): Promise<void>;
+  /** Straight into the history, behind everything published so far; no consumer gets it. Confirmed. @throws BrokerUnavailableError */
+  markHistory(marker: Uint8Array): Promise<void>;
   /**
    * The replayable log from a place to its end as it is when the iteration begins, in the order of publishing; nothing of what was
    * confirmed before is left out. Read as fast as it is iterated, with few messages in memory; a lost connection is taken up again where it was.
@@ -107,7 +109,7 @@ export interface ReadHistoryOptions {
 export interface HistoryMessage {
   /** Grows with every message; not every number is one. */
   readonly offset: number;
-  /** As it was published, whatever it is. */
+  /** As it was published, whatever it is; markers too. */
   readonly body: Uint8Array;
   /** When the broker took it, where the broker tells. */
   readonly publishedAt?: Date;

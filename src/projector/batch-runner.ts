@@ -6,7 +6,9 @@ import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
+import type { Refusal } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
+import { refusedSkipMarker } from '../order/refused-skip.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
@@ -17,7 +19,7 @@ import { projectBatch, type BatchDependencies, type Probe } from './project-batc
 import type { ProtocolStep } from './round.ts';
 import { createStandbyPatience } from './standby-patience.ts';
 import { traceBatch } from './tracing.ts';
-import { workOf, type Job, type OrderWork } from './work.ts';
+import { workOf, type Job, type Offer, type OrderWork } from './work.ts';
 import { WorkingSet } from './working-set.ts';
 import { WriteSize } from './write-size.ts';
 
@@ -32,7 +34,7 @@ export interface BatchRunnerOptions {
 }
 
 export interface BatchRunnerDependencies {
-  readonly broker: Pick<Broker, 'deadLetter' | 'queueDepth'>;
+  readonly broker: Pick<Broker, 'deadLetter' | 'markHistory' | 'queueDepth'>;
   readonly index: OrderIndex;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -94,7 +96,7 @@ export class BatchRunner {
       diverge: (generation, reason) => this.#diverge(generation, reason),
       standbyPatience: createStandbyPatience(() => performance.now()),
       writeBlock: (generation) => deps.index.generations.writeBlock(generation),
-      deadLetter: (offer, refusal) => this.deadLetter(letterForOffer(offer, refusal, new Date().toISOString())),
+      deadLetter: (offer, refusal) => this.#refuse(offer, refusal),
       settle: (job, outcome) => this.#settle(job, outcome),
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),
     };
@@ -196,15 +198,20 @@ export class BatchRunner {
     return 0;
   }
 
+  /** A skip that is refused has no effect: the history must say so, or a rebuild from it would believe it. */
+  async #refuse(offer: Offer, refusal: Refusal): Promise<void> {
+    const { orderId, event } = offer;
+    const now = new Date();
+    if (event.type === 'order.skipped.v1') {
+      const marker = refusedSkipMarker(orderId, event, now);
+      await this.#untilPublished('a refused skip cannot be marked', () => this.#deps.broker.markHistory(marker));
+    }
+    await this.deadLetter(letterForOffer(offer, refusal, now.toISOString()));
+  }
+
   /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */
   async deadLetter(letter: DeadLetter): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const reason = await this.#publishingFailure(letter);
-      // What is published stays published, so the probe can but ask whether the broker is there.
-      if (reason !== undefined || attempt > 0) this.#noteOutage(letter, reason, 1, () => this.#probeBroker());
-      if (reason === undefined) break;
-      await backOff(attempt, BACK_OFF.outage, this.#interruption.signal);
-    }
+    await this.#untilPublished('a dead letter cannot be published', () => this.#deps.broker.deadLetter(letter));
     const { refusal, orderId, sequence, eventId } = letter;
     this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: refusal.reason });
     // Not the message: it may quote what the event says of a person. `dead-letters show` has it.
@@ -212,13 +219,13 @@ export class BatchRunner {
     await this.#deps.reached('dead-lettered');
   }
 
-  async #publishingFailure(letter: DeadLetter): Promise<string | undefined> {
-    try {
-      await this.#deps.broker.deadLetter(letter);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof BrokerUnavailableError)) throw error;
-      return `a dead letter cannot be published: ${error.message}`;
+  async #untilPublished(failure: string, publish: () => Promise<void>): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      const reason = await failureOf(failure, publish);
+      // What is published stays published, so the probe can but ask whether the broker is there.
+      if (reason !== undefined || attempt > 0) this.#noteOutage(publish, reason, 1, () => this.#probeBroker());
+      if (reason === undefined) return;
+      await backOff(attempt, BACK_OFF.outage, this.#interruption.signal);
     }
   }
 
@@ -283,5 +290,15 @@ export class BatchRunner {
 
   #unlessInterrupted(error: unknown): void {
     if (!(error instanceof Interrupted)) this.#deps.failed(error);
+  }
+}
+
+async function failureOf(failure: string, publish: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await publish();
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof BrokerUnavailableError)) throw error;
+    return `${failure}: ${error.message}`;
   }
 }

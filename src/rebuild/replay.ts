@@ -1,6 +1,7 @@
 import { pause } from '../back-off/pause.ts';
 import { foldStored, identityOf, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
+import { readRefusedSkip } from '../order/refused-skip.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { sequence } from '../order/sequencing.ts';
 import { documentWrite } from '../order-index/document-write.ts';
@@ -98,6 +99,7 @@ class Replay {
     let page: SourceEvent[] = [];
     let bytes = 0;
     for await (const message of source.read(position, signal)) {
+      if (readRefusedSkip(message.body)) continue;
       page.push(message);
       bytes += message.body.byteLength;
       if (page.length < pageEvents && bytes < PAGE_BYTES) continue;
@@ -200,7 +202,7 @@ class Replay {
     const writes: DocumentWrite[] = [];
     for (const [orderId, events] of byOrder) {
       const before = known.get(orderId) ?? newOrder(orderId);
-      const offered = [...this.#early.take(orderId), ...events.filter((one) => !this.#isDeclaredMissing(one))];
+      const offered = [...this.#early.take(orderId), ...events.filter((one) => !this.#isExcluded(one))];
       const { state, placements } = sequence(before, offered, this.#deps.storageLimits);
       this.#early.hold(offered.filter((one) => placements.get(one)?.kind === 'early'));
       this.#keep(state);
@@ -210,8 +212,8 @@ class Replay {
   }
 
   /** A skip is published after the event that it stands for may have reached the history, and not the queue. */
-  #isDeclaredMissing({ orderId, event }: Replayed): boolean {
-    return event.type !== 'order.skipped.v1' && this.#skips.get(orderId)?.has(event.sequence) === true;
+  #isExcluded({ orderId, event, position }: Replayed): boolean {
+    return this.#skips.excludes(orderId, event, position);
   }
 
   /** What the generation has of these orders; new ones are not in it. */

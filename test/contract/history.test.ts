@@ -55,6 +55,16 @@ describeForEachBackend('the history of a broker', (backend) => {
       assert.deepEqual(idsOf(await read()), namesOf(1, 3));
     });
 
+    it('shows the markers that were put into it, which nobody is delivered', async () => {
+      const marker = Buffer.from('{"is": "a marker"}');
+      await broker.publish(events(1, 1));
+      await broker.markHistory(marker);
+      await broker.publish(events(2, 2));
+      const bodies = (await read()).map(({ body }) => Buffer.from(body).toString());
+      assert.deepEqual(bodies, [events(1, 1)[0]?.body, marker, events(2, 2)[0]?.body].map(String));
+      assert.equal(await broker.queueDepth(), 2);
+    });
+
     it('keeps what the live queue has settled', async () => {
       const recorded = recordingHandlers();
       const subscription = await broker.consume({ prefetch: 10 }, recorded);

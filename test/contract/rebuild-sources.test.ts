@@ -11,6 +11,7 @@ import type { EventSource, SourceEvent } from '../../src/rebuild/event-source.ts
 import { replay } from '../../src/rebuild/replay.ts';
 import type { CopyProgress, ReplayProgress, RunState } from '../../src/rebuild/state.ts';
 import { LostTargetError } from '../../src/rebuild/write-surely.ts';
+import { refusedSkipMarker } from '../../src/order/refused-skip.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { createRandom } from '../../src/sample/random.ts';
 import { describeForEachBackend } from '../support/backends.ts';
@@ -228,6 +229,30 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
         document?.events.map(({ id }) => id),
         ['e1', 'skip', 'e3'],
       );
+    });
+
+    describe('when a declaration was refused, since the event stood already', () => {
+      const skip: OrderEvent = { ...eventAt(2, 'skip'), type: 'order.skipped.v1', data: {} };
+      const refused = refusedSkipMarker('O-1', skip, new Date());
+      const parts = [eventAt(1), eventAt(3)].map((event) => cloudEvent('O-1', event));
+      const [real, skipped] = [eventAt(2), skip].map((event) => cloudEvent('O-1', event)) as [string, string];
+      const idsFrom = async (messages: readonly (string | Uint8Array)[]) => {
+        const { processed, unparseable } = await replaying(messages).result;
+        assert.deepEqual([processed, unparseable], [messages.filter((one) => one !== refused).length, 0]);
+        return (await documents(['O-1'])).get('O-1')?.events.map(({ id }) => id);
+      };
+
+      it('keeps the event, whichever of them the history has first', async () => {
+        assert.deepEqual(await idsFrom([...parts, real, skipped, refused]), ['e1', 'e2', 'e3']);
+      });
+
+      it('keeps the event where the history has it after them', async () => {
+        assert.deepEqual(await idsFrom([...parts, skipped, refused, real]), ['e1', 'e2', 'e3']);
+      });
+
+      it('takes the sequence for missing where it was declared missing once more, and that was not refused', async () => {
+        assert.deepEqual(await idsFrom([...parts, real, skipped, refused, skipped]), ['e1', 'skip', 'e3']);
+      });
     });
 
     it('honours a declaration that lies before the place where it begins to read', async () => {

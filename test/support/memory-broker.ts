@@ -20,10 +20,11 @@ export interface MemorySubscription {
 /** What the projector sees of a broker, in memory; the test is the queue. */
 export class MemoryBroker implements Pick<
   Broker,
-  'consume' | 'publishHeartbeat' | 'deadLetter' | 'queueDepth' | 'historySize'
+  'consume' | 'publishHeartbeat' | 'markHistory' | 'deadLetter' | 'queueDepth' | 'historySize'
 > {
   readonly subscriptions: MemorySubscription[] = [];
   readonly letters: DeadLetter[] = [];
+  readonly markers: Uint8Array[] = [];
   /** Whether it answers. */
   isThere = true;
   /** Called before `consume` resolves; may deliver, may wait, and may throw. */
@@ -71,6 +72,12 @@ export class MemoryBroker implements Pick<
   deadLetter(letter: DeadLetter): Promise<void> {
     if (!this.isThere) return Promise.reject(new BrokerUnavailableError('no broker'));
     this.letters.push(letter);
+    return Promise.resolve();
+  }
+
+  markHistory(marker: Uint8Array): Promise<void> {
+    if (!this.isThere) return Promise.reject(new BrokerUnavailableError('no broker'));
+    this.markers.push(marker);
     return Promise.resolve();
   }
 

@@ -63,6 +63,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     consume: ({ prefetch }, handlers) => using(({ dispatcher }) => dispatcher.consume(prefetch, handlers)),
     publish: (events) => using((open) => publish(open, events, options.bindingKeys)),
     publishHeartbeat: (publishedAt) => using((open) => publishHeartbeat(open, publishedAt)),
+    markHistory: (marker) => using((open) => markHistory(open, marker)),
     deadLetter: (letter) => using(({ database, deadLetters }) => durably(database, () => deadLetters.insert(letter))),
     consumeDeadLetters: (handler) =>
       using(({ deadLetters, deadLetterConsumers }) => {
@@ -132,6 +133,10 @@ function publish(
   });
   queue.added(events.length);
   dispatcher.wake();
+}
+
+function markHistory({ database, history }: Store, marker: Uint8Array): void {
+  durably(database, () => history.append(marker, Date.now()));
 }
 
 function publishHeartbeat({ database, queue, dispatcher }: Store, publishedAt: Date): void {

@@ -75,6 +75,16 @@ function header(text: string): string {
   return text.slice(0, MAX_HEADER_CHARACTERS);
 }
 
+/** Through the default exchange straight into the history; its body says what it is. */
+export function markerMessage(queue: string, body: Uint8Array): OutgoingMessage {
+  return {
+    exchange: '',
+    routingKey: queue,
+    content: bufferOf(body),
+    properties: { contentType: 'application/cloudevents+json', persistent: true, mandatory: true },
+  };
+}
+
 /** Through the default exchange straight into the queue; the body is its publish time in epoch milliseconds, as JSON. */
 export function heartbeatMessage(queue: string, publishedAt: Date): OutgoingMessage {
   return {

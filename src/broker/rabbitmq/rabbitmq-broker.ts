@@ -24,7 +24,7 @@ import { HealingConnection, asBrokerError } from './healing-connection.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
 import { barrierMessage } from './history-barrier.ts';
 import { readHistory } from './history-reader.ts';
-import { deadLetterMessage, eventMessage, heartbeatMessage } from './messages.ts';
+import { deadLetterMessage, eventMessage, heartbeatMessage, markerMessage } from './messages.ts';
 import type { OutgoingMessage } from './messages.ts';
 import { Publisher } from './publisher.ts';
 import { Subscription } from './subscription.ts';
@@ -139,6 +139,10 @@ class RabbitMqBroker implements Broker {
       { ...this.#options, queue, publishBarrier },
       { from, signal: AbortSignal.any([signal, this.#closing.signal]) },
     );
+  }
+
+  async markHistory(marker: Uint8Array): Promise<void> {
+    await this.#sendToOwnQueue(markerMessage(this.#queues.history, marker));
   }
 
   async deadLetter(letter: DeadLetter): Promise<void> {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import type { DeadLetter, EventDelivery } from '../../../src/broker/port.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
+import type { OrderEvent } from '../../../src/order/event.ts';
 import { DEFAULT_STORAGE_LIMITS } from '../../../src/order/fold.ts';
+import { readRefusedSkip } from '../../../src/order/refused-skip.ts';
 import { IndexUnavailableError, type OrderIndex, type WriteOutcome } from '../../../src/order-index/port.ts';
 import { BatchRunner } from '../../../src/projector/batch-runner.ts';
 import { sweepOf, unparked } from '../../../src/projector/work.ts';
@@ -162,6 +164,32 @@ describe('BatchRunner', () => {
       assert.deepEqual(linesBefore, [0, 0, 0]);
       assert.equal(lines.length, 1);
       assert.match(lines[0] ?? '', /"generation":"orders-000002".*is written to no more/);
+    });
+  });
+
+  describe('when it refuses a declaration that an event is missing', () => {
+    const skip: OrderEvent = { ...eventAt(2, 'skip'), type: 'order.skipped.v1', data: {} };
+    const marked = () => broker.markers.map(readRefusedSkip);
+
+    it('says so in the history before it settles the declaration', async () => {
+      runner.add([placed('O-1'), jobOf('O-1', eventAt(2))]);
+      await runner.idle();
+      broker.isThere = false;
+      runner.add([jobOf('O-1', skip)]);
+      await eventually(() => assert.match(outages.at(-1) ?? '', /^a refused skip cannot be marked: no broker/));
+      assert.deepEqual([settled.length, broker.letters.length], [2, 0]);
+      broker.isThere = true;
+      await runner.idle();
+      assert.deepEqual([settled.length, broker.letters.length], [3, 1]);
+      assert.deepEqual(marked(), [{ orderId: 'O-1', sequence: 2, source: '/test', id: 'skip' }]);
+    });
+
+    it('says nothing of one that is applied, nor of other events that are refused', async () => {
+      runner.add([placed('O-1'), jobOf('O-1', skip)]);
+      await runner.idle();
+      runner.add([jobOf('O-1', skip), jobOf('O-1', eventAt(2))]);
+      await runner.idle();
+      assert.deepEqual([settled.length, broker.letters.length, marked()], [4, 1, []]);
     });
   });
 
