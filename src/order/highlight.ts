@@ -70,15 +70,19 @@ const NOWHERE: ReadonlySet<number> = new Set();
 /** The positions of the words that are part of a phrase's occurrence. */
 function wordsInPhrases(words: readonly Word[], phrases: TextQuery['phrases']): ReadonlySet<number> {
   const positions = new Set<number>();
-  for (const form of phrases.flatMap(({ forms }) => forms)) {
-    for (const start of spellings(words).flatMap((spelt) => startsOf(form, spelt)))
-      form.forEach((_, at) => positions.add(start + at));
+  for (const { forms, prefix } of phrases) {
+    for (const form of forms) {
+      for (const start of spellings(words).flatMap((spelt) => startsOf(form, prefix, spelt)))
+        form.forEach((_, at) => positions.add(start + at));
+    }
   }
   return positions;
 }
 
-function startsOf(form: readonly string[], spelt: readonly string[]): number[] {
-  return spelt.flatMap((_, start) => (form.every((word, at) => spelt[start + at] === word) ? [start] : []));
+function startsOf(form: readonly string[], prefix: boolean, spelt: readonly string[]): number[] {
+  const isThere = (word: string, at: number, found = '') =>
+    prefix && at === form.length - 1 ? found.startsWith(word) : found === word;
+  return spelt.flatMap((_, start) => (form.every((word, at) => isThere(word, at, spelt[start + at])) ? [start] : []));
 }
 
 /** Of marks that begin at one place the longest; whatever is within it is marked with it. */

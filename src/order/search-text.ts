@@ -6,6 +6,7 @@
 /** Letters that Unicode does not decompose. */
 const LETTERS: Readonly<Record<string, string>> = {
   ß: 'ss', æ: 'ae', œ: 'oe', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ı: 'i', ħ: 'h', ŋ: 'n', ŧ: 't', ĸ: 'k', ſ: 's',
+  ς: 'σ',
 }; // prettier-ignore
 
 /** The German and Nordic way of writing these without their marks: indexed beside the bare letter. */
@@ -17,26 +18,34 @@ const TRANSCRIBED: Readonly<Record<string, string>> = {
   ø: 'oe',
 };
 
-const WORD = /[\p{L}\p{M}\p{N}]+/gu;
+/**
+ * Marks that words are told apart by seldom, and typed without. In the scripts of India and South East Asia, and in kana, a mark is a
+ * vowel or another consonant, and stays; of these only the nukta goes.
+ */
+const DIACRITICS =
+  /[[\p{M}--[\u3099\u309a]]&&[\p{Script=Inherited}\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}]]|[\u093c\u09bc\u0a3c\u0abc\u0b3c\u0cbc]/gv;
+/** Soft hyphens, and spaces and joiners without a width: nobody sees them in a word, or types them. */
+const INVISIBLE = /[\u00ad\u200b\u2060\ufeff]/gu;
+/** U+02BB and U+02BC are letters to Unicode, and apostrophes to whoever writes them. */
+const LETTER = '[[\\p{L}\\p{M}\\p{N}]--[\u02bb\u02bc]]';
+const WORD = new RegExp(`${LETTER}(?:${LETTER}|${INVISIBLE.source}+(?=${LETTER}))*`, 'gv');
 /** The same, of texts that are ASCII and lower case. */
 const ASCII_WORD = /[a-z0-9]+/g;
-/** Scripts written without spaces: every character is a word, a run of them a phrase. */
+/** Scripts written without spaces: every character, with its marks, is a word, and a run of them that is searched for a phrase. */
 const UNSPACED =
   /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
-const SPLIT_UNSPACED = new RegExp(`(${UNSPACED.source})`, 'u');
+const SPLIT_UNSPACED = new RegExp(`(${UNSPACED.source}\\p{M}*)`, 'u');
+/** The index would part longer words, in UTF-16 code units; what is beyond is neither found nor looked for. */
+const MAX_WORD_CHARACTERS = 255;
 
 function isAscii(text: string): boolean {
   return /^[\x00-\x7f]*$/.test(text);
 }
 
-/** Lower case without diacritics: `José` → `jose`, `STRAẞE` → `strasse`. */
+/** Lower case without diacritics and what nobody sees: `José` → `jose`, `STRAẞE` → `strasse`. */
 export function foldText(text: string): string {
   if (isAscii(text)) return text.toLowerCase();
-  const bare = text
-    .normalize('NFKD')
-    .toLowerCase()
-    .replace(/\p{M}+/gu, '')
-    .normalize('NFC');
+  const bare = text.normalize('NFKD').toLowerCase().replace(DIACRITICS, '').replace(INVISIBLE, '').normalize('NFC');
   return bare.replace(/[^\x00-\x7f]/gu, (letter) => LETTERS[letter] ?? letter);
 }
 
@@ -67,8 +76,8 @@ function asciiWordsOf(text: string): Word[] {
   const pattern = new RegExp(ASCII_WORD);
   const words: Word[] = [];
   for (let match = pattern.exec(lower); match !== null; match = pattern.exec(lower)) {
-    const [folded] = match;
-    words.push({ folded, transcribed: undefined, start: match.index, end: pattern.lastIndex });
+    const [word] = match;
+    words.push({ folded: cut(word), transcribed: undefined, start: match.index, end: pattern.lastIndex });
   }
   return words;
 }
@@ -82,30 +91,38 @@ function anyWordsOf(text: string): Word[] {
       // One character can fold to several words: `½` to 1 and 2, `ﷺ` to a sentence.
       const folded = foldText(part).match(WORD) ?? [];
       const transcribed = folded.length === 1 ? transcribe(part) : undefined;
-      words.push(...folded.map((word) => ({ folded: word, transcribed, ...span })));
+      words.push(
+        ...folded.map((word) => ({ folded: cut(word), transcribed: transcribed && cut(transcribed), ...span })),
+      );
       start = span.end;
     }
   }
   return words;
 }
 
-/** Within a word; whoever looks for it leaves it out as often as not. */
-const APOSTROPHE = /(?<=[\p{L}\p{M}\p{N}])['’](?=[\p{L}\p{N}])/gu;
-const MAY_HAVE_APOSTROPHE = /['’]/;
+function cut(word: string): string {
+  if (word.length <= MAX_WORD_CHARACTERS) return word;
+  const short = word.slice(0, MAX_WORD_CHARACTERS);
+  return short.isWellFormed() ? short : short.slice(0, -1);
+}
 
-function withoutApostrophes(text: string): string {
-  return MAY_HAVE_APOSTROPHE.test(text) ? text.replace(APOSTROPHE, '') : text;
+/** Apostrophes within a word, and hyphens between letters; whoever looks for it leaves them out as often as not. */
+const JOINT = /(?<=[\p{L}\p{M}\p{N}])['’‘ʻʼ＇](?=[\p{L}\p{N}])|(?<=\p{L}\p{M}*)[-‐‑](?=\p{L})/gu;
+const MAY_HAVE_JOINT = /['’‘ʻʼ＇‐‑-]/;
+
+function withoutJoints(text: string): string {
+  return MAY_HAVE_JOINT.test(text) ? text.replace(JOINT, '') : text;
 }
 
 /**
- * The words by which a text is found, one list for each way of writing it: as it stands, and, where an apostrophe is within a word, with what
- * it parts written as one (`O'Brien`: o and brien, or obrien).
+ * The words by which a text is found, one list for each way of writing it: as it stands, and, where an apostrophe or a hyphen is within a
+ * word, with what it parts written as one (`O'Brien`: o and brien, or obrien; `T-shirt`: t and shirt, or tshirt).
  */
 export function writingsOf(text: string): readonly (readonly Word[])[] {
   const words = wordsOf(text);
-  const joined = withoutApostrophes(text);
+  const joined = withoutJoints(text);
   if (joined === text) return [words];
-  const left = [...text.matchAll(APOSTROPHE)].map(({ index }, before) => index - before);
+  const left = [...text.matchAll(JOINT)].map(({ index }, before) => index - before);
   const startAt = (at: number) => at + left.filter((gone) => gone <= at).length;
   const endAt = (at: number) => at + left.filter((gone) => gone < at).length;
   return [words, wordsOf(joined).map((word) => ({ ...word, start: startAt(word.start), end: endAt(word.end) }))];
@@ -131,14 +148,16 @@ const BETWEEN_TEXTS = Array<string>(MAX_BETWEEN_WORDS + 1)
  * write them; empty ones left out.
  */
 export function searchStrings(text: string): string[] {
-  const joined = withoutApostrophes(text);
+  const joined = withoutJoints(text);
   return joined === text ? stringsOf(text) : [...stringsOf(text), ...stringsOf(joined)];
 }
 
 function stringsOf(text: string): string[] {
-  const strings = isAscii(text)
-    ? [text.toLowerCase().match(ASCII_WORD)?.join(' ') ?? '']
-    : spellings(wordsOf(text)).map((words) => words.join(' '));
+  const isShort = text.length <= MAX_WORD_CHARACTERS;
+  const strings =
+    isShort && isAscii(text)
+      ? [text.toLowerCase().match(ASCII_WORD)?.join(' ') ?? '']
+      : spellings(wordsOf(text)).map((words) => words.join(' '));
   return strings.filter((words) => words !== '');
 }
 
@@ -155,9 +174,10 @@ export interface QueryTerm {
   readonly prefix: boolean;
 }
 
-/** Words that must follow one another in a text, in one of the ways in which they may be written. */
+/** Words that must follow one another in a text, in one of the ways in which they may be written. `prefix`: the last may be a beginning. */
 export interface QueryPhrase {
   readonly forms: readonly (readonly string[])[];
+  readonly prefix: boolean;
 }
 
 /**
@@ -171,31 +191,61 @@ export interface TextQuery {
   readonly exact: string;
 }
 
-/** A text that is searched for may have at most so many, in UTF-16 code units. */
-export const MAX_Q_CHARACTERS = 256;
+/** A text that is searched for may have at most so many Unicode characters: as many as a name. */
+export const MAX_Q_CHARACTERS = 1_024;
 
 /** More words and phrases than a person types; the rest is ignored. */
 const MAX_TERMS = 24;
 const MAX_PHRASES = 8;
 
-/** Quoted parts are phrases; whatever else is no letter or digit separates words. The last word, while unfinished, is a prefix. */
+/**
+ * Quoted parts are phrases, and so are words of a script without spaces that stand together; whatever else is no letter or digit separates
+ * words. The last word, while unfinished, is a prefix.
+ */
 export function parseTextQuery(q: string): TextQuery {
   const terms: QueryTerm[] = [];
   const phrases: QueryPhrase[] = [];
   const parts = q.split('"');
   parts.forEach((part, index) => {
-    const quoted = index % 2 === 1 && index < parts.length - 1;
+    const isQuoted = index % 2 === 1 && index < parts.length - 1;
     const words = wordsOf(part);
-    if (quoted && words.length > 1) phrases.push({ forms: spellings(words) });
-    else terms.push(...words.map((word) => queryTerm(word, quoted)));
+    const isUnfinished = index === parts.length - 1 && endsInWord(part);
+    for (const run of isQuoted ? [words] : runsOf(words, part)) {
+      const isLast = !isQuoted && isUnfinished && run.at(-1) === words.at(-1);
+      if (run.length > 1) phrases.push({ forms: spellings(run), prefix: isLast });
+      else terms.push(...run.map((word) => ({ ...queryTerm(word, isQuoted), prefix: isLast })));
+    }
   });
-  const last = terms.at(-1);
-  if (last && /[\p{L}\p{M}\p{N}]$/u.test(q)) terms[terms.length - 1] = { ...last, prefix: true };
   return {
     terms: terms.slice(0, MAX_TERMS),
     phrases: phrases.slice(0, MAX_PHRASES),
     exact: foldText(unquoted(q.trim()).trim()),
   };
+}
+
+/** The words of a text, each for itself, typos forgiven; the last one, while unfinished, is a prefix. */
+export function termsOf(q: string): readonly QueryTerm[] {
+  const terms = wordsOf(q).map((word) => queryTerm(word, false));
+  const last = terms.at(-1);
+  if (last && endsInWord(q)) terms[terms.length - 1] = { ...last, prefix: true };
+  return terms.slice(0, MAX_TERMS);
+}
+
+function endsInWord(text: string): boolean {
+  return /[\p{L}\p{M}\p{N}]$/u.test(text);
+}
+
+/** Words of scripts without spaces that stand together, and every other word by itself. */
+function runsOf(words: readonly Word[], text: string): Word[][] {
+  const runs: Word[][] = [];
+  let runsOn = -1;
+  for (const word of words) {
+    const isUnspaced = UNSPACED.test(text.slice(word.start, word.end));
+    if (isUnspaced && word.start === runsOn) runs.at(-1)?.push(word);
+    else runs.push([word]);
+    runsOn = isUnspaced ? word.end : -1;
+  }
+  return runs;
 }
 
 /** The terms as they are written one after another, in each way of writing them. */

@@ -1,14 +1,6 @@
 import type { OrderView } from './document.ts';
 import { remember } from './remember.ts';
-import {
-  MAX_Q_CHARACTERS,
-  foldText,
-  matchesTerm,
-  parseTextQuery,
-  withinEdits,
-  wordsOf,
-  writingsOf,
-} from './search-text.ts';
+import { MAX_Q_CHARACTERS, foldText, matchesTerm, termsOf, withinEdits, wordsOf, writingsOf } from './search-text.ts';
 import type { QueryTerm, Word } from './search-text.ts';
 
 /** What a completion is the text of. */
@@ -36,28 +28,39 @@ export interface Typed {
 }
 
 export function understandTyped(q: string): Typed {
-  const terms = termsOf(q).map((term) => ({ ...term, edits: 0 as const }));
+  const terms = termsOf(unquoted(q)).map((term) => ({ ...term, edits: 0 as const }));
   return { terms, folded: foldText(q.trim()) };
 }
 
-function termsOf(q: string): readonly QueryTerm[] {
-  return parseTextQuery(q.replaceAll('"', ' ')).terms;
+/** Completions are not drawn by phrases. */
+function unquoted(q: string): string {
+  return q.replaceAll('"', ' ');
 }
 
 /** Whether a text of this kind is one that the typed text begins. */
 export function completes(kind: CompletionKind, { terms, folded }: Typed, text: string): boolean {
-  if (kind === 'sku' || kind === 'order') return folded !== '' && foldText(text.trim()).startsWith(folded);
+  if (isId(kind)) return folded !== '' && foldText(text.trim()).startsWith(folded);
   return terms.length > 0 && standsIn(terms, wordsIn(text));
 }
 
+/** Whether an id was typed to its end. */
+export function isWhole(kind: CompletionKind, { folded }: Typed, text: string): boolean {
+  return isId(kind) && foldText(text.trim()) === folded;
+}
+
+function isId(kind: CompletionKind): boolean {
+  return kind === 'sku' || kind === 'order';
+}
+
 /**
- * The completions that the texts of orders give (`rows`: one list an order, the newest order first): those of the most orders first, then
- * the newer order's, then by text. None is longer than what may be searched for.
+ * The completions that the texts of orders give (`rows`: one list an order, the newest order first): what is typed to its end first, then
+ * those of the most orders, then the newer order's, then by text. None is longer than what may be searched for.
  */
 export function completionsOf(
   kind: CompletionKind,
   rows: readonly (readonly string[])[],
   isWanted: (text: string) => boolean,
+  isFirst: (text: string) => boolean = () => false,
 ): readonly Completion[] {
   const orders = new Map<string, number>();
   for (const row of rows) {
@@ -65,18 +68,21 @@ export function completionsOf(
   }
   // Judged once, however many orders have it.
   const wanted = [...orders].filter(([text]) => isSearchable(text) && isWanted(text));
-  const ranked = wanted.sort(([, a], [, b]) => b - a).slice(0, MAX_COMPLETIONS_OF_A_KIND);
+  const byOrders = wanted.sort(([, a], [, b]) => b - a);
+  const ranked = byOrders
+    .sort(([a], [b]) => Number(isFirst(b)) - Number(isFirst(a)))
+    .slice(0, MAX_COMPLETIONS_OF_A_KIND);
   return ranked.map(([text]) => ({ text, kind }));
 }
 
-/** Whether a search takes it: a name may be longer than a query. */
+/** Whether a search takes it, which counts characters as events do: whole ones. */
 function isSearchable(text: string): boolean {
-  return text.length <= MAX_Q_CHARACTERS;
+  return text.length <= MAX_Q_CHARACTERS || [...text].length <= MAX_Q_CHARACTERS;
 }
 
 /** The names in orders that a search found, which have all words of the query in them, typos forgiven. */
 export function namesNearby(q: string, orders: readonly SuggestibleOrder[]): readonly Completion[] {
-  const terms = termsOf(q);
+  const terms = termsOf(unquoted(q));
   const isNear = (text: string) => terms.length > 0 && standsIn(terms, wordsIn(text));
   return [
     ...completionsOf('item', orders.map(({ itemNames = [] }) => itemNames), isNear),
@@ -93,7 +99,7 @@ export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): 
   const typed = wordsOf(q);
   // Orders that a search found have products in common.
   const wordsOnce = remember(wordsIn);
-  const checks = termsOf(q).map((term) => checkOf(term, wordsOnce));
+  const checks = termsOf(unquoted(q)).map((term) => checkOf(term, wordsOnce));
   const votes = new Map<string, number>();
   for (const order of orders) {
     const words = checks.map((check) => check(order));
@@ -106,11 +112,12 @@ export function correctedQuery(q: string, orders: readonly SuggestibleOrder[]): 
   return best?.[0] ?? null;
 }
 
-/** What is between the words stays as it was typed. */
+/** What is between the words stays as it was typed; of several words that one character stands for, the first does. */
 function replaceWords(q: string, typed: readonly Word[], better: (at: number) => string | undefined): string {
   let text = '';
   let done = 0;
   typed.forEach(({ start, end }, at) => {
+    if (start < done) return;
     text += q.slice(done, start) + (better(at) ?? q.slice(start, end));
     done = end;
   });

@@ -13,10 +13,47 @@ import type { IndexPlace } from '../support/backends.ts';
 
 const ORDERS = 80;
 
+/** What scripts, signs and lengths do to words. */
+const ODD_NAMES = [
+  '\u{1e900}\u{1e901}\u{1e902} \u{10330}\u{10331}',
+  `${'x'.repeat(255)}ß`,
+  ...[254, 255, 256, 257, 511].map((length) => 'word'.repeat(128).slice(0, length)),
+  'กาว',
+  'ข้าวกล้อง แก้วกาแฟ',
+  '日本酒',
+  '本日のおすすめ',
+  'कमल कोमल',
+  'कमाल कमला',
+  'ΠΑΠΑΣΤΑΘΟΠΟΥΛΟΣ',
+  'Ka\u02bbahumanu O\u02bcBrien O‘Neill',
+  'Lan\u00adtern Tea\u200bpot',
+  'T-shirt wi-fi',
+  '½ inch ﷺ',
+];
+
+function placedAs(name: string, n: number) {
+  const items = [{ sku: `ODD-${n}`, name, quantity: 1, unitPriceCents: 100 }];
+  const customer = { id: `odd-${n}`, name: 'Odd' };
+  return {
+    ...{
+      specversion: '1.0',
+      id: `odd-${n}`,
+      source: '/odd',
+      type: 'order.placed.v2',
+      subject: `odd-${n}`,
+      sequence: 1,
+    },
+    ...{
+      time: '2026-04-01T00:00:00Z',
+      data: { customer, sellerId: 's', currency: 'EUR', items, totalCents: 100, tags: [] },
+    },
+  };
+}
+
 /** What one search shows at most, so that a page is the whole answer. */
 const DOCUMENTS: readonly OrderDocument[] = (() => {
   const histories = new Map<string, OrderEvent[]>();
-  for (const event of generateEvents({ seed: 'same-matches', orders: ORDERS })) {
+  for (const event of [...generateEvents({ seed: 'same-matches', orders: ORDERS }), ...ODD_NAMES.map(placedAs)]) {
     const parsed = parseEvent(Buffer.from(JSON.stringify(event)), { maxMessageBytes: 1_000_000 });
     assert.equal(parsed.kind, 'event');
     if (parsed.kind === 'event')
@@ -38,10 +75,11 @@ function matching(q: string): string[] {
     if (terms.length + phrases.length === 0) return false;
     const texts = textsOf(search);
     const words = texts.flatMap((text) => text.split(' '));
-    const isThere = (phrase: readonly string[]) => texts.some((text) => ` ${text} `.includes(` ${phrase.join(' ')} `));
+    const isThere = (phrase: readonly string[], end: string) =>
+      texts.some((text) => ` ${text} `.includes(` ${phrase.join(' ')}${end}`));
     return (
       terms.every((term) => words.some((word) => matchesTerm(term, word))) &&
-      phrases.every(({ forms }) => forms.some(isThere))
+      phrases.every(({ forms, prefix }) => forms.some((form) => isThere(form, prefix ? '' : ' ')))
     );
   };
   return DOCUMENTS.filter(isFound)
@@ -59,7 +97,7 @@ const typed = fc
     text: fc.constantFrom(...TEXTS),
     from: fc.nat(3),
     words: fc.integer({ min: 1, max: 3 }),
-    slip: fc.constantFrom('none', 'drop', 'swap', 'double', 'cut', 'first'),
+    slip: fc.constantFrom('none', 'drop', 'swap', 'double', 'cut', 'first', 'upper'),
     at: fc.nat(8),
   })
   .map(({ text, from, words, slip, at }) =>
@@ -81,6 +119,7 @@ function slipped(text: string, slip: string, at: number): string {
   if (slip === 'double') letters.splice(at, 0, here);
   if (slip === 'cut') letters.length = Math.min(letters.length, at + 1);
   if (slip === 'first') letters[0] = 'x';
+  if (slip === 'upper') return text.toUpperCase();
   return letters.join('');
 }
 

@@ -42,7 +42,7 @@ describe('the page of the interface', function () {
   it('tells every operation with what it answers', async () => {
     await page.getByText('/admin/dead-letters/{id}/replay').waitFor();
     assert.ok((await page.locator('details.operation').count()) > 15);
-    assert.match((await operation('/suggest').textContent()) ?? '', /429 Too Many Requests.*at most 256 characters/s);
+    assert.match((await operation('/suggest').textContent()) ?? '', /429 Too Many Requests.*at most 1024 characters/s);
   });
 
   it('sends a request and shows the answer, as text', async () => {

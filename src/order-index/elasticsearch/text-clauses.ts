@@ -30,8 +30,8 @@ const WORTH = {
   inSequence: 8,
 } as const;
 
-/** The analyzer `whitespace` splits words that are longer. */
-const MAX_TOKEN_LENGTH = 255;
+/** `ignore_above` of `search.exact` (`mappings/`): no id folds to more, and Elasticsearch refuses what is longer still. */
+export const MAX_EXACT_CHARACTERS = 8_191;
 /** How many words the unfinished last word of a phrase may stand for. */
 const MAX_EXPANSIONS = 1024;
 
@@ -42,7 +42,8 @@ export function textClause({ terms, phrases, exact }: TextQuery): Query | undefi
     const must = [...terms.map(termClause), ...phrases.map(phraseClause)];
     ways.push({ bool: { must, should: wholeClauses(terms) } });
   }
-  if (exact !== '') ways.push(worth(WORTH.exactId, { term: { 'search.exact': exact } }));
+  if (exact !== '' && exact.length <= MAX_EXACT_CHARACTERS)
+    ways.push(worth(WORTH.exactId, { term: { 'search.exact': exact } }));
   return ways.length === 0 ? undefined : anyOf(ways);
 }
 
@@ -68,16 +69,20 @@ interface Variants {
 }
 
 function variantsOf({ forms, prefix, edits }: QueryTerm, field: TextField): Variants {
-  const isWhole = (form: string) => form.length <= MAX_TOKEN_LENGTH;
   return {
-    exact: forms.map((form) => (isWhole(form) ? { term: { [field]: form } } : phrase(field, form))),
-    beginning: prefix ? forms.map((form) => (isWhole(form) ? beginning(field, form) : unfinished(field, form))) : [],
-    typos: edits > 0 ? forms.filter(isWhole).map((form) => fuzzy(field, form, edits)) : [],
+    exact: forms.map((form) => ({ term: { [field]: form } })),
+    beginning: prefix ? forms.map((form) => beginning(field, form)) : [],
+    typos: edits > 0 ? forms.map((form) => fuzzy(field, form, edits)) : [],
   };
 }
 
+/**
+ * `index_prefixes` begins with two characters (`mappings/`), but takes a prefix for one of them by its UTF-16 code units, and would look for
+ * a single character beyond the Basic Multilingual Plane where none is.
+ */
 function beginning(field: TextField, value: string): Query {
-  return { prefix: { [field]: { value } } };
+  const isOneOfTwoUnits = value.length === 2 && [...value].length === 1;
+  return isOneOfTwoUnits ? { wildcard: { [field]: { value: `${value}*` } } } : { prefix: { [field]: { value } } };
 }
 
 /** The rewrite takes every word in reach; the default takes the 50 nearest and drops orders silently. */
@@ -116,9 +121,7 @@ function wholeClauses(terms: readonly QueryTerm[]): Query[] {
 /** Each word once, since one place may stand for both of two that are alike. */
 function togetherClauses(written: readonly (readonly string[])[]): Query[] {
   const sets = written.map((words) => [...new Set(words)]);
-  const isApt = (words: readonly string[]) =>
-    words.length > 1 && words.every((word) => word.length <= MAX_TOKEN_LENGTH);
-  const queries = sets.filter(isApt).flatMap((words) => NAMES.map((field) => near(field, words)));
+  const queries = sets.filter((words) => words.length > 1).flatMap((words) => NAMES.map((field) => near(field, words)));
   return queries.length > 0 ? [worth(WORTH.together, anyOf(queries))] : [];
 }
 
@@ -127,9 +130,10 @@ function near(field: TextField, words: readonly string[]): Query {
   return { span_near: { clauses, slop: MAX_BETWEEN_WORDS, in_order: false } };
 }
 
-function phraseClause({ forms }: QueryPhrase): Query {
+function phraseClause({ forms, prefix }: QueryPhrase): Query {
+  const inOrder = prefix ? unfinished : phrase;
   const within = (fields: readonly TextField[]) =>
-    anyOf(fields.flatMap((field) => forms.map((words) => phrase(field, words.join(' ')))));
+    anyOf(fields.flatMap((field) => forms.map((words) => inOrder(field, words.join(' ')))));
   return anyOf([worth(WORTH.inName, within(NAMES)), worth(0, within(['search.all']))]);
 }
 

@@ -30,7 +30,7 @@ export function matchExpressions({ terms, phrases }: TextQuery, vocabulary: Voca
   const variants = terms.map((term) => variantsOf(term, vocabulary));
   const isHopeless = terms.length + phrases.length === 0 || variants.some(({ all }) => all.length === 0);
   if (isHopeless) return { match: undefined, boosts: [] };
-  const quoted = phrases.map(({ forms }) => forms.map((words) => quote(words.join(' '))));
+  const quoted = phrases.map(({ forms, prefix }) => forms.map((words) => inOrder(words, prefix)));
   const required = [...variants.map(({ all }) => all), ...quoted].map((ways) => inColumns(EVERYWHERE, ways));
   return {
     match: allOf(required),
@@ -82,7 +82,7 @@ function termBoosts({ exact, beginning, all }: Variants) {
 function wholeBoosts(terms: readonly QueryTerm[], variants: readonly Variants[]) {
   if (terms.length < 2) return [];
   const written = spellingsOf(terms);
-  const inSequence = written.map((words) => `${quote(words.join(' '))}${terms.at(-1)?.prefix ? ' *' : ''}`);
+  const inSequence = written.map((words) => inOrder(words, terms.at(-1)?.prefix === true));
   return [
     ...['items', 'customer'].map((column) => ({
       expression: allOf(variants.map(({ all }) => inColumns(column, all))),
@@ -91,6 +91,11 @@ function wholeBoosts(terms: readonly QueryTerm[], variants: readonly Variants[])
     ...togetherBoosts(written),
     { expression: inColumns(NAMES, inSequence), weight: IN_SEQUENCE },
   ];
+}
+
+/** One after another; `prefix`: the last may be a beginning. */
+function inOrder(words: readonly string[], prefix: boolean): string {
+  return `${quote(words.join(' '))}${prefix ? ' *' : ''}`;
 }
 
 /** Each word once, since one place may stand for both of two that are alike. */

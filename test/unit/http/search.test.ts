@@ -118,7 +118,7 @@ describe('GET /search', () => {
       const [emojis, encoded] = ['😀'.repeat(256), '%F0%9F%98%80'.repeat(256)];
       for (const name of ['sku', 'tag', 'customerId', 'sellerId'] as const)
         assert.deepEqual((await queryOf(`/search?${name}=${encoded}`))[name], [emojis]);
-      assert.equal((await queryOf(`/search?q=${encoded}`)).q, emojis);
+      assert.equal((await queryOf(`/search?q=${encoded.repeat(4)}`)).q, emojis?.repeat(4));
     });
 
     it('hands syntax characters on as they are', async () => {
@@ -154,7 +154,7 @@ describe('GET /search', () => {
       ['/search?__proto__=1', '__proto__', /no such parameter/],
       ['/search?constructor=1', 'constructor', /no such parameter/],
       ['/search?q[a]=1', 'q[a]', /no such parameter/],
-      [`/search?q=${'x'.repeat(257)}`, 'q', /at most 256 characters/],
+      [`/search?q=${'x'.repeat(1_025)}`, 'q', /at most 1024 characters/],
       ['/search?q=a&q=b', 'q', /once only/],
       ['/search?size=0', 'size', /from 1 to 100/],
       ['/search?size=101', 'size', /from 1 to 100/],

@@ -28,7 +28,12 @@ describe('foldText', () => {
     ΆΛΦΑ: 'αλφα',
     Ёлка: 'елка',
     한국어: '한국어',
-    ｶﾞ: 'カ',
+    ｶﾞ: 'ガ',
+    ΠΑΠΑΣ: 'παπασ',
+    कोमल: 'कोमल',
+    क़लम: 'कलम',
+    'كِتَاب שָׁלוֹם': 'كتاب שלום',
+    'Lan\u00adtern Tea\u200bpot': 'lantern teapot',
     Œuvre: 'oeuvre',
   };
   for (const [from, to] of Object.entries(folds)) {
@@ -110,6 +115,19 @@ describe('wordsOf', () => {
   });
 });
 
+describe('words that are longer than the index takes', () => {
+  it('are cut, in a text as in a query, and never within a character', () => {
+    const long = `${'x'.repeat(255)}y`;
+    assert.deepEqual(foldedWords(long), ['x'.repeat(255)]);
+    assert.deepEqual(foldedWords(`é${long}`), [`e${'x'.repeat(254)}`]);
+    assert.deepEqual(searchStrings(long), ['x'.repeat(255)]);
+    assert.deepEqual(searchStrings(`ü${long}`), [`u${'x'.repeat(254)}`, `ue${'x'.repeat(253)}`]);
+    assert.deepEqual(parseTextQuery(long).terms[0]?.forms, ['x'.repeat(255)]);
+    assert.deepEqual(foldedWords(`x${'𐌰'.repeat(200)}`), [`x${'𐌰'.repeat(127)}`]);
+    assert.deepEqual(foldedWords('𐌰'.repeat(200)), ['𐌰'.repeat(127)]);
+  });
+});
+
 function searchStringOf(texts: readonly string[]): string {
   return joinTexts(texts.flatMap(searchStrings));
 }
@@ -118,8 +136,8 @@ describe('writingsOf', () => {
   const spans = (value: string) =>
     writingsOf(value).map((words) => words.map(({ folded, start, end }) => [folded, value.slice(start, end)]));
 
-  it('is the words alone where no apostrophe is within one', () => {
-    for (const value of ['', 'white mug', "'quoted'", "dogs' bowl", 'don "t'])
+  it('is the words alone where neither an apostrophe nor a hyphen is within one', () => {
+    for (const value of ['', 'white mug', "'quoted'", "dogs' bowl", 'don "t', 'mug - white', 'SO-100', '2-ply'])
       assert.deepEqual(writingsOf(value), [wordsOf(value)]);
   });
 
@@ -130,14 +148,26 @@ describe('writingsOf', () => {
     ]); // prettier-ignore
   });
 
+  it('takes whatever is written for an apostrophe as one', () => {
+    for (const name of ['O‘Brien', 'O\u02bcBrien', 'O\u02bbBrien', 'O＇Brien'])
+      assert.deepEqual(spans(name), [[['o', 'O'], ['brien', 'Brien']], [['obrien', name]]]); // prettier-ignore
+  });
+
+  it('has what hyphens between letters part as one', () => {
+    assert.deepEqual(spans('T-shirt, wi‑fi')[1], [
+      ['tshirt', 'T-shirt'],
+      ['wifi', 'wi‑fi'],
+    ]);
+  });
+
   it('has each word where it stands, whatever the text', () => {
-    const parts = fc.constantFrom("'", '’', 'o', 'Brien', 'é', '½', '東', ' ', '-', "'s", '\u0301');
+    const parts = fc.constantFrom("'", '’', '\u02bc', 'o', 'Brien', 'é', '½', '東', ' ', '-', "'s", '\u0301', '\u00ad');
     fc.assert(
       fc.property(fc.array(parts, { maxLength: 10 }), (letters) => {
         const value = letters.join('');
         for (const words of writingsOf(value)) {
           for (const { folded, start, end } of words) {
-            const joined = value.slice(start, end).replaceAll(/['’]/g, '');
+            const joined = value.slice(start, end).replaceAll(/['’\u02bc-]/g, '');
             assert.ok(
               wordsOf(joined).some((word) => word.folded === folded),
               `${folded} in ${value}`,
@@ -154,7 +184,7 @@ describe('searchStrings', () => {
   it('has the folded words of each text, and the same transcribed, apart from each other', () => {
     assert.equal(
       searchStringOf(['Jörg Fuß', 'Öl-Lampe', '—', 'Mug']),
-      ['jorg fuss', 'joerg fuss', 'ol lampe', 'oel lampe', 'mug'].join(' | | | '),
+      ['jorg fuss', 'joerg fuss', 'ol lampe', 'oel lampe', 'ollampe', 'oellampe', 'mug'].join(' | | | '),
     );
     assert.equal(searchStringOf([]), '');
   });
@@ -231,7 +261,7 @@ describe('parseTextQuery', () => {
 
   it('takes quoted words for a phrase, a single one for an exact word', () => {
     const query = parseTextQuery('"Metal Lantern" "white" x');
-    assert.deepEqual(query.phrases, [{ forms: [['metal', 'lantern']] }]);
+    assert.deepEqual(query.phrases, [{ forms: [['metal', 'lantern']], prefix: false }]);
     assert.deepEqual(query.terms, [
       { forms: ['white'], edits: 0, prefix: false },
       { forms: ['x'], edits: 0, prefix: true },
@@ -245,8 +275,19 @@ describe('parseTextQuery', () => {
           ['jorg', 'muller', 'fuss'],
           ['joerg', 'mueller', 'fuss'],
         ],
+        prefix: false,
       },
     ]);
+  });
+
+  it('takes what stands together in a script without spaces for a phrase', () => {
+    const { terms, phrases } = parseTextQuery('LED灯 日本の灯 京');
+    assert.deepEqual(phrases, [{ forms: [['日', '本', 'の', '灯']], prefix: false }]);
+    assert.deepEqual(
+      terms.map(({ forms, prefix }) => [forms[0], prefix]),
+      [['led', false], ['灯', false], ['京', true]],
+    ); // prettier-ignore
+    assert.deepEqual(parseTextQuery('กิน').phrases, [{ forms: [['กิ', 'น']], prefix: true }]);
   });
 
   it('takes an unpaired quote for nothing', () => {

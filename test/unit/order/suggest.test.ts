@@ -37,6 +37,12 @@ describe('what a search box may become', () => {
       assert.equal(correctedQuery(filled(MAX_Q_CHARACTERS), orders), null);
     });
 
+    it('says once what one character stands for several words of', () => {
+      const fitting: SuggestibleOrder[] = [{ orderId: 'A-1', itemNames: ['½ inch hose'] }];
+      assert.equal(correctedQuery('½ inch hoes', fitting), '½ inch hose');
+      assert.equal(correctedQuery('hoes ﷺ', fitting), 'hose ﷺ');
+    });
+
     it('is the longest that may be searched for', () => {
       const corrected = correctedQuery(filled(MAX_Q_CHARACTERS - 1), orders);
       assert.equal(corrected?.trim(), 'lantern');
