@@ -3,6 +3,7 @@ import {
   completes,
   completionsOf,
   correctedQuery,
+  isWhole,
   namesNearby,
   understandTyped,
 } from '../order/suggest.ts';
@@ -14,7 +15,10 @@ export type Rows = readonly (readonly string[])[];
 
 /** What an index is asked for. Both ways are restricted as the query is. */
 export interface SuggestSource {
-  /** Of each kind, the texts of its {@link NEWEST_ORDERS} newest orders that have one which the typed text begins; newest first. */
+  /**
+   * Of each kind, the texts of its {@link NEWEST_ORDERS} newest orders that have one which the typed text begins; newest first. Of ids also
+   * those of as many orders that have one which is the typed text, so that it is offered however many newer ones begin so.
+   */
   newest(typed: Typed, query: SuggestQuery): Promise<Readonly<Record<CompletionKind, Rows>>>;
   /** Typo-tolerant; only the orders are looked at, and of them what they are for. */
   search(query: SearchQuery): Promise<{ readonly hits: readonly { readonly document: SuggestibleOrder }[] }>;
@@ -34,7 +38,12 @@ export async function suggest(source: SuggestSource, query: SuggestQuery): Promi
   if (typed.folded === '') return { completions: [], didYouMean: null };
   const rows = await source.newest(typed, query);
   const completions = COMPLETION_KINDS.flatMap((kind) =>
-    completionsOf(kind, rows[kind], (text) => completes(kind, typed, text)),
+    completionsOf(
+      kind,
+      rows[kind],
+      (text) => completes(kind, typed, text),
+      (text) => isWhole(kind, typed, text),
+    ),
   );
   if (completions.length > 0) return { completions, didYouMean: null };
   // Quotation marks would forbid typos.

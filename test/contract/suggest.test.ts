@@ -134,7 +134,7 @@ describeForEachBackend('suggestions', (backend) => {
       '\u{1F380}',
       ' ',
     ];
-    for (const q of [...typed, 'x'.repeat(256), 'y '.repeat(128), '日本', 'ﷺ'.repeat(256), '½'.repeat(256)]) {
+    for (const q of [...typed, 'x'.repeat(1_024), 'y '.repeat(512), '日本', 'ﷺ'.repeat(1_024), '½'.repeat(1_024)]) {
       it(`never fail: ${JSON.stringify(q.slice(0, 12))}`, async () => {
         const { completions: offered, didYouMean } = await searched.index.suggest({ q });
         assert.ok(Array.isArray(offered));
@@ -160,8 +160,9 @@ describeForEachBackend('suggestions', (backend) => {
     const restrictTo = { field: 'sellerId', value: 'S-88' } as const;
     const named = (q: string) => completions(q, restrictTo);
 
+    const at = { sellerId: 'S-88', placedAt: '2026-04-01T00:00:00.000Z', tags: ['é-1'] };
+
     before(async () => {
-      const at = { sellerId: 'S-88', placedAt: '2026-04-01T00:00:00.000Z', tags: ['é-1'] };
       const item = (sku: string): [string, string] => [sku, 'Vase'];
       await searched.put(
         { ...at, orderId: 'Ñ-1', items: [item('É-100'), item('e-200')], customer: { id: 'É-1', name: 'Ann' } },
@@ -178,6 +179,8 @@ describeForEachBackend('suggestions', (backend) => {
       for (const q of ['strasse', 'STRASSE 7', 'straß']) assert.deepEqual(await named(q), ['sku: STRAẞE 7'], q);
       assert.deepEqual(await named('日本'), ['sku: 日本-1']);
       assert.deepEqual(await named('a9'), ['sku: \u{1d400}9']);
+      await searched.put({ ...at, orderId: 'B-1', items: [['B', '\u{1e900}\u{1e901}\u{1e902}']] });
+      assert.deepEqual(await named('\u{1e922}'), ['item: \u{1e900}\u{1e901}\u{1e902}']);
     });
 
     it('name one with a blank before it', async () => {
@@ -194,6 +197,24 @@ describeForEachBackend('suggestions', (backend) => {
         (await named('e-1')).filter((text) => text.startsWith('sku')),
         ['sku: É-100'],
       );
+    });
+  });
+
+  describe('when an id is typed to its end, and many newer ones begin so', () => {
+    it('offer it first', async () => {
+      const restrictTo = { field: 'sellerId', value: 'S-99' } as const;
+      const at = { sellerId: 'S-99', customer: { id: 'C-99', name: 'Ann' } };
+      const newer = Array.from({ length: 40 }, (_, n): SampleOrder => {
+        const item: [string, string] = [`SK-1${n % 2}`, 'Vase'];
+        return { ...at, orderId: `SO-10${n}`, placedAt: '2026-04-02T00:00:00.000Z', items: [item] };
+      });
+      const old = { ...at, orderId: 'SO-10', placedAt: '2026-04-01T00:00:00.000Z' };
+      await searched.put(...newer, { ...old, items: [['SK-1', 'Vase']] });
+      for (const q of ['so-10', 'SO-10 ']) {
+        const offered = await completions(q, restrictTo);
+        assert.deepEqual([offered[0], offered.length], ['order: SO-10', 5], q);
+      }
+      assert.deepEqual(await completions('sk-1', restrictTo), ['sku: SK-1', 'sku: SK-10', 'sku: SK-11']);
     });
   });
 

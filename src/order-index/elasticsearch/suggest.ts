@@ -11,7 +11,7 @@ import { causeOf, unavailable, unavailableItem } from './errors.ts';
 import { asked, pageOf, send } from './search.ts';
 import type { Searching } from './search.ts';
 import { searchRequest, visibleTo } from './search-query.ts';
-import { allWithin } from './text-clauses.ts';
+import { allWithin, MAX_EXACT_CHARACTERS } from './text-clauses.ts';
 
 /** The client's own type admits undefined. */
 type Query = NonNullable<estypes.QueryDslQueryContainer>;
@@ -38,7 +38,8 @@ async function newest(
   signal: AbortSignal | undefined,
 ): Promise<Readonly<Record<CompletionKind, Rows>>> {
   const timeout = serverTimeout(requestTimeoutMs);
-  const searches = COMPLETION_KINDS.flatMap((kind) => [WHOLE, { ...newestRequest(kind, typed, query), timeout }]);
+  const requests = [...COMPLETION_KINDS.map((kind) => KINDS[kind](typed)), wholeIds(typed)];
+  const searches = requests.flatMap((request) => [WHOLE, { ...newestRequest(request, query), timeout }]);
   let responses: estypes.MsearchResponse<OrderDocument>['responses'];
   try {
     ({ responses } = await client.msearch<OrderDocument>(
@@ -49,7 +50,11 @@ async function newest(
     signal?.throwIfAborted();
     throw unavailable('the completions', thrown);
   }
-  const rows = COMPLETION_KINDS.map((kind, at) => [kind, rowsOf(kind, responses[at])] as const);
+  const whole = responses[COMPLETION_KINDS.length];
+  const rows = COMPLETION_KINDS.map((kind, at) => {
+    const isId = kind === 'sku' || kind === 'order';
+    return [kind, [...rowsOf(kind, responses[at]), ...(isId ? rowsOf(kind, whole) : [])]] as const;
+  });
   return Object.fromEntries(rows) as Record<CompletionKind, Rows>;
 }
 
@@ -57,8 +62,7 @@ async function newest(
 const WHOLE = { allow_partial_search_results: false };
 
 /** Newest first, which the dates' points let it find without looking at every match. */
-function newestRequest(kind: CompletionKind, typed: Typed, { restrictTo }: SuggestQuery) {
-  const { query, ...texts } = KINDS[kind](typed);
+function newestRequest({ query, ...texts }: KindRequest, { restrictTo }: SuggestQuery) {
   return {
     query: { bool: { filter: [...visibleTo(restrictTo), query] } },
     sort: [{ placedAt: { order: 'desc' as const } }, { orderId: { order: 'asc' as const } }],
@@ -83,6 +87,11 @@ const KINDS: Readonly<Record<CompletionKind, (typed: Typed) => KindRequest>> = {
   sku: ({ folded }) => ({ query: beginsWith('skus', folded), _source: false, docvalue_fields: ['skus'] }),
   order: ({ folded }) => ({ query: beginsWith('orderId', folded), _source: false, docvalue_fields: ['orderId'] }),
 };
+
+function wholeIds({ folded }: Typed): KindRequest {
+  const query = folded.length > MAX_EXACT_CHARACTERS ? NOTHING : { term: { 'search.exact': folded } };
+  return { query, _source: false, docvalue_fields: ['skus', 'orderId'] };
+}
 
 /** Elasticsearch refuses a prefix of more than 1,000 UTF-16 code units, and a character may fold to many: the rest is judged afterwards. */
 const MAX_PREFIX_CHARACTERS = 500;

@@ -23,15 +23,19 @@ export function newestTexts(
 ): Awaited<ReturnType<SuggestSource['newest']>> {
   const tables = tablesOf(number);
   const restriction = allOf(restrictionConditions(restrictTo));
-  const rowsOf = (kind: CompletionKind): Rows => {
-    const matching = KINDS[kind](tables, typed);
+  const rowsOf = (kind: CompletionKind, matching: Sql | undefined): Rows => {
     if (!matching) return [];
     const sql = `SELECT d.view FROM ${tables.documents} d WHERE d.visible = 1 AND ${restriction.text}
       AND d.id IN (${matching.text}) ORDER BY d.placed_at_ms DESC, d.order_id LIMIT ${NEWEST_ORDERS}`;
     const rows = database.prepare(sql).all(...restriction.values, ...matching.values);
     return rows.map(({ view }) => textsOf(kind, JSON.parse(String(view)) as OrderView));
   };
-  return Object.fromEntries(COMPLETION_KINDS.map((kind) => [kind, rowsOf(kind)])) as Record<CompletionKind, Rows>;
+  const whole: Sql = { text: `SELECT id FROM ${tables.exact} WHERE folded = ?`, values: [typed.folded] };
+  const rows = COMPLETION_KINDS.map((kind) => {
+    const isId = kind === 'sku' || kind === 'order';
+    return [kind, [...rowsOf(kind, KINDS[kind](tables, typed)), ...(isId ? rowsOf(kind, whole) : [])]] as const;
+  });
+  return Object.fromEntries(rows) as Record<CompletionKind, Rows>;
 }
 
 /** Of each kind, the documents that have a text which the typed one begins; undefined: none. */
