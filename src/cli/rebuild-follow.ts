@@ -7,8 +7,8 @@ import { ServiceProblem, ServiceUnreachableError } from './service-client.ts';
 import type { ServiceClient } from './service-client.ts';
 import { printable } from './table.ts';
 
-/** What a newer service says beside it is passed on: it may be replaced while it is followed. */
-export const rebuildSchema = z.looseObject(rebuildAnswer.shape);
+/** A newer service may say more, and name other steps: both are passed on. It may be replaced while it is followed. */
+export const rebuildSchema = z.looseObject({ ...rebuildAnswer.shape, state: z.string() });
 export type Rebuild = z.output<typeof rebuildSchema>;
 
 export interface FollowOptions {

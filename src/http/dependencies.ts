@@ -18,8 +18,13 @@ import type {
 import type { HealthReport } from '../observability/health.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Tracing } from '../observability/tracing.ts';
+import type { Answered } from './answered.ts';
+import type { revenueDailyAnswer, sellerDashboardAnswer } from './answers.ts';
 import type { Authenticate } from './auth.ts';
+import type { replayAllAnswer } from './dead-letter-answers.ts';
 import type { ReadLag } from './lag-report.ts';
+import type { parkedAnswer, repairAnswer } from './parked-answers.ts';
+import type { generationAnswer, rebuildAnswer } from './rebuild-answers.ts';
 
 /**
  * How old answers are. An answer that was asked for after this was taken includes every event published up to `asOf`, except events
@@ -41,17 +46,7 @@ export interface RequestObservation {
 }
 
 /** An order with parked events. */
-export interface ParkedOrder {
-  readonly orderId: string;
-  readonly version: number;
-  /** First and last of each run of sequences that is not there. */
-  readonly missing: readonly (readonly [from: number, to: number])[];
-  /** Events that wait. */
-  readonly parked: number;
-  readonly oldestParkedAt: string;
-  /** They have waited for longer than the grace. */
-  readonly gapped: boolean;
-}
+export type ParkedOrder = Answered<typeof parkedAnswer>['items'][number];
 
 export interface RepairRequest {
   /** Undefined: every gapped order. */
@@ -61,7 +56,7 @@ export interface RepairRequest {
 }
 
 export type RepairOutcome =
-  | { readonly kind: 'repaired'; readonly report: unknown }
+  | { readonly kind: 'repaired'; readonly report: Answered<typeof repairAnswer> }
   | { readonly kind: 'nothing_parked' }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'busy' };
@@ -110,38 +105,9 @@ export interface DayRange {
   readonly to: string;
 }
 
-/** What came in on a day in one currency. */
-export interface DailyRevenue {
-  readonly day: string;
-  readonly currency: string;
-  readonly orders: number;
-  readonly revenueCents: number;
-  readonly refundedCents: number;
-  readonly refundCount: number;
-  readonly netCents: number;
-  readonly final: boolean;
-}
-
-/** Each day of the range in each currency, by day, then currency. */
-export interface DailyRevenues {
-  readonly days: readonly DailyRevenue[];
-  /** RFC 3339: all that was published up to then is counted. */
-  readonly asOf: string;
-  /** The first day that is kept; absent where all are. */
-  readonly keptFrom?: string;
-}
-
-export interface SellerDashboard extends DailyRevenues {
-  readonly totals: readonly (Omit<DailyRevenue, 'day' | 'final'> & { readonly refundRate: number | null })[];
-  /** The most revenue first. */
-  readonly topProducts: readonly {
-    readonly sku: string;
-    readonly name: string;
-    readonly currency: string;
-    readonly quantity: number;
-    readonly revenueCents: number;
-  }[];
-}
+/** They have an age of their own, which the routes count from `asOf`. */
+export type DailyRevenues = Omit<Answered<typeof revenueDailyAnswer>, 'lagSeconds'>;
+export type SellerDashboard = Omit<Answered<typeof sellerDashboardAnswer>, 'lagSeconds'>;
 
 /** Both reject with IndexUnavailableError, and with AggregatesNotBuiltError before there is anything to read. */
 export interface AggregateReads {
@@ -161,10 +127,7 @@ export interface DeadLetterOperations {
   replay(
     id: string,
   ): Promise<{ readonly kind: 'replayed' | 'not_found' } | { readonly kind: 'not_routable'; readonly reason: string }>;
-  replayAll(filter: DeadLetterFilter): Promise<{
-    readonly replayed: number;
-    readonly failed: readonly { readonly id: string; readonly reason: string }[];
-  }>;
+  replayAll(filter: DeadLetterFilter): Promise<Answered<typeof replayAllAnswer>>;
   /** `missing`: the place that it named, where the order still lacks it. */
   discard(id: string): Promise<
     | {
@@ -196,51 +159,14 @@ export type VerificationEvent =
     }
   | { readonly kind: 'refused'; readonly reason: string };
 
-/** What is asked for by `POST /admin/rebuilds`, its defaults filled in. */
-export interface RebuildRequest {
-  /** `orders`, or one of {@link RebuildOperations.projections}. */
-  readonly projection: string;
-  readonly source: 'index' | 'history' | 'file';
-  /** Of a `file`: relative to `IMPORT_DIR`. */
-  readonly path?: string;
-  /** Of the `history`: RFC 3339, what was published before is not read. */
-  readonly from?: string;
-  /** Whether the read alias moves to the new generation in the end; else it stays a standby. */
-  readonly activate: boolean;
-  /** How many standbys stay. */
-  readonly keep: number;
-  /** Whether the alias may move although orders lack their beginning. */
-  readonly allowPartial: boolean;
-}
-
 /** A rebuild as the operator sees it (contract §3). */
-export interface RebuildView extends RebuildRequest {
-  readonly id: string;
-  /** An activation moves readers to a generation that is there already. */
-  readonly kind: 'rebuild' | 'activation';
-  /** `CREATE` … `DONE`, `FAILED`, `CANCELLED` */
-  readonly state: string;
-  /** The one that is being built; empty before it has a name. */
-  readonly generation: string;
-  /** Orders, or messages of the history or the file; of an aggregate keys. */
-  readonly processed: number;
-  /** Null where it is not known yet; an estimate for the history. */
-  readonly total: number | null;
-  readonly ratePerSecond: number | null;
-  readonly etaSeconds: number | null;
-  /** How far what was read of the history last lies back; null for other sources. */
-  readonly lagSeconds: number | null;
-  readonly paused: boolean;
-  /** RFC 3339. */
-  readonly startedAt: string;
-  readonly finishedAt: string | null;
-  readonly error: string | null;
-  /** Why nothing moves, while that is so. */
-  readonly stalled: string | null;
-  /** Orders whose first events are nowhere, and messages that are no events of an order: both left out. */
-  readonly withoutBeginning: number;
-  readonly unparseable: number;
-}
+export type RebuildView = Answered<typeof rebuildAnswer>;
+
+/** What is asked for by `POST /admin/rebuilds`, its defaults filled in. */
+export type RebuildRequest = Pick<
+  RebuildView,
+  'projection' | 'source' | 'path' | 'from' | 'activate' | 'keep' | 'allowPartial'
+>;
 
 /** All reject with IndexUnavailableError while the index is away. */
 export interface RebuildOperations {
@@ -267,19 +193,7 @@ export interface RebuildOperations {
   >;
 }
 
-export interface GenerationView {
-  readonly name: string;
-  readonly number: number;
-  readonly state: 'building' | 'live' | 'standby' | 'diverged';
-  readonly documents: number;
-  readonly sizeBytes: number;
-  readonly mappingHash: string;
-  readonly foldVersion: number;
-  /** RFC 3339. */
-  readonly createdAt: string;
-  /** Why it is no longer written to; null where it is, or where nobody knows. */
-  readonly reason: string | null;
-}
+export type GenerationView = Answered<typeof generationAnswer>;
 
 /** All reject with IndexUnavailableError while the index is away, and with RegistryError where it cannot be told what is live. */
 export interface GenerationOperations {

@@ -1,19 +1,13 @@
+import type { Answered } from './answered.ts';
+import type { lagAnswer } from './answers.ts';
+
+type LagAnswer = Answered<typeof lagAnswer>;
+
 /** How far answers were behind at one moment. */
-export interface LagSample {
-  /** RFC 3339. */
-  readonly at: string;
-  /** Null before anything was known. */
-  readonly lagSeconds: number | null;
-  /** Waiting in the live queue, or in a projector's hand; null where the broker could not be asked. */
-  readonly messages: number | null;
-}
+export type LagSample = LagAnswer['items'][number];
 
 /** How far answers are behind now, and were at the moments that are kept, the oldest first. */
-export interface LagReport {
-  /** RFC 3339. */
-  readonly asOf: string;
-  readonly lagSeconds: number;
-  readonly messages: number | null;
+export interface LagReport extends Omit<LagAnswer, 'items' | 'nextCursor'> {
   readonly samples: readonly LagSample[];
 }
 

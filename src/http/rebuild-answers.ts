@@ -7,6 +7,23 @@ const count = z.int().nonnegative();
 
 export const REBUILD_SOURCES = ['index', 'history', 'file'] as const;
 
+const REBUILD_STATES = [
+  'CREATE',
+  'REGISTER',
+  'SNAPSHOT',
+  'COPY',
+  'CATCH_UP',
+  'RESTORE_SETTINGS',
+  'REFRESH',
+  'VALIDATE',
+  'SWAP',
+  'ROLLUPS',
+  'PRUNE',
+  'DONE',
+  'FAILED',
+  'CANCELLED',
+] as const;
+
 export const rebuildAnswer = z
   .strictObject({
     id: z.string(),
@@ -15,14 +32,13 @@ export const rebuildAnswer = z
       .meta({ description: 'An activation moves readers to a generation that is there already.' }),
     projection: z.string().meta({ description: '`orders`, or the aggregate that is rebuilt by itself.' }),
     source: z.enum(REBUILD_SOURCES),
-    from: instant.optional().meta({ description: 'Of the history, from when on it is read.' }),
-    path: z.string().optional().meta({ description: 'Of a file, relative to IMPORT_DIR.' }),
+    from: instant.exactOptional().meta({ description: 'Of the history, from when on it is read.' }),
+    path: z.string().exactOptional().meta({ description: 'Of a file, relative to IMPORT_DIR.' }),
     activate: z.boolean().meta({ description: 'Whether readers are moved to the new generation in the end.' }),
     keep: count.meta({ description: 'How many standbys stay.' }),
     allowPartial: z.boolean().meta({ description: 'Whether they are moved although orders lack their beginning.' }),
-    state: z.string().meta({
-      description:
-        'CREATE, REGISTER, SNAPSHOT, COPY, CATCH_UP, RESTORE_SETTINGS, REFRESH, VALIDATE, SWAP, ROLLUPS, PRUNE, and in the end DONE, FAILED or CANCELLED.',
+    state: z.enum(REBUILD_STATES).meta({
+      description: 'The steps in their order; in the end DONE, FAILED or CANCELLED.',
     }),
     generation: z.string().meta({ description: 'The one that is being built; empty before it has a name.' }),
     processed: count.meta({ description: 'Orders, or messages of the history or the file; of an aggregate keys.' }),

@@ -5,7 +5,7 @@ import { canBeCancelled, isEnd, type RebuildRequest, type RunState } from './sta
 export interface RunView extends RebuildRequest {
   readonly id: string;
   readonly kind: RunState['kind'];
-  readonly state: string;
+  readonly state: RunState['step'];
   readonly generation: string;
   readonly processed: number;
   readonly total: number | null;

@@ -76,7 +76,7 @@ describe('the console', function () {
   /** A rebuild that moves on as the test says. */
   function moving(state: { rebuild: RebuildView }): Partial<HttpDependencies> {
     const change = (_id: string, wish: 'pause' | 'resume' | 'cancel') => {
-      const over = { state: 'CANCELLED', finishedAt: '2026-03-01T10:01:00.000Z' };
+      const over = { state: 'CANCELLED' as const, finishedAt: '2026-03-01T10:01:00.000Z' };
       state.rebuild = { ...state.rebuild, ...(wish === 'cancel' ? over : { paused: wish === 'pause' }) };
       return Promise.resolve({ kind: 'accepted', rebuild: state.rebuild } as const);
     };
@@ -173,7 +173,7 @@ describe('the console', function () {
     await page.reload();
     const panel = page.locator('#rebuild');
     await panel.getByText('420 of 1,000').waitFor();
-    const over = { state: 'FAILED', finishedAt: '2026-03-01T10:01:00.000Z', error: 'the disk is full' };
+    const over = { state: 'FAILED' as const, finishedAt: '2026-03-01T10:01:00.000Z', error: 'the disk is full' };
     state.rebuild = rebuildView({ processed: 640, ...over });
     await panel.getByText('the disk is full').waitFor();
     assert.equal(await panel.getByRole('progressbar').getAttribute('value'), '0.64');
@@ -422,7 +422,7 @@ describe('the console', function () {
       await page.getByRole('button', { name: 'From history for A-9' }).click();
       await page.getByRole('button', { name: 'Replay L-1 #1' }).click();
       await page.locator('#done.wrong', { hasText: NOT_IN_TIME }).waitFor();
-      const counts = { found: 1, republished: 1, skipped: 0, ordersStillMissing: 0 };
+      const counts = { orders: 1, found: 1, republished: 1, skipped: 0, ordersStillMissing: 0 };
       repaired.resolve({ kind: 'repaired', report: { ...counts, stillMissing: [] } });
       await page.locator('#done:not(.wrong)', { hasText: '1 found in the history' }).waitFor();
     });

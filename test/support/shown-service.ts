@@ -1,4 +1,4 @@
-import type { DailyRevenue, HttpDependencies } from '../../src/http/dependencies.ts';
+import type { DailyRevenues, HttpDependencies } from '../../src/http/dependencies.ts';
 import type { LagSample } from '../../src/http/lag-report.ts';
 import { combineHealth } from '../../src/observability/health.ts';
 import { fakeDependencies, orderDocument, FakeOrders } from '../unit/http/fake-orders.ts';
@@ -8,7 +8,7 @@ const AT = '2026-03-01T10:00:00.000Z';
 const DAY_MS = 86_400_000;
 
 /** Two currencies; the last day may still change, and on one nothing came in. */
-function days(from: string, to: string): DailyRevenue[] {
+function days(from: string, to: string): DailyRevenues['days'] {
   const count = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
   return Array.from({ length: count }, (_, at) => at).flatMap((at) =>
     ['EUR', 'JPY'].map((currency, which) => {

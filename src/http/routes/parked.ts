@@ -3,41 +3,13 @@ import { decodeCursor, encodeCursor } from '../../cursor/opaque-cursor.ts';
 import { InvalidCursorError } from '../../order-index/port.ts';
 import type { Caller } from '../auth.ts';
 import type { HttpDependencies, ParkedOrder, RepairOutcome } from '../dependencies.ts';
+import { parkedAnswer, repairAnswer } from '../parked-answers.ts';
 import { cursor, oneOf, orderId, pageSize } from '../parameters.ts';
 import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { defineRoute } from '../route.ts';
 import type { Answer, Route } from '../route.ts';
 
 type ParkedDependencies = Pick<HttpDependencies, 'parkedOrders' | 'repair'>;
-
-const range = z.array(z.int().positive()).length(2).meta({ description: 'The first and the last of a run.' });
-
-const parkedAnswer = z.strictObject({
-  items: z.array(
-    z.strictObject({
-      orderId: z.string(),
-      version: z.int().nonnegative(),
-      missing: z.array(range).meta({ description: 'Sequences that the parked events wait for.' }),
-      parked: z.int().positive(),
-      oldestParkedAt: z.iso.datetime(),
-      gapped: z.boolean().meta({ description: 'They have waited longer than GAP_GRACE_SECONDS.' }),
-    }),
-  ),
-  nextCursor: z.string().nullable(),
-});
-
-const count = z.int().nonnegative();
-
-const repairAnswer = z.strictObject({
-  orders: count,
-  found: count.meta({ description: 'Missing events that the history has.' }),
-  republished: count,
-  skipped: count,
-  ordersStillMissing: count,
-  stillMissing: z
-    .array(z.strictObject({ orderId: z.string(), missing: z.array(range) }))
-    .meta({ description: 'The first 100 of the orders that still lack something.' }),
-});
 
 const repairBody = z.strictObject({ missing: oneOf(['history', 'skip']) });
 

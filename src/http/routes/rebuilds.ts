@@ -128,7 +128,10 @@ function busy({ by, canBeCancelled }: { readonly by: RebuildView; readonly canBe
   return `${which} ${standing}: ${advice}.`;
 }
 
-const ENDED: Readonly<Record<string, string>> = { FAILED: 'has failed', CANCELLED: 'was cancelled' };
+const ENDED: Readonly<Partial<Record<RebuildView['state'], string>>> = {
+  FAILED: 'has failed',
+  CANCELLED: 'was cancelled',
+};
 
 function pathOf({ id }: RebuildView): string {
   return `/admin/rebuilds/${encodeURIComponent(id)}`;

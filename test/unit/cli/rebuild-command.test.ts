@@ -130,6 +130,13 @@ describe('order-search rebuild', function () {
       assert.deepEqual(await run(['status']), { exitCode: 1, stdout: '', stderr: 'there has been no rebuild\n' });
     });
 
+    it('shows a step that it does not know: the service may be newer', async () => {
+      all = [{ ...rebuildView(), state: 'POLISH' as RebuildView['state'] }];
+      const { exitCode, stdout } = await run(['status']);
+      assert.equal(exitCode, 0);
+      assert.match(stdout, /POLISH/);
+    });
+
     it('follows with one JSON a line, on changes alone', async () => {
       const states = [rebuildView(), rebuildView({ processed: 500 }), DONE];
       get = async () => states.shift();

@@ -5,6 +5,7 @@ import { createHttpApp } from '../../../src/http/app.ts';
 import type { HttpDependencies } from '../../../src/http/dependencies.ts';
 import type { OpenApiDocument } from '../../../src/http/openapi.ts';
 import { IndexUnavailableError, RegistryError } from '../../../src/order-index/port.ts';
+import { STEPS } from '../../../src/rebuild/state.ts';
 import { answerJudge } from '../../support/openapi-answers.ts';
 import { FakeOrders, fakeDependencies, orderDocument } from './fake-orders.ts';
 import { rebuildView } from './rebuild-views.ts';
@@ -109,6 +110,14 @@ describe('GET /openapi.json', () => {
         paths['/orders/{id}']?.['get']?.parameters.map((parameter) => [parameter.name, parameter.in, parameter.required]),
         [['id', 'path', true], ['at', 'query', false], ['minVersion', 'query', false], ['waitMs', 'query', false]],
       ); // prettier-ignore
+      return Promise.resolve();
+    });
+  });
+
+  it('tells the states of a rebuild, in the order of its steps', async () => {
+    await withDocument((_get, { components }) => {
+      const { state } = components.schemas['Rebuild']?.['properties'] as Record<string, { readonly enum?: unknown }>;
+      assert.deepEqual(state?.enum, [...STEPS, 'DONE', 'FAILED', 'CANCELLED']);
       return Promise.resolve();
     });
   });
