@@ -1,6 +1,7 @@
 import { maxAgeMs } from './broker/max-age.ts';
 import type { Broker } from './broker/port.ts';
 import type { Config, EmbeddedBackend, ServicesBackend } from './config.ts';
+import { rabbitMqOptions } from './config/rabbitmq-options.ts';
 import type { Logger } from './observability/logging.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { FOLD_VERSION } from './order/fold.ts';
@@ -57,18 +58,8 @@ async function embedded(
 
 async function rabbitMq(config: Config, { amqp }: ServicesBackend, deps: BackendDependencies): Promise<Broker> {
   const { createRabbitMqBroker } = await import('./broker/rabbitmq/rabbitmq-broker.ts');
-  const { prefix, exchange, bindingKeys, projector, history } = config;
-  const ca = deps.certificateAuthorities.amqp;
   return createRabbitMqBroker({
-    urls: amqp.urls,
-    ...(ca !== undefined && { caPem: ca }),
-    prefix,
-    exchange,
-    bindingKeys,
-    singleActiveConsumer: projector.singleActiveConsumer,
-    deliveryLimit: projector.deliveryLimit,
-    historyMaxAge: history.maxAge,
-    ...(history.maxBytes !== undefined && { historyMaxBytes: history.maxBytes }),
+    ...rabbitMqOptions(config, amqp.urls, deps.certificateAuthorities.amqp),
     log: deps.log,
     tracing: deps.tracing,
   });

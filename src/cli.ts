@@ -5,6 +5,7 @@ import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
 import type { Broker } from './broker/port.ts';
 import type { Tracing } from './observability/tracing.ts';
 import type { BrokerSettings } from './cli/broker-settings.ts';
+import { rabbitMqOptions } from './config/rabbitmq-options.ts';
 import { EXIT } from './cli/context.ts';
 import type { CliContext } from './cli/context.ts';
 import { generationsCommand } from './cli/generations-command.ts';
@@ -23,17 +24,8 @@ function createBroker(
   warn: (message: string) => void,
   tracing: Tracing | undefined,
 ): Broker {
-  const { prefix, exchange, bindingKeys, projector, history } = config;
   return createRabbitMqBroker({
-    urls,
-    ...(caPem === undefined ? {} : { caPem }),
-    prefix,
-    exchange,
-    bindingKeys,
-    singleActiveConsumer: projector.singleActiveConsumer,
-    deliveryLimit: projector.deliveryLimit,
-    historyMaxAge: history.maxAge,
-    ...(history.maxBytes === undefined ? {} : { historyMaxBytes: history.maxBytes }),
+    ...rabbitMqOptions(config, urls, caPem),
     // What is there already is the service's, and a producer may not declare it.
     declares: 'if-absent',
     tracing,
