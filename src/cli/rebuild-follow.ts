@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { passed } from '../back-off/pause.ts';
 import { isOver, rebuildAnswer } from '../http/rebuild-answers.ts';
 import type { CliContext } from './context.ts';
 import type { ProgressView } from './rebuild-progress.ts';
@@ -41,8 +41,8 @@ export async function followRebuild(
     for (let looks = 0; ; looks += 1) {
       view.show(rebuild);
       if (isOver(rebuild)) return rebuild;
-      await pause(Math.min(options.pollMs, FIRST_POLL_MS * 2 ** looks), interrupted);
-      const next = interrupted.aborted ? undefined : await look();
+      const isTime = await passed(Math.min(options.pollMs, FIRST_POLL_MS * 2 ** looks), interrupted);
+      const next = isTime ? await look() : undefined;
       if (next === undefined) return undefined;
       rebuild = next;
     }
@@ -76,7 +76,7 @@ function patientLook(
         if (!isPassing(error) || performance.now() - sinceMs > giveUpAfterMs) throw error;
         if (attempt === 0) say(`${error.message}; trying again`);
       }
-      await pause(backOffMs(attempt), interrupted);
+      if (!(await passed(backOffMs(attempt), interrupted))) return undefined;
     }
   };
 }
@@ -85,9 +85,4 @@ function patientLook(
 function isPassing(error: unknown): error is ServiceProblem | ServiceUnreachableError {
   if (error instanceof ServiceProblem) return error.status >= 500 || error.status === 429;
   return error instanceof ServiceUnreachableError;
-}
-
-async function pause(ms: number, interrupted: AbortSignal): Promise<void> {
-  // Interrupted: the caller sees it.
-  await delay(ms, undefined, { signal: interrupted }).catch(() => undefined);
 }
