@@ -12,7 +12,7 @@ import { parseQueryString } from './parameters.ts';
 import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from './problem-details.ts';
 import { limitRequests } from './rate-limit.ts';
 import { observeRequests } from './request-observation.ts';
-import { mountRoutes } from './route.ts';
+import { MAX_BODY_BYTES, mountRoutes } from './route.ts';
 import { aggregateRoutes } from './routes/aggregates.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -29,7 +29,6 @@ import { vendorModules } from './vendor-modules.ts';
 
 const VERSION = PACKAGE.version;
 const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
-const MAX_BODY_BYTES = 65_536;
 
 /** Who may call how often, and from where. */
 export interface HttpPolicy {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isDay } from '../order/day.ts';
 import { parseInstant } from '../order/instant.ts';
+import { MAX_ORDER_ID_BYTES } from '../order/parse-event.ts';
 
 /** Schemas of URL parameters, with what JSON Schema cannot be told of them by itself; they arrive as a string, or as a list of strings where one is repeated. */
 
@@ -85,10 +86,10 @@ export function repeatable<T extends z.ZodType>(value: T) {
   );
 }
 
-/** An order's id: at most 512 bytes of UTF-8 (contract §1). */
+/** An order's id, by its bytes of UTF-8 (contract §1). */
 export const orderId = z
   .string()
-  .refine((id) => Buffer.byteLength(id) <= 512, 'may have at most 512 bytes')
+  .refine((id) => Buffer.byteLength(id) <= MAX_ORDER_ID_BYTES, `may have at most ${MAX_ORDER_ID_BYTES} bytes`)
   .meta({ examples: ['A-1001'] });
 
 /**

@@ -162,7 +162,7 @@ function handlersOf(route: Route, authenticate: Authenticate, limit: RequestHand
   ];
 }
 
-const MAX_BODY_BYTES = 65_536;
+export const MAX_BODY_BYTES = 65_536;
 
 const onlyJson: RequestHandler = (request, _response, next) => {
   // A body of no bytes is none: a POST without one says Content-Length: 0.

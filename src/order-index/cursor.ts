@@ -1,4 +1,5 @@
 import { decodeCursor, encodeCursor } from '../cursor/opaque-cursor.ts';
+import { MAX_ORDER_ID_BYTES } from '../order/parse-event.ts';
 import { InvalidCursorError } from './port.ts';
 import type { SearchQuery, SearchSort } from './port.ts';
 
@@ -15,9 +16,6 @@ const NUMBERS: Readonly<Record<SearchSort, number>> = {
   '-totalCents': 1,
   totalCents: 1,
 };
-
-/** Contract §1. */
-const MAX_ORDER_ID_BYTES = 512;
 
 /** A cursor for this search alone: with another text, filter or sort it is another search. */
 export function encodeSearchCursor(query: SearchQuery, key: SortKey): string {

@@ -11,6 +11,9 @@ import type { Searching } from './search.ts';
 import { indexNames, technicalWriteAlias } from './names.ts';
 import type { IndexNames } from './names.ts';
 
+/** Buckets of currencies in one answer: more than there are. */
+export const MAX_CURRENCIES = 1_000;
+
 /** How the aggregates get at Elasticsearch. */
 export interface AggregateAccess {
   readonly client: Client;

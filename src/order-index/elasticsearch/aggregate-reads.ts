@@ -10,7 +10,7 @@ import type {
   TopProduct,
 } from '../aggregates-port.ts';
 import { AggregatesNotBuiltError } from '../port.ts';
-import { aggregateNames, wholeSum } from './aggregate-access.ts';
+import { aggregateNames, MAX_CURRENCIES, wholeSum } from './aggregate-access.ts';
 import type { AggregateAccess } from './aggregate-access.ts';
 import { firstName, sumsOf } from './aggregate-compute.ts';
 import { MissingIndexError } from './errors.ts';
@@ -23,8 +23,6 @@ type Query = NonNullable<estypes.QueryDslQueryContainer>;
 
 /** Elasticsearch's default limit. */
 const ROWS_A_PAGE = 10_000;
-/** More than there are. */
-const MAX_CURRENCIES = 1_000;
 
 const NOTHING: Query = { match_none: {} };
 

@@ -1,13 +1,11 @@
 import type { estypes } from '@elastic/elasticsearch';
 import type { CurrencyTotals, CustomerOrdersPage, CustomerOrdersQuery } from '../port.ts';
 import { customerSearch } from '../customer-search.ts';
-import { wholeSum } from './aggregate-access.ts';
+import { MAX_CURRENCIES, wholeSum } from './aggregate-access.ts';
 import { asked, pageOf, send } from './search.ts';
 import type { Searching } from './search.ts';
 import { searchRequest } from './search-query.ts';
 
-/** More than there are. */
-const MAX_CURRENCIES = 1_000;
 const SUMS = ['totalCents', 'paidCents', 'refundedCents'] as const;
 
 type Sums = Readonly<Record<(typeof SUMS)[number], { readonly value: number | null }>>;
