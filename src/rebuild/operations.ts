@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { pause } from '../back-off/pause.ts';
 import { divergenceOf } from '../order-index/diverge.ts';
 import { IndexConfigurationError, IndexUnavailableError, type Generation } from '../order-index/port.ts';
@@ -255,7 +254,7 @@ async function whatBecomesOf(
   for (;;) {
     const kept = await records.read(id);
     if ((kept && isOver(kept.state)) || performance.now() > untilMs) return kept;
-    await delay(LOOK_MS, undefined, { signal });
+    await pause(LOOK_MS, signal);
   }
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { passed } from '../back-off/pause.ts';
 import type { OutgoingEvent } from '../broker/port.ts';
 import { outgoingOf } from './cloud-event.ts';
 import type { CloudEvent } from './cloud-event.ts';
@@ -29,7 +29,7 @@ export async function streamSamples(options: StreamOptions): Promise<void> {
     await publish(inOrderOfTime(sampleHistory(seed, backfillOrders, startedAt)).map(outgoingOf));
   }
   const live = liveEvents(seed, runOf(startedAt), backfillOrders);
-  while (await waited(1_000 / ratePerSecond, signal)) await publish([outgoingOf(live(now().getTime()))]);
+  while (await passed(1_000 / ratePerSecond, signal)) await publish([outgoingOf(live(now().getTime()))]);
 }
 
 /** What happens next: the event that is due longest, or else a new order. */
@@ -48,15 +48,4 @@ function liveEvents(seed: string | number, run: string, firstIndex: number): (no
     coming = [...inOrderOfTime([coming, others])];
     return first;
   };
-}
-
-/** False once the signal is aborted. */
-async function waited(ms: number, signal: AbortSignal): Promise<boolean> {
-  try {
-    await delay(ms, undefined, { signal });
-    return true;
-  } catch (error) {
-    if (signal.aborted) return false;
-    throw error;
-  }
 }

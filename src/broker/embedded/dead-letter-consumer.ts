@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { backOffMs } from '../../back-off/back-off.ts';
+import { passed } from '../../back-off/pause.ts';
 import { isWorldsFault } from '../../sqlite/database.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { readHints } from '../event-hints.ts';
@@ -37,8 +37,7 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
     this.#cancelling.abort();
     clearImmediate(this.#scheduled);
     const limit = new AbortController();
-    const waited = delay(CANCEL_TIMEOUT_MS, undefined, { signal: limit.signal }).catch(() => undefined);
-    await Promise.race([Promise.all(this.#underWay), waited]);
+    await Promise.race([Promise.all(this.#underWay), passed(CANCEL_TIMEOUT_MS, limit.signal)]);
     limit.abort();
   }
 
@@ -79,7 +78,7 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
         if (attempt === 0) this.#log.warn({ err: error }, 'a dead letter cannot be moved now, trying again');
       }
       // Cut short by the end.
-      await delay(backOffMs(attempt, BACK_OFF), undefined, { signal }).catch(() => undefined);
+      await passed(backOffMs(attempt, BACK_OFF), signal);
     }
   }
 }

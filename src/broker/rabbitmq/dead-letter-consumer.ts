@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { PartHealth } from '../../observability/health.ts';
 import { backOffMs } from '../../back-off/back-off.ts';
+import { passed } from '../../back-off/pause.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import type { DeadLetter, DeadLetterSubscription } from '../port.ts';
 import { messageOf, openChannel } from './connect.ts';
@@ -105,7 +105,7 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
     let isTaken = false;
     for (let attempt = 0; !isTaken && this.#mayGoOn(channel, beganMs); attempt++) {
       isTaken = await this.#isTaken(letter, attempt);
-      if (!isTaken) await this.#pause(attempt);
+      if (!isTaken) await passed(backOffMs(attempt, BACK_OFF), this.#cancelling.signal);
     }
     // A channel that is gone settles nothing: what it delivered comes again.
     if (this.#channel !== channel) return;
@@ -127,11 +127,5 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
       if (attempt === 0) this.#options.log.warn({ reason }, 'a dead letter cannot be moved now, trying again');
       return false;
     }
-  }
-
-  async #pause(attempt: number): Promise<void> {
-    const { signal } = this.#cancelling;
-    // Cut short by the end.
-    await delay(backOffMs(attempt, BACK_OFF), undefined, { signal }).catch(() => undefined);
   }
 }

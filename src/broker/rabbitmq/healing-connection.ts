@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ChannelModel } from 'amqplib';
 import type { PartHealth } from '../../observability/health.ts';
 import { backOffMs } from '../../back-off/back-off.ts';
+import { passed } from '../../back-off/pause.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerTopologyError, BrokerUnavailableError } from '../port.ts';
 import { connectToAny, discard, messageOf } from './connect.ts';
@@ -145,11 +145,7 @@ export class HealingConnection {
   /** Never rejects: what goes wrong is the reason in `health`, and tried again. */
   async #heal(): Promise<void> {
     const { log } = this.#options;
-    while (!this.#isClosed()) {
-      await delay(backOffMs(this.#failures, BACK_OFF), undefined, { signal: this.#closing.signal }).catch(
-        () => undefined,
-      );
-      if (this.#isClosed()) return;
+    while (await passed(backOffMs(this.#failures, BACK_OFF), this.#closing.signal)) {
       this.#failures += 1;
       try {
         await this.#establish();

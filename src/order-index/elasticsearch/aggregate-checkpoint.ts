@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { estypes } from '@elastic/elasticsearch';
 import type { Checkpoint } from '../aggregates-port.ts';
 import { IndexUnavailableError } from '../port.ts';
@@ -33,7 +33,7 @@ async function settled(access: AggregateAccess, orders: string, until: Checkpoin
     if (shards.every(({ global_checkpoint }, shard) => global_checkpoint >= (until[shard] ?? 0))) return;
     if (performance.now() > deadline)
       throw new IndexUnavailableError(`the copies of ${orders} do not keep up with its writes`);
-    await pause(POLL_MS);
+    await delay(POLL_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
 import type { Generations } from '../generations-port.ts';
@@ -174,7 +174,7 @@ async function ensureFirst(options: GenerationsOptions): Promise<Registry> {
     const orphans = orphansIn(names, table);
     if (orphans.length === 0) await createFirst(options);
     else if (Date.now() > deadline) throw new IndexConfigurationError(orphaned(names, orphans));
-    await pause(POLL_MS);
+    await delay(POLL_MS);
   }
 }
 
