@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { LeaseLoop } from '../order-index/lease-loop.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
 import { runRebuild, type RunDependencies } from './run-rebuild.ts';
 
@@ -13,42 +13,39 @@ const HOUSEKEEPING_MS = 60_000;
 /** Runs whatever run is not over, whoever began it; one instance at a time does, and another goes on where it stops. */
 export class RebuildRunner {
   readonly #options: RunnerOptions;
-  readonly #stopping = new AbortController();
-  #wake = Promise.withResolvers<void>();
-  #ended: Promise<void> = Promise.resolve();
+  readonly #loop: LeaseLoop;
   #keptHouseAt = -Infinity;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#loop = new LeaseLoop(options.lease);
   }
 
   start(): void {
-    this.#ended = this.#loop();
+    this.#loop.start(() => this.#run());
   }
 
   /** There is something to run. */
   wake(): void {
-    this.#wake.resolve();
+    this.#loop.wake();
   }
 
   /** Resolves when nothing is done any more; a run under way is kept where it is. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await this.#ended;
+    await this.#loop.stop();
   }
 
-  async #loop(): Promise<void> {
-    while (!this.#stopping.signal.aborted) {
+  async #run(): Promise<void> {
+    while (!this.#loop.stopping.aborted) {
       try {
         await this.#look();
       } catch (error) {
         if (!(error instanceof IndexUnavailableError)) throw error;
         this.#options.log.warn({ reason: error.message }, 'the rebuild cannot go on for now');
       }
-      await this.#untilNext();
+      await this.#loop.pause(POLL_MS);
+      this.#loop.sleepAgain();
     }
-    await this.#giveBack();
   }
 
   async #look(): Promise<void> {
@@ -57,7 +54,7 @@ export class RebuildRunner {
     const isRunning = id !== undefined && (await this.#isUnderWay(id));
     const isDue = performance.now() - this.#keptHouseAt >= HOUSEKEEPING_MS;
     if ((!isRunning && !isDue) || !(await lease.hold())) return;
-    if (isRunning) await runRebuild(id, this.#options, this.#stopping.signal);
+    if (isRunning) await runRebuild(id, this.#options, this.#loop.stopping);
     else await this.#keepHouse();
   }
 
@@ -75,22 +72,5 @@ export class RebuildRunner {
   async #isUnderWay(id: string): Promise<boolean> {
     const kept = await this.#options.records.read(id);
     return kept !== undefined && kept.state.finishedAt === undefined;
-  }
-
-  async #untilNext(): Promise<void> {
-    const enough = new AbortController();
-    const late = delay(POLL_MS, undefined, { signal: enough.signal }).catch(() => undefined); // Woken.
-    await Promise.race([late, this.#wake.promise]);
-    enough.abort();
-    this.#wake = Promise.withResolvers();
-  }
-
-  async #giveBack(): Promise<void> {
-    try {
-      await this.#options.lease.release();
-    } catch (error) {
-      if (!(error instanceof IndexUnavailableError)) throw error;
-      // It expires by itself.
-    }
   }
 }

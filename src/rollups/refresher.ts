@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { backOffMs } from '../back-off/back-off.ts';
 import { passed } from '../back-off/pause.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
+import { LeaseLoop } from '../order-index/lease-loop.ts';
 import { AggregateMovedError, IndexUnavailableError } from '../order-index/port.ts';
 import type { AggregateDefinition, AggregateStore } from '../order-index/port.ts';
 import type { RollupState } from './state.ts';
@@ -60,14 +60,11 @@ const NO_LEFTOVERS: Leftovers = new Map();
 /** Keeps the aggregates up to date, in micro-batches; of all instances that run one, the holder of the lease does (design §4). */
 export class Refresher {
   readonly #options: RefresherOptions;
-  readonly #stopping = new AbortController();
-  #wake = Promise.withResolvers<void>();
-  #isWoken = false;
+  readonly #loop: LeaseLoop;
   /** As far as is known. */
   #hasLead = false;
   /** Ends what is under way between two pages. */
   #work = new AbortController();
-  #ended: Promise<void> = Promise.resolve();
   #failures = 0;
   /** Of each aggregate. */
   readonly #leftovers = new Map<string, Leftovers>();
@@ -75,26 +72,24 @@ export class Refresher {
 
   constructor(options: RefresherOptions) {
     this.#options = options;
+    this.#loop = new LeaseLoop(options.lease);
   }
 
   start(): void {
-    this.#ended = this.#loop();
+    this.#loop.start(() => this.#run());
   }
 
   /** There is something to do at once. */
   wake(): void {
-    this.#isWoken = true;
-    this.#wake.resolve();
+    this.#loop.wake();
   }
 
   /** Resolves when nothing is done any more; what is under way is gone on with by the next leader. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    this.wake();
-    await this.#ended;
+    await this.#loop.stop();
   }
 
-  async #loop(): Promise<void> {
+  async #run(): Promise<void> {
     const over = new AbortController();
     const leading = this.#keepLead(over.signal);
     while (!this.#isStopping()) {
@@ -106,7 +101,6 @@ export class Refresher {
     }
     over.abort();
     await leading;
-    await this.#giveBack();
   }
 
   /**
@@ -133,7 +127,7 @@ export class Refresher {
       return outcome;
     } catch (error) {
       if (error instanceof LeadLostError) return 'rested';
-      if (this.#isStopping() && error === this.#stopping.signal.reason) return 'rested';
+      if (this.#isStopping() && error === this.#loop.stopping.reason) return 'rested';
       this.#failures += 1;
       this.#tell(error);
       return 'failed';
@@ -191,7 +185,7 @@ export class Refresher {
   /** Whether there is more to do at once. */
   async #refresh(aggregate: AggregateDefinition): Promise<boolean> {
     const until = performance.now() + BUILD_SLICE_MS;
-    const deps = { ...this.#options, signal: AbortSignal.any([this.#stopping.signal, this.#work.signal]) };
+    const deps = { ...this.#options, signal: AbortSignal.any([this.#loop.stopping, this.#work.signal]) };
     let outcome = await takeTurn(aggregate, deps, { refresh: true });
     while (outcome === 'more' && performance.now() < until && !this.#isStopping()) {
       if (!(await this.#hold())) return false;
@@ -220,11 +214,10 @@ export class Refresher {
   async #rest(tookMs: number, outcome: 'rested' | 'failed'): Promise<void> {
     const { intervalMs } = this.#options;
     const limits = { firstMs: intervalMs, capMs: Math.max(MAX_BACK_OFF_MS, intervalMs) };
-    await this.#pause(outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs));
+    await this.#loop.pause(outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs));
     // Who does not lead looks at the lease all the time: it may be free because whoever led has died, and the orders lag for that very reason.
     if (outcome === 'rested' && this.#hasLead) await this.#restWhileBehind(tookMs);
-    this.#wake = Promise.withResolvers();
-    this.#isWoken = false;
+    this.#loop.sleepAgain();
   }
 
   /** Where somebody has woken it who waits for what is built, it does not rest until that is whole. */
@@ -232,8 +225,8 @@ export class Refresher {
     const { intervalMs, maxRestBehindMs = MAX_REST_BEHIND_MS } = this.#options;
     const enoughMs = Math.max(tookMs * REST_TIMES_BEHIND, intervalMs * INTERVALS_BEHIND);
     const until = performance.now() + Math.min(enoughMs, maxRestBehindMs);
-    while (performance.now() < until && !this.#isWoken && (await this.#isBehind()))
-      await this.#pause(Math.min(intervalMs, Math.max(0, until - performance.now())));
+    while (performance.now() < until && !this.#loop.isWoken && (await this.#isBehind()))
+      await this.#loop.pause(Math.min(intervalMs, Math.max(0, until - performance.now())));
   }
 
   async #isBehind(): Promise<boolean> {
@@ -246,25 +239,8 @@ export class Refresher {
     }
   }
 
-  /** Unless it is woken. */
-  async #pause(ms: number): Promise<void> {
-    const enough = new AbortController();
-    const late = delay(ms, undefined, { signal: enough.signal }).catch(() => undefined); // Woken.
-    await Promise.race([late, this.#wake.promise]);
-    enough.abort();
-  }
-
-  async #giveBack(): Promise<void> {
-    try {
-      await this.#options.lease.release();
-    } catch (error) {
-      if (!(error instanceof IndexUnavailableError)) throw error;
-      // It expires by itself.
-    }
-  }
-
   #isStopping(): boolean {
-    return this.#stopping.signal.aborted;
+    return this.#loop.stopping.aborted;
   }
 }
 
