@@ -10,7 +10,7 @@ import { later } from './instant.ts';
  */
 export const FOLD_VERSION = 9;
 
-/** The fold of events 1…version. Immutable: overlapping batches hold on to older states. */
+/** The fold of events 1…version. Immutable: a batch still needs the state from before its events. */
 export interface OrderState {
   readonly orderId: string;
   /** The sequence of the last event folded in; 0 for an order nothing is known of. */

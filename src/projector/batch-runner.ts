@@ -10,6 +10,7 @@ import type { Refusal } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { refusedSkipMarker } from '../order/refused-skip.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
+import { WorkingSet } from '../order/working-set.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
 import { letterForOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
@@ -20,7 +21,6 @@ import type { ProtocolStep } from './round.ts';
 import { createStandbyPatience } from './standby-patience.ts';
 import { traceBatch } from './tracing.ts';
 import { workOf, type Job, type Offer, type OrderWork } from './work.ts';
-import { WorkingSet } from './working-set.ts';
 import { WriteSize } from './write-size.ts';
 
 export interface BatchRunnerOptions {

@@ -1,10 +1,10 @@
 import { sameIdentity } from '../order/event.ts';
 import { foldStored, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { sequence, type Placement } from '../order/sequencing.ts';
+import type { WorkingSet } from '../order/working-set.ts';
 import { loadDocuments } from '../order-index/load-documents.ts';
 import type { OrderIndex, Registry, WriteTarget } from '../order-index/port.ts';
 import type { Job, Offer, OrderWork } from './work.ts';
-import type { WorkingSet } from './working-set.ts';
 
 /** What a round has made of one order's work. `fate` says how it ends: `open` as long as nothing stands against settling it. */
 export interface Plan {
@@ -69,12 +69,12 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   return works.flatMap((work) => plans.get(work) ?? []);
 }
 
-/** Folds onto a state and lets the batches that overlap with this one see the result. */
+/** Folds onto a state and keeps the result for the order's next batch, which begins when this one is done with the order (`order-lines.ts`). */
 function planOf(work: OrderWork, state: OrderState, loadedFrom: string | undefined, deps: PlanDependencies): Plan {
   const sequenced = sequence<Offer>(state, offersOf(work), deps.storageLimits);
   const changed = sequenced.state.version !== state.version;
   const plan: Plan = { work, before: state, loadedFrom, changed, ...sequenced, held: [], fate: { kind: 'open' } };
-  if (loadedFrom !== undefined || !hasEarlyOrRefused(plan)) deps.workingSet.fold(sequenced.state);
+  if (loadedFrom !== undefined || !hasEarlyOrRefused(plan)) deps.workingSet.keep(sequenced.state);
   return plan;
 }
 

@@ -6,10 +6,10 @@ import { forgetOrder } from '../order-index/forget-order.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import { needsWrite, planAll, type Again, type Plan } from './plan.ts';
 import type { StringsOf } from '../order/flatten.ts';
+import type { WorkingSet } from '../order/working-set.ts';
 import type { StandbyPatience, WhyNotWritten } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
 import { unparked, type Job, type Offer, type OrderWork } from './work.ts';
-import type { WorkingSet } from './working-set.ts';
 import type { WriteSize } from './write-size.ts';
 
 /** The steps of design §1 and §2 in the order in which they happen; tests stop or kill the process at one of them. */

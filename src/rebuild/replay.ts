@@ -4,6 +4,7 @@ import { parseEvent } from '../order/parse-event.ts';
 import { readRefusedSkip } from '../order/refused-skip.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { sequence } from '../order/sequencing.ts';
+import { WorkingSet } from '../order/working-set.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import { loadDocuments } from '../order-index/load-documents.ts';
 import { parkedPages } from '../order-index/parked-pages.ts';
@@ -36,8 +37,7 @@ const MAX_WAIT_POSITIONS = 50_000;
 const PARKED_PAGE = 20;
 /** Parts of a page, by order, that are folded and written side by side. */
 const LANES = 3;
-const MAX_STATES = 10_000;
-const MAX_STATE_BYTES = 64 * 1024 * 1024;
+const WORKING_SET = { maxOrders: 10_000, maxBytes: 64 * 1024 * 1024 };
 /** How long an order's first event may come after a later one of it, where events go on coming. */
 const LATE_MS = 10_000;
 const LOOK_MS = 250;
@@ -71,8 +71,7 @@ class Replay {
   readonly #deps: ReplayDependencies;
   readonly #early = new EarlyEvents();
   readonly #stringsOf = rememberStrings();
-  readonly #states = new Map<string, OrderState>();
-  #stateBytes = 0;
+  readonly #states = new WorkingSet(WORKING_SET);
   #progress: ReplayProgress;
   #next: number;
   #hasEvents: boolean;
@@ -205,7 +204,7 @@ class Replay {
       const offered = [...this.#early.take(orderId), ...events.filter((one) => !this.#isExcluded(one))];
       const { state, placements } = sequence(before, offered, this.#deps.storageLimits);
       this.#early.hold(offered.filter((one) => placements.get(one)?.kind === 'early'));
-      this.#keep(state);
+      this.#states.keep(state);
       if (state.version > before.version) writes.push(documentWrite(state, this.#deps.now(), this.#stringsOf));
     }
     await writeSurely(this.#deps.index, this.#generation, writes, this.#deps.signal);
@@ -221,7 +220,7 @@ class Replay {
     const known = new Map<string, OrderState>();
     const unknown: string[] = [];
     for (const orderId of orderIds) {
-      const state = this.#states.get(orderId);
+      const state = this.#states.state(orderId);
       if (state) known.set(orderId, state);
       else unknown.push(orderId);
     }
@@ -231,22 +230,6 @@ class Replay {
     for (const [orderId, { events, aggregateKeys }] of documents)
       known.set(orderId, foldStored(orderId, events, aggregateKeys));
     return known;
-  }
-
-  /** The states used last stay, within bounds; one that is dropped is loaded again. */
-  #keep(state: OrderState): void {
-    this.#forget(state.orderId);
-    this.#states.set(state.orderId, state);
-    this.#stateBytes += state.eventBytes;
-    for (const orderId of this.#states.keys()) {
-      if (this.#states.size <= MAX_STATES && this.#stateBytes <= MAX_STATE_BYTES) break;
-      if (orderId !== state.orderId) this.#forget(orderId);
-    }
-  }
-
-  #forget(orderId: string): void {
-    this.#stateBytes -= this.#states.get(orderId)?.eventBytes ?? 0;
-    this.#states.delete(orderId);
   }
 
   /** Of an order that is erased nothing but their places. */

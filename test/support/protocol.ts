@@ -7,7 +7,7 @@ import { workOf, type Job, type Offer } from '../../src/projector/work.ts';
 import { OrderLines } from '../../src/projector/order-lines.ts';
 import { createStandbyPatience } from '../../src/projector/standby-patience.ts';
 import { WriteSize } from '../../src/projector/write-size.ts';
-import { WorkingSet } from '../../src/projector/working-set.ts';
+import { WorkingSet } from '../../src/order/working-set.ts';
 import { BLOCK, type MemoryIndex } from './memory-index.ts';
 
 /** A projector instance for protocol tests: its own working set, and a record of what it settled and dead-lettered. */

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { OrderState } from '../order/fold.ts';
+import type { OrderState } from './fold.ts';
 
 export interface WorkingSetLimits {
   readonly maxOrders: number;
@@ -8,8 +8,8 @@ export interface WorkingSetLimits {
 }
 
 /**
- * Order states as this instance has folded them. Batches take turns with an order (`order-lines.ts`), so nothing is folded onto a state whose write may yet fail, or lose to another instance's. An
- * entry that turns out wrong is dropped, and the order loaded again.
+ * Order states as this instance has folded them: those used last, within the limits. An order that is not there is loaded. Whoever
+ * finds that a state is wrong, since its write has failed or lost to another instance's, drops it, and loads the order again.
  */
 export class WorkingSet {
   readonly #entries: LRUCache<string, OrderState>;
@@ -27,7 +27,7 @@ export class WorkingSet {
   }
 
   /** Keeps a state unless a newer one is there. */
-  fold(state: OrderState): void {
+  keep(state: OrderState): void {
     const known = this.#entries.get(state.orderId);
     if (!known || known.version < state.version) this.#entries.set(state.orderId, state);
   }
