@@ -24,7 +24,7 @@ export class OrderSearchProblem extends Error {
   }
 }
 
-/** The type by which the service says that there is no such thing, or none that the caller may see (README.md). */
+/** The type by which the service says that there is no such thing, or none that the caller may see (docs/http.md). */
 const NO_SUCH_THING = 'urn:problem-type:order-search:no-such-thing';
 
 /** Any other 404 is of a wrong address: the service's own, or that of what stands before it. */

@@ -8,7 +8,7 @@ import { describeForEachBackend, type IndexPlace } from '../support/backends.ts'
 import { eventually } from '../support/eventually.ts';
 import { startAggregates, type RunningAggregates } from '../support/running-aggregates.ts';
 
-/** The recipe of the README: what a seller has taken in each currency, ever. */
+/** The recipe of docs/aggregates.md: what a seller has taken in each currency, ever. */
 const SELLER_TOTALS: AggregateDefinition = {
   name: 'seller-totals',
   dimensions: ['currency', 'sellerId'],

@@ -16,7 +16,7 @@ interface Health {
   readonly parts: { readonly rebuild: { readonly state: string; readonly reason?: string } };
 }
 
-/** The runbooks of the README, as they are written there. */
+/** The runbooks of docs/rebuilding.md, as they are written there. */
 describe('a disaster', function () {
   this.timeout(120_000);
   let backend: TestBackend;
