@@ -17,8 +17,10 @@ import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
 import type { Plan } from './plan.ts';
 import { projectBatch, type BatchDependencies, type Probe } from './project-batch.ts';
+import type { Arrival, ReadDelivery } from './read-delivery.ts';
 import type { ProtocolStep } from './round.ts';
 import { createStandbyPatience } from './standby-patience.ts';
+import { Suspects } from './suspects.ts';
 import { traceBatch } from './tracing.ts';
 import { workOf, type Job, type Offer, type OrderWork } from './work.ts';
 import { WriteSize } from './write-size.ts';
@@ -41,6 +43,7 @@ export interface BatchRunnerDependencies {
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (written: Plan) => void;
+  readonly read: (arrival: Arrival) => ReadDelivery;
   /** Acknowledges to the broker. */
   readonly settle: (delivery: EventDelivery) => void;
   /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
@@ -55,19 +58,14 @@ export interface BatchRunnerDependencies {
 
 const WORKING_SET = { maxOrders: 10_000, maxBytes: 32 * 1024 * 1024 };
 
-/** Ten thousand suspects are then some 150 groups, of which the first sixteen are one each. */
-const TRIED_FOR_ONE_MORE = 8;
-const MAX_GROUP = 100;
-
 /** Runs batches side by side until everything in them is settled, whatever the world does; `interrupt` makes them give up waiting. */
 export class BatchRunner {
   readonly #deps: BatchRunnerDependencies;
   readonly #queue: PQueue;
   readonly #batchDeps: Omit<BatchDependencies, 'outage'>;
   readonly #early: EarlyHold;
+  readonly #suspects: Suspects;
   #interruption = new AbortController();
-  #suspects: Job[] = [];
-  #suspecting: Promise<void> | undefined;
   /** Of each batch or letter that the world keeps from getting through. */
   readonly #probes = new Map<object, Probe>();
 
@@ -80,6 +78,13 @@ export class BatchRunner {
       maxJobs: options.prefetch / 2,
       now: () => performance.now(),
       release: (jobs) => this.add(jobs),
+    });
+    this.#suspects = new Suspects({
+      queue: this.#queue,
+      handle: (group) => this.#handleSuspects(group),
+      signal: () => this.#interruption.signal,
+      ended: () => deps.ended(),
+      failed: (error) => this.#unlessInterrupted(error),
     });
     this.#batchDeps = {
       mayHold: (job) => this.#early.mayHold(job),
@@ -132,14 +137,14 @@ export class BatchRunner {
     });
   }
 
-  /**
-   * Handles a delivery with nothing beside it but, once many have got through, some other suspects. One that has come back again and again
-   * may be what kills the process; the others that were in hand then are suspected with it, so they are tried in random order: each crash
-   * leaves about half of them. A group is a small part of those that have got through, so that it makes no great difference.
-   */
-  addSuspect(job: Job): void {
-    this.#suspects.push(job);
-    this.#suspecting ??= this.#trySuspects();
+  /** Reads and handles a delivery apart from all others that are not suspected like it. */
+  addSuspect(arrival: Arrival): void {
+    this.#suspects.add(arrival);
+  }
+
+  /** For the broker's dead letters; settled once it is there. */
+  refuse(delivery: EventDelivery, letter: DeadLetter): void {
+    this.run(() => this.#refuse(delivery, letter));
   }
 
   async project(works: readonly OrderWork[]): Promise<void> {
@@ -157,7 +162,7 @@ export class BatchRunner {
 
   /** Forgets what is not being worked on yet: it is void, or will go back to the queue. */
   drop(): void {
-    this.#suspects = [];
+    this.#suspects.drop();
     this.#early.drop();
   }
 
@@ -168,7 +173,7 @@ export class BatchRunner {
 
   /** Resolves when everything is settled, or has given up waiting. */
   async idle(): Promise<void> {
-    await this.#suspecting;
+    await this.#suspects.idle();
     await this.#queue.onIdle();
   }
 
@@ -254,31 +259,20 @@ export class BatchRunner {
     this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: 'unavailable' }, events);
   }
 
-  /** Never rejects. One that is added at any time before it ends is tried too. */
-  async #trySuspects(): Promise<void> {
-    this.#queue.pause();
-    try {
-      await this.#queue.onPendingZero();
-      for (let tried = 0; this.#suspects.length > 0;) {
-        this.#interruption.signal.throwIfAborted();
-        const group = this.#anySuspects(Math.max(1, Math.min(MAX_GROUP, Math.floor(tried / TRIED_FOR_ONE_MORE))));
-        await this.project(workOf(group));
-        tried += group.length;
-      }
-    } catch (error) {
-      this.#unlessInterrupted(error);
-    } finally {
-      this.#suspecting = undefined;
-      this.#queue.start();
-      this.#deps.ended();
+  async #handleSuspects(group: readonly Arrival[]): Promise<void> {
+    const jobs: Job[] = [];
+    for (const arrival of group) {
+      const read = this.#deps.read(arrival);
+      if (read.kind === 'event') jobs.push(read.job);
+      else await this.#refuse(arrival.delivery, read.letter);
     }
+    if (jobs.length > 0) await this.project(workOf(jobs));
   }
 
-  #anySuspects(count: number): Job[] {
-    const taken: Job[] = [];
-    while (taken.length < count && this.#suspects.length > 0)
-      taken.push(...this.#suspects.splice(Math.floor(Math.random() * this.#suspects.length), 1));
-    return taken;
+  async #refuse(delivery: EventDelivery, letter: DeadLetter): Promise<void> {
+    await this.deadLetter(letter);
+    this.#deps.settle(delivery);
+    this.#deps.metrics.updates.inc({ projection: 'orders', outcome: 'dead_lettered' });
   }
 
   #settle({ delivery, orderId, event }: Job, outcome: UpdateOutcome): void {

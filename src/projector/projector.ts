@@ -6,15 +6,14 @@ import type { Metrics } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import { REFUSAL_REASONS, type OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
-import { parseEvent } from '../order/parse-event.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
-import { letterForDelivery } from './deliveries.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake, type IntakeHandlers } from './intake.ts';
 import type { Plan } from './plan.ts';
+import { arrivalOf, readDelivery, type Arrival, type ReadDelivery } from './read-delivery.ts';
 import { RefreshPace } from './refresh-pace.ts';
 import type { ProtocolStep } from './round.ts';
 import type { SilenceWatch } from './silence-watch.ts';
@@ -52,7 +51,7 @@ export interface ProjectorDependencies {
   readonly reached: (step: ProtocolStep) => Promise<void>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (written: Plan) => void;
-  /** Told of every event as it arrives: the very one that is in a plan later. */
+  /** Told of every event as it is read: the very one that is in a plan later. */
   readonly delivered: (event: OrderEvent) => void;
   /** Where spans are made. */
   readonly tracing?: Tracing | undefined;
@@ -62,7 +61,7 @@ export interface ProjectorDependencies {
 /** Batches grow no bigger than this, whatever their count: a bulk stays well below Elasticsearch's 100 MB. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
 const MAX_BYTES_IN_HAND = 64 * 1024 * 1024;
-/** The third time that a delivery comes, it is handled alone, or with few others that are suspected like it (design §2). */
+/** The third time that a delivery comes, it is read and handled alone, or with few others that are suspected like it (design §2). */
 const SUSPECT_REDELIVERIES = 2;
 const GUARD_INTERVAL_MS = 1_000;
 const QUEUE_INTERVAL_MS = 5_000;
@@ -103,6 +102,7 @@ export class Projector {
     this.#intake = new Intake(deps.broker, limits, this.#intakeHandlers());
     this.#runner = new BatchRunner(options, {
       ...deps,
+      read: (arrival) => this.#read(arrival),
       settle: (delivery) => this.#settle(delivery),
       outage: (reason) => this.#noteOutage(reason),
       ended: () => this.#batcher.offer(),
@@ -200,25 +200,18 @@ export class Projector {
     this.#unsettledSince ??= Date.now();
     this.#untakenSince = undefined;
     if (delivery.redeliveries > 0) this.#redelivered.add(delivery.position);
-    const parsed = parseEvent(delivery.body, this.#options);
-    const receivedAt = Date.now();
-    if (parsed.kind === 'event') {
-      const { orderId, event } = parsed;
-      this.#deps.delivered(event);
-      const trace = this.#deps.tracing && (delivery.trace ?? parsed.trace);
-      const receivedMs = performance.now();
-      const job: Job = { origin: 'delivery', delivery, orderId, event, receivedAt, receivedMs, trace };
-      if (delivery.redeliveries >= SUSPECT_REDELIVERIES) this.#runner.addSuspect(job);
-      else this.#batcher.add(job);
+    const arrival = arrivalOf(delivery);
+    if (delivery.redeliveries >= SUSPECT_REDELIVERIES) {
+      this.#runner.addSuspect(arrival);
       return;
     }
-    const failedAt = new Date(receivedAt).toISOString();
-    const letter = letterForDelivery(delivery, parsed.refusal, parsed.hints, failedAt, failedAt);
-    this.#runner.run(async () => {
-      await this.#runner.deadLetter(letter);
-      this.#settle(delivery);
-      this.#deps.metrics.updates.inc({ projection: 'orders', outcome: 'dead_lettered' });
-    });
+    const read = this.#read(arrival);
+    if (read.kind === 'event') this.#batcher.add(read.job);
+    else this.#runner.refuse(delivery, read.letter);
+  }
+
+  #read(arrival: Arrival): ReadDelivery {
+    return readDelivery(arrival, this.#options, this.#deps);
   }
 
   #settle(delivery: EventDelivery): void {

@@ -7,13 +7,21 @@ import { DEFAULT_STORAGE_LIMITS } from '../../../src/order/fold.ts';
 import { readRefusedSkip } from '../../../src/order/refused-skip.ts';
 import { IndexUnavailableError, type OrderIndex, type WriteOutcome } from '../../../src/order-index/port.ts';
 import { BatchRunner } from '../../../src/projector/batch-runner.ts';
-import { sweepOf, unparked } from '../../../src/projector/work.ts';
+import type { Arrival, ReadDelivery } from '../../../src/projector/read-delivery.ts';
+import { sweepOf, unparked, type Job } from '../../../src/projector/work.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryBroker } from '../../support/memory-broker.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { eventAt, jobOf } from '../../support/protocol.ts';
 
 const LIVE = 'orders-000001';
+const LETTER: DeadLetter = {
+  body: new Uint8Array(),
+  refusal: { reason: 'unparseable', path: '', message: 'no JSON' },
+  attempts: 1,
+  firstFailedAt: '2026-01-01T00:00:00.000Z',
+  lastFailedAt: '2026-01-01T00:00:00.000Z',
+};
 const REFUSED: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
 
 describe('BatchRunner', () => {
@@ -26,11 +34,13 @@ describe('BatchRunner', () => {
   let runner: BatchRunner;
   let metrics: Metrics;
   let lines: string[];
+  let readings: (arrival: Arrival) => ReadDelivery;
   beforeEach(() => {
     index = new MemoryIndex();
     broker = new MemoryBroker();
     metrics = createMetrics();
     [settled, outages, failures, ended, lines] = [[], [], [], 0, []];
+    readings = (arrival) => ({ kind: 'event', job: arrival as Job });
     runner = new BatchRunner(
       { batchSize: 100, concurrency: 3, storageLimits: DEFAULT_STORAGE_LIMITS, earlyHoldMs: 0, prefetch: 100 },
       {
@@ -40,6 +50,7 @@ describe('BatchRunner', () => {
         log: createLogger('error', { write: (line) => void lines.push(line) }),
         reached: () => Promise.resolve(),
         wrote: () => undefined,
+        read: (arrival) => readings(arrival),
         settle: (delivery) => settled.push(delivery),
         outage: (reason) => outages.push(reason),
         ended: () => (ended += 1),
@@ -107,6 +118,28 @@ describe('BatchRunner', () => {
       }
       assert.equal(tried, 1_000);
       assert.ok(groups.length < 80, `${groups.length} groups`);
+    });
+
+    it('reads it only when its turn has come, and those before it are settled by then', async () => {
+      const settledBefore: number[] = [];
+      const read = readings;
+      readings = (arrival) => {
+        settledBefore.push(settled.length);
+        return read(arrival);
+      };
+      runner.add([placed('before')]);
+      for (const name of ['suspect 1', 'suspect 2', 'suspect 3']) runner.addSuspect(placed(name));
+      assert.deepEqual(settledBefore, []);
+      await runner.idle();
+      assert.deepEqual(settledBefore, [1, 2, 3]);
+    });
+
+    it('dead-letters it where what is read is refused', async () => {
+      readings = ({ delivery }) => ({ kind: 'refused', letter: { ...LETTER, body: delivery.body } });
+      const suspect = placed('suspect');
+      runner.addSuspect(suspect);
+      await runner.idle();
+      assert.deepEqual([broker.letters.length, settled], [1, [suspect.delivery]]);
     });
 
     it('is not free meanwhile, and says so when it is again', async () => {
@@ -312,17 +345,9 @@ describe('BatchRunner', () => {
   });
 
   describe('when the broker is away', () => {
-    const letter: DeadLetter = {
-      body: new Uint8Array(),
-      refusal: { reason: 'unparseable', path: '', message: 'no JSON' },
-      attempts: 1,
-      firstFailedAt: '2026-01-01T00:00:00.000Z',
-      lastFailedAt: '2026-01-01T00:00:00.000Z',
-    };
-
     it('publishes a dead letter once it is back, and says so', async () => {
       broker.isThere = false;
-      runner.run(() => runner.deadLetter(letter));
+      runner.run(() => runner.deadLetter(LETTER));
       await eventually(() => assert.match(outages[0] ?? '', /a dead letter cannot be published: no broker/));
       broker.isThere = true;
       await runner.idle();
@@ -332,7 +357,7 @@ describe('BatchRunner', () => {
     it('is not the end of the outage, though the index is well', async () => {
       broker.isThere = false;
       assert.equal(await runner.isOutageOver(), false);
-      runner.run(() => runner.deadLetter(letter));
+      runner.run(() => runner.deadLetter(LETTER));
       await eventually(() => assert.ok(outages.length > 0));
       await runner.interrupt();
       assert.equal(await runner.isOutageOver(), false);
