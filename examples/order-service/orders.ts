@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCurrency } from '../../src/order/currency.ts';
-import { MAX_ORDER_ID_BYTES } from '../../src/order/parse-event.ts';
+import { MAX_ORDER_ID_BYTES } from '../../src/order/event-schemas.ts';
 
 /**
  * What an order is made of, and what can be done to it. Pure: nothing here reads or writes. It takes nothing that the search would

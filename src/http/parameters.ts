@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isDay } from '../order/day.ts';
 import { parseInstant } from '../order/instant.ts';
-import { MAX_ORDER_ID_BYTES } from '../order/parse-event.ts';
+import { MAX_ORDER_ID_BYTES } from '../order/event-schemas.ts';
 
 /** Schemas of URL parameters, with what JSON Schema cannot be told of them by itself; they arrive as a string, or as a list of strings where one is repeated. */
 

@@ -1,5 +1,5 @@
 import { decodeCursor, encodeCursor } from '../cursor/opaque-cursor.ts';
-import { MAX_ORDER_ID_BYTES } from '../order/parse-event.ts';
+import { MAX_ORDER_ID_BYTES } from '../order/event-schemas.ts';
 import { InvalidCursorError } from './port.ts';
 import type { SearchQuery, SearchSort } from './port.ts';
 

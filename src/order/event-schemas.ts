@@ -10,6 +10,8 @@ import { upcastPlaced } from './upcast.ts';
 export const MAX_ID = 256;
 export const MAX_NAME = 1024;
 export const MAX_ITEMS = 500;
+/** Elasticsearch fails a whole bulk over one longer `_id`. */
+export const MAX_ORDER_ID_BYTES = 512;
 
 /** Characters are code points: an emoji counts once. */
 function atMost(max: number): (text: string) => boolean {
@@ -22,6 +24,23 @@ function text(max: number) {
 
 export const idSchema = text(MAX_ID).min(1, { error: 'is empty' });
 const nameSchema = text(MAX_NAME);
+
+export const sequenceSchema = z
+  .union([
+    z.int(),
+    z
+      .string()
+      .regex(/^[1-9]\d{0,15}$/)
+      .transform(Number),
+  ])
+  .refine((sequence) => Number.isSafeInteger(sequence) && sequence >= 1);
+
+export const orderIdSchema = z
+  .string()
+  .min(1, { error: 'is empty; it must be the order id' })
+  .refine((id) => Buffer.byteLength(id) <= MAX_ORDER_ID_BYTES, {
+    error: `is longer than ${MAX_ORDER_ID_BYTES} bytes of UTF-8`,
+  });
 
 /** An object whose optional fields may be null as well as absent; either way they are absent afterwards. */
 function record<S extends z.ZodRawShape>(shape: S) {

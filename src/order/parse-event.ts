@@ -1,15 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
+import { decodeJson } from './decode-json.ts';
 import { withoutAlias, type OrderEvent, type Refusal, type RefusalReason, type TraceContext } from './event.ts';
-import { DATA_SCHEMAS, idSchema, instantSchema } from './event-schemas.ts';
+import { hintsOf, readHints, type EventHints } from './event-hints.ts';
+import { DATA_SCHEMAS, idSchema, instantSchema, orderIdSchema, sequenceSchema } from './event-schemas.ts';
 import { MAX_SOURCE, readPlainEvent, SOURCE } from './plain-event.ts';
-
-/** What could be read of a message that is refused, for the operator who looks for it. */
-export interface EventHints {
-  readonly orderId?: string;
-  readonly sequence?: number;
-  readonly eventId?: string;
-}
 
 export type ParsedEvent =
   | {
@@ -28,30 +22,9 @@ export interface ParseLimits {
   readonly maxMessageBytes: number;
 }
 
-/** Elasticsearch fails a whole bulk over one longer `_id`. */
-export const MAX_ORDER_ID_BYTES = 512;
 /** An unknown type's data is stored as it came; deeper than this no serializer on the way is sure to take it. */
 const MAX_DEPTH = 64;
-/** A message that is longer is not read, not even for the order that it is of. */
-const MAX_READ_BYTES = 16 * 1024 * 1024;
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-const sequenceSchema = z
-  .union([
-    z.int(),
-    z
-      .string()
-      .regex(/^[1-9]\d{0,15}$/)
-      .transform(Number),
-  ])
-  .refine((sequence) => Number.isSafeInteger(sequence) && sequence >= 1);
-
-const orderIdSchema = z
-  .string()
-  .min(1, { error: 'is empty; it must be the order id' })
-  .refine((id) => Buffer.byteLength(id) <= MAX_ORDER_ID_BYTES, {
-    error: `is longer than ${MAX_ORDER_ID_BYTES} bytes of UTF-8`,
-  });
 
 const sourceSchema = z
   .string()
@@ -90,7 +63,7 @@ const envelopeSchema = z.object({
 export function parseEvent(body: Uint8Array, limits: ParseLimits): ParsedEvent {
   if (body.byteLength > limits.maxMessageBytes) {
     const message = `the message has ${body.byteLength} bytes, more than ${limits.maxMessageBytes}`;
-    return refuse('too_large', '', message, body.byteLength > MAX_READ_BYTES ? {} : hintsOf(decodeJson(body).value));
+    return refuse('too_large', '', message, readHints(body));
   }
   const json = decodeJson(body);
   if ('problem' in json) return refuse('unparseable', '', json.problem, hintsOf(json.value));
@@ -126,47 +99,6 @@ function parseData(type: string, data: unknown): { value: unknown } | { error: z
   return deeperThan(data, MAX_DEPTH) ? { problem: `is nested deeper than ${MAX_DEPTH} levels` } : { value: data };
 }
 
-/** UTF-8, without the byte order mark that it may begin with. */
-export function textOf(body: Uint8Array): string {
-  return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
-    .toString()
-    .replace(/^\uFEFF/, '');
-}
-
-/** `value` also beside a problem, as far as there is one. */
-type DecodedJson = { readonly value: object } | { readonly problem: string; readonly value?: object };
-
-function decodeJson(body: Uint8Array): DecodedJson {
-  if (!isUtf8(body)) return { problem: 'the message is not UTF-8' };
-  const text = textOf(body);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { problem: `the message is not JSON: ${(error as Error).message}` };
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { problem: 'the message is not a JSON object' };
-  }
-  // Only an escape can bring a lone surrogate into valid UTF-8. It has no UTF-8 form, so two such ids would become one.
-  if (/\\u[dD][89a-fA-F]/.test(text) && hasLoneSurrogate(value)) {
-    return { problem: 'the message has a text with half a surrogate pair', value };
-  }
-  return { value };
-}
-
-function hasLoneSurrogate(value: unknown): boolean {
-  const open: unknown[] = [value];
-  while (open.length > 0) {
-    const next = open.pop();
-    if (typeof next === 'string' && !next.isWellFormed()) return true;
-    if (typeof next === 'object' && next !== null) {
-      for (const [key, field] of Object.entries(next)) open.push(key, field);
-    }
-  }
-  return false;
-}
-
 function deeperThan(value: unknown, levels: number): boolean {
   let open: unknown[] = [value];
   for (let depth = 0; depth <= levels; depth++) {
@@ -174,18 +106,6 @@ function deeperThan(value: unknown, levels: number): boolean {
     if (open.length === 0) return false;
   }
   return true;
-}
-
-function hintsOf(value: object = {}): EventHints {
-  const { subject, sequence, id } = value as Readonly<Record<string, unknown>>;
-  const orderId = orderIdSchema.safeParse(subject);
-  const place = sequenceSchema.safeParse(sequence);
-  const eventId = idSchema.safeParse(id);
-  return {
-    ...(orderId.success && orderId.data.isWellFormed() && { orderId: orderId.data }),
-    ...(place.success && { sequence: place.data }),
-    ...(eventId.success && eventId.data.isWellFormed() && { eventId: eventId.data }),
-  };
 }
 
 /** Of a CloudEvent's attributes or a message's headers. A malformed one is ignored, as W3C Trace Context §3.2 has it. */

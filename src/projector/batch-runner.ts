@@ -101,7 +101,7 @@ export class BatchRunner {
       diverge: (generation, reason) => this.#diverge(generation, reason),
       standbyPatience: createStandbyPatience(() => performance.now()),
       writeBlock: (generation) => deps.index.generations.writeBlock(generation),
-      deadLetter: (offer, refusal) => this.#refuse(offer, refusal),
+      deadLetter: (offer, refusal) => this.#refuseOffer(offer, refusal),
       settle: (job, outcome) => this.#settle(job, outcome),
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),
     };
@@ -204,7 +204,7 @@ export class BatchRunner {
   }
 
   /** A skip that is refused has no effect: the history must say so, or a rebuild from it would believe it. */
-  async #refuse(offer: Offer, refusal: Refusal): Promise<void> {
+  async #refuseOffer(offer: Offer, refusal: Refusal): Promise<void> {
     const { orderId, event } = offer;
     const now = new Date();
     if (event.type === 'order.skipped.v1') {

@@ -1,6 +1,6 @@
 import type { DeadLetter, EventDelivery } from '../broker/port.ts';
 import type { Refusal } from '../order/event.ts';
-import type { EventHints } from '../order/parse-event.ts';
+import type { EventHints } from '../order/event-hints.ts';
 import type { Offer } from './work.ts';
 
 /** A letter for a message that never became an event. */

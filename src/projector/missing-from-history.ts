@@ -1,5 +1,6 @@
 import type { Broker, HistoryMessage, HistoryStart, OutgoingEvent } from '../broker/port.ts';
-import { parseEvent, textOf } from '../order/parse-event.ts';
+import { textOf } from '../order/decode-json.ts';
+import { parseEvent } from '../order/parse-event.ts';
 import { sizeOf, without, type OrderGap, type SequenceRange } from './gaps.ts';
 
 export interface HistoryScanDependencies {

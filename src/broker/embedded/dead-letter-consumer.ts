@@ -2,7 +2,6 @@ import { backOffMs } from '../../back-off/back-off.ts';
 import { passed } from '../../back-off/pause.ts';
 import { isWorldsFault } from '../../sqlite/database.ts';
 import type { BrokerLog } from '../broker-log.ts';
-import { readHints } from '../event-hints.ts';
 import type { DeadLetter, DeadLetterSubscription } from '../port.ts';
 import type { DeadLetters } from './dead-letters.ts';
 
@@ -67,10 +66,12 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
   }
 
   async #hand({ id, ...stored }: DeadLetter & { readonly id: number }): Promise<void> {
-    const letter = stored.refusal.reason === 'delivery_limit' ? { ...stored, ...readHints(stored.body) } : stored;
+    const isBrokers = stored.refusal.reason === 'delivery_limit';
+    let letter: DeadLetter | undefined;
     const { signal } = this.#cancelling;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
+        letter ??= isBrokers ? { ...stored, ...this.#letters.lookInto(id, stored.body) } : stored;
         await this.#handler(letter);
         this.#letters.remove(id);
         return;

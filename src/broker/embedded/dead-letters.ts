@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import { readHints, type EventHints } from '../../order/event-hints.ts';
 import type { DeadLetter } from '../port.ts';
 
 export interface DeadLetters {
@@ -7,6 +8,11 @@ export interface DeadLetters {
   /** In the order of their arrival, after the given id. */
   list(page: { readonly after?: number; readonly size: number }): readonly (DeadLetter & { readonly id: number })[];
   remove(id: number): void;
+  /**
+   * What its body tells, for one of which the broker itself knows only that it gave up on it. It may be what kills the process as soon as it
+   * is looked at: that it is looked at stands on the disk before, and it is done once. What was read stays with the letter.
+   */
+  lookInto(id: number, body: Uint8Array): EventHints;
 }
 
 /** @param inserted called with every letter, before the transaction is committed */
@@ -17,6 +23,8 @@ export function prepareDeadLetters(database: DatabaseSync, inserted: () => void)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const page = database.prepare('SELECT * FROM dead_letters WHERE id > ? ORDER BY id LIMIT ?');
+  const beginLooking = database.prepare('UPDATE dead_letters SET looked_at = 1 WHERE id = ? AND looked_at = 0');
+  const keepHints = database.prepare('UPDATE dead_letters SET order_id = ?, sequence = ?, event_id = ? WHERE id = ?');
   const remove = database.prepare('DELETE FROM dead_letters WHERE id = ?');
   return {
     insert({ body, refusal, orderId = null, sequence = null, eventId = null, attempts, firstFailedAt, lastFailedAt }) {
@@ -26,6 +34,12 @@ export function prepareDeadLetters(database: DatabaseSync, inserted: () => void)
     },
     list: ({ after = 0, size }) => page.all(after, size).map(letterOf),
     remove: (id) => void remove.run(id),
+    lookInto(id, body) {
+      if (beginLooking.run(id).changes === 0) return {};
+      const hints = readHints(body);
+      keepHints.run(hints.orderId ?? null, hints.sequence ?? null, hints.eventId ?? null, id);
+      return hints;
+    },
   };
 }
 

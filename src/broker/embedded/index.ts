@@ -14,7 +14,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { prepareHistory, readHistoryPages } from './history.ts';
 import type { History } from './history.ts';
 import { LiveQueue } from './live-queue.ts';
-import { SCHEMA } from './schema.ts';
+import { createTables } from './schema.ts';
 
 export interface EmbeddedBrokerOptions {
   /** Where `<prefix>-broker.db` is kept; made where it is missing. */
@@ -91,7 +91,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
 function openStore(path: string, options: EmbeddedBrokerOptions): Store {
   const database = openDatabase(path);
   try {
-    database.exec(SCHEMA);
+    createTables(database);
     // Deliveries and settlements that a power loss takes back are only repeated; what must not be lost is written durably().
     setDurability(database, 'process-crash');
     const deadLetterConsumers = new Set<DeadLetterConsumer>();

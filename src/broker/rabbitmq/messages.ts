@@ -1,5 +1,5 @@
 import type { ConsumeMessage, Options } from 'amqplib';
-import { MAX_ORDER_ID_BYTES } from '../../order/parse-event.ts';
+import { MAX_ORDER_ID_BYTES } from '../../order/event-schemas.ts';
 import type { DeadLetter, OutgoingEvent } from '../port.ts';
 import { routingKeyOf } from '../routing-key.ts';
 

@@ -1,7 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
 import { REFUSAL_REASONS } from '../../order/event.ts';
 import type { Refusal } from '../../order/event.ts';
-import { readHints } from '../event-hints.ts';
+import { readHints } from '../../order/event-hints.ts';
 import type { DeadLetter } from '../port.ts';
 import { DEAD_LETTER_TYPE, redeliveriesOf } from './messages.ts';
 
