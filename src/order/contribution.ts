@@ -60,15 +60,17 @@ export function parseAggregateKey(key: string): AggregateKey {
 /** What an order adds to the aggregates. Pure; of an erased or incomplete order there are no facts, and it adds nothing. */
 export function contribution(facts: OrderFacts): OrderContributions {
   const { payments, refunds, paidAt, placed } = facts;
+  const captured = centsByDay(payments);
+  const refunded = centsByDay(refunds);
   const contributions = daysOf(facts).map((day): Contribution => {
-    const captured = payments.filter(({ at }) => dayOf(at) === day);
-    const refunded = refunds.filter(({ at }) => dayOf(at) === day);
+    const captures = captured.get(day) ?? [];
+    const refundsOfDay = refunded.get(day) ?? [];
     return {
       ...keyed(facts, day),
-      orders: captured.length > 0 ? 1 : 0,
-      revenueCents: sum(captured.map(({ amountCents }) => amountCents)),
-      refundedCents: sum(refunded.map(({ amountCents }) => amountCents)),
-      refundCount: refunded.length,
+      orders: captures.length > 0 ? 1 : 0,
+      revenueCents: sum(captures),
+      refundedCents: sum(refundsOfDay),
+      refundCount: refundsOfDay.length,
     };
   });
   if (paidAt === undefined) return { contributions, sales: [] };
@@ -77,9 +79,10 @@ export function contribution(facts: OrderFacts): OrderContributions {
 
 /** The known keys, and those to which an order with these facts contributes besides. */
 export function withKeysOf(facts: OrderFacts, known: readonly string[]): readonly string[] {
+  const knownKeys = new Set(known);
   const added = daysOf(facts)
     .map((day) => keyed(facts, day).key)
-    .filter((key) => !known.includes(key));
+    .filter((key) => !knownKeys.has(key));
   return added.length === 0 ? known : [...known, ...added];
 }
 
@@ -87,6 +90,17 @@ export function withKeysOf(facts: OrderFacts, known: readonly string[]): readonl
 function daysOf({ payments, refunds, paidAt }: OrderFacts): string[] {
   const instants = [...payments, ...refunds].map(({ at }) => at);
   return [...new Set([...(paidAt === undefined ? [] : [paidAt]), ...instants].map(dayOf))].sort();
+}
+
+function centsByDay(moved: readonly { readonly at: string; readonly amountCents: number }[]): Map<string, number[]> {
+  const byDay = new Map<string, number[]>();
+  for (const { at, amountCents } of moved) {
+    const day = dayOf(at);
+    const cents = byDay.get(day);
+    if (cents) cents.push(amountCents);
+    else byDay.set(day, [amountCents]);
+  }
+  return byDay;
 }
 
 function keyed({ placed: { sellerId, currency } }: OrderFacts, day: string) {

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { aggregateKey, contribution, parseAggregateKey } from '../../../src/order/contribution.ts';
+import {
+  aggregateKey,
+  contribution,
+  parseAggregateKey,
+  withKeysOf,
+  type Contribution,
+} from '../../../src/order/contribution.ts';
+import { dayOf } from '../../../src/order/day.ts';
 import type { OrderDocument } from '../../../src/order/document.ts';
+import type { Payment, Refund } from '../../../src/order/event.ts';
+import type { OrderFacts } from '../../../src/order/facts.ts';
 import { deliveriesOf, orderHistory } from '../../support/event-arbitraries.ts';
 import { expectedAggregates, firstName, type ExpectedRow } from '../../support/oracle-aggregates.ts';
 import { expectedDocuments } from '../../support/oracle.ts';
@@ -12,6 +21,13 @@ import { cloudEvent, PLACED } from './sample-events.ts';
 const LIMITS = { maxEvents: 4, maxBytes: 3_000 };
 const DAY_1 = '2011-01-01';
 const DAY_2 = '2011-01-02';
+const BESIDE_MONEY = {
+  placed: PLACED,
+  status: 'paid',
+  paidCents: 0,
+  refundedCents: 0,
+  placedAt: `${DAY_1}T00:00:00.000Z`,
+} as const;
 type Told = readonly [type: string, data: object, time: string];
 
 function contributed(...told: readonly Told[]) {
@@ -106,6 +122,53 @@ describe("an order's contribution", () => {
   });
 });
 
+describe('the contributions of an order with many payments and refunds', () => {
+  const day = fc.integer({ min: 1, max: 28 }).map((date) => `2011-02-${String(date).padStart(2, '0')}`);
+  const at = fc.tuple(day, fc.constantFrom('00:00:00.000', '23:59:59.999')).map(([on, time]) => `${on}T${time}Z`);
+  const amountCents = fc.oneof(fc.nat(1_000), fc.constant(Number.MAX_SAFE_INTEGER));
+  const facts: fc.Arbitrary<OrderFacts> = fc
+    .record({
+      payments: fc.array(fc.record({ at, amountCents }), { maxLength: 40 }),
+      refunds: fc.array(fc.record({ refundId: fc.string(), at, amountCents }), { maxLength: 40 }),
+      paidAt: at,
+    })
+    .map((money) => ({ ...BESIDE_MONEY, ...money }));
+
+  it('are those that a look at all of them for each day gives', () => {
+    fc.assert(
+      fc.property(facts, (some) => assert.deepEqual(contribution(some).contributions, dayByDay(some))),
+      { numRuns: 200 },
+    );
+  });
+
+  it('add to the known keys those of these days that are not among them, in order', () => {
+    fc.assert(
+      fc.property(facts, fc.array(day), (some, days) => {
+        const known = days.map((on) => aggregateKey({ day: on, currency: PLACED.currency, sellerId: PLACED.sellerId }));
+        const added = dayByDay(some).flatMap(({ key }) => (known.includes(key) ? [] : [key]));
+        assert.deepEqual(withKeysOf(some, known), [...known, ...added]);
+      }),
+    );
+  });
+
+  it('take a few looks at each of them, on however many days they are', () => {
+    const looks = new Map<number, number>();
+    const payments = Array.from({ length: 2_000 }, (_, index): Payment => {
+      const on = new Date(Date.UTC(2011, 0, 1 + index)).toISOString();
+      return {
+        amountCents: 1,
+        get at() {
+          looks.set(index, (looks.get(index) ?? 0) + 1);
+          return on;
+        },
+      };
+    });
+    const { contributions } = contribution({ ...BESIDE_MONEY, payments, refunds: [] });
+    assert.equal(contributions.length, 2_000);
+    assert.ok(Math.max(...looks.values()) <= 3, `${Math.max(...looks.values())} looks`);
+  });
+});
+
 describe('the key of a contribution', () => {
   it('says its day, currency and seller again, whatever the seller is called', () => {
     fc.assert(
@@ -140,6 +203,27 @@ describe('the contributions of any orders, whose events came in any order', () =
     );
   });
 });
+
+/** The definition, a look at all payments and refunds a day. */
+function dayByDay({ payments, refunds, paidAt, placed: { sellerId, currency } }: OrderFacts): Contribution[] {
+  const on = (moved: readonly (Payment | Refund)[], day: string) => moved.filter(({ at }) => dayOf(at) === day);
+  const cents = (moved: readonly (Payment | Refund)[]) =>
+    Math.min(
+      moved.reduce((sum, { amountCents }) => sum + amountCents, 0),
+      Number.MAX_SAFE_INTEGER,
+    );
+  const instants = [...(paidAt === undefined ? [] : [paidAt]), ...[...payments, ...refunds].map(({ at }) => at)];
+  return [...new Set(instants.map(dayOf))].sort().map((day) => ({
+    key: aggregateKey({ day, currency, sellerId }),
+    day,
+    currency,
+    sellerId,
+    orders: on(payments, day).length > 0 ? 1 : 0,
+    revenueCents: cents(on(payments, day)),
+    refundedCents: cents(on(refunds, day)),
+    refundCount: on(refunds, day).length,
+  }));
+}
 
 /** Without rows to which nothing contributes but a zero of a snapshot's `paidAt`. */
 function addedUp(documents: readonly OrderDocument[]): Map<string, ExpectedRow> {
