@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Level, LogFn, Logger as PinoLogger } from 'pino';
+import { lineWithoutQuotedValues } from './quoted-values.ts';
 import { limitRepetition, type Admit, type RepetitionLimits } from './repetition.ts';
 
 export type Logger = PinoLogger;
@@ -34,7 +35,7 @@ export function createLogger(
     serializers: { err: (error: unknown) => errorFields(error, MAX_CAUSES) },
     hooks: {
       logMethod: limited(limitRepetition(repetition)),
-      streamWrite: (line: string) => withoutQuotedValues(withoutCredentials(line)),
+      streamWrite: (line: string) => lineWithoutQuotedValues(withoutCredentials(line)),
     },
   };
   return destination ? pino(options, destination) : pino(options);
@@ -45,18 +46,6 @@ export function withoutCredentials(text: string): string {
   return text
     .replace(/([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s"'/\\@]*(?:@[^\s"'/\\@]*)*@/gi, '$1[redacted]@')
     .replace(/\b(bearer|basic|apikey)(\s+)[\w~+/=.-]{8,}/gi, '$1$2[redacted]');
-}
-
-/** The ways in which Elasticsearch quotes a document's value, and Node a message's text, in a line of JSON. */
-const QUOTED_VALUES = [
-  /(Preview of field's value: ')(?:[^'\\]|\\.|'(?![";,]))*(')/g,
-  /(For input string: \\")(?:[^"\\]|\\[^"])*(\\")/g,
-  /(failed to parse date field \[)[^\]]*(\])/g,
-  /(Unexpected token [^"]*\\")(?:[^"\\]|\\.)*?(\\"(?:\.\.\.)? is not valid JSON)/g,
-];
-
-function withoutQuotedValues(line: string): string {
-  return QUOTED_VALUES.reduce((text, quoted) => text.replace(quoted, '$1[redacted]$2'), line);
 }
 
 const MAX_CAUSES = 5;

@@ -1,9 +1,11 @@
+import { withoutQuotedValues } from '../observability/quoted-values.ts';
 import type { ControlRecord, OrderIndex } from './port.ts';
 
 type Diverging = Pick<OrderIndex, 'registry' | 'generations' | 'readControl' | 'writeControl'>;
 
 /**
- * Takes a generation out of the write targets, for good: it lacks a write from now on, so nobody may swap to it. Durable when it
+ * Takes a generation out of the write targets, for good: it lacks a write from now on, so nobody may swap to it. The reason is kept
+ * without what it quotes of an order, which would outlive the order's erasure. Durable when it
  * resolves, so that the write may be acknowledged. Does nothing where it is no target any more.
  * @throws IndexUnavailableError
  * @throws Error for the live generation, a bug
@@ -46,7 +48,7 @@ async function recordDivergence(index: Diverging, generation: string, reason: st
   for (;;) {
     const record = await index.readControl(id);
     if (reasonIn(record) !== undefined) return;
-    const value = { generation, reason, at: new Date().toISOString() };
+    const value = { generation, reason: withoutQuotedValues(reason), at: new Date().toISOString() };
     if (await index.writeControl(id, value, record?.revision ?? null)) return;
   }
 }

@@ -1,5 +1,6 @@
 import { backOff } from '../back-off/back-off.ts';
 import { divergenceOf } from '../order-index/diverge.ts';
+import { withoutQuotedValues } from '../observability/quoted-values.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
 import type { DocumentWrite, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import type { FailedOrder } from './model.ts';
@@ -87,7 +88,8 @@ function isToBeRepeated(outcome: WriteOutcome | undefined): boolean {
 
 function refusalOf(orderId: string, outcome: WriteOutcome | undefined): FailedOrder[] {
   if (outcome?.kind !== 'refused') return [];
-  const { path, reason } = outcome;
+  const { path } = outcome;
+  const reason = withoutQuotedValues(outcome.reason);
   return [{ orderId, reason: path === '' ? reason : `${path}: ${reason}` }];
 }
 

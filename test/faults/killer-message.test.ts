@@ -35,14 +35,18 @@ describe('a message that kills the process', function () {
     await backend.remove();
   });
 
-  /** Starts it, and lets it die of the killer; undefined where it has, else the service, which has drained the queue. */
+  /** Starts it, and lets it die of the killer; undefined where it has, else the service, which has drained both queues. */
   async function survivor(declared: TestBackend, mayDie: (pid: number) => void): Promise<RunningService | undefined> {
     const service = await startedUnlessKilled(declared.environment);
     if (!service) return undefined;
     let isDead = false;
     const ended = service.ended.then(() => (isDead = true));
     mayDie(service.pid);
-    await steadily(() => (isDead ? Promise.resolve() : assertDrained(declared, service)), 60_000);
+    await steadily(async () => {
+      if (isDead) return;
+      await assertDrained(declared, service);
+      assert.equal((await declared.queues()).deadLetters, 0);
+    }, 60_000);
     if (!isDead) return service;
     await ended;
     return undefined;
