@@ -11,11 +11,13 @@ import { createLease } from './order-index/lease.ts';
 import { AggregateMovedError, IndexUnavailableError, type AggregateDefinition } from './order-index/port.ts';
 import type { RebuildRollups } from './rebuild/state.ts';
 import { AGGREGATES } from './rollups/aggregates.ts';
+import { rollupsHealth } from './rollups/health.ts';
+import { beginMeasuring, observeRollup } from './rollups/metrics.ts';
 import { createRollupOperations } from './rollups/operations.ts';
 import { createAggregateReader, type AggregateProgress, type AggregateReader } from './rollups/reader.ts';
 import { createRollupRecords, type RollupRecords } from './rollups/records.ts';
 import { Refresher, RENEW_MS } from './rollups/refresher.ts';
-import { wholeFrom, type RollupState } from './rollups/state.ts';
+import { watermarkOf, wholeFrom } from './rollups/state.ts';
 import { verify, type Verified } from './rollups/verify.ts';
 import type { RollupStep } from './rollups/turn.ts';
 
@@ -43,7 +45,7 @@ export interface Aggregating {
   start(): void;
   stop(): Promise<void>;
   verify(signal: AbortSignal): AsyncIterable<Verified>;
-  /** Never throws for the world's fault: the index says why. */
+  /** Never throws for an outage of the index: the index says why. */
   health(): Promise<PartHealth>;
   /** Sets the gauges of lag and watermark. @throws IndexUnavailableError */
   measure(): Promise<void>;
@@ -87,13 +89,13 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     verify: (signal) => verify({ index, records, aggregates, keptFrom, wake: () => refresher.wake() }, signal),
     start: () => refresher.start(),
     stop: () => refresher.stop(),
-    health: () => health(eachState, Math.max(SILENT_MS, 4 * intervalMs), failures),
+    health: () => rollupsHealth(eachState, Math.max(SILENT_MS, 4 * intervalMs), failures),
     measure: async () => {
       try {
         measured = await eachState();
       } finally {
         // What cannot be read now gets no fresher meanwhile.
-        for (const [name, state] of measured) observe(name, state, lateGraceSeconds, metrics);
+        for (const [name, state] of measured) observeRollup(name, state, lateGraceSeconds, metrics);
       }
     },
   };
@@ -137,82 +139,6 @@ function createRefresher(
     },
   });
   return { refresher, failures };
-}
-
-/** A rate does not see a counter that begins at 1, and whether a lag is long depends on the interval. */
-function beginMeasuring(
-  aggregates: readonly AggregateDefinition[],
-  { role, rollups: { intervalMs } }: Config,
-  { updates, updateErrors, rollupIntervalSeconds, rollupLeader }: Metrics,
-): void {
-  // From before the index has been reached: an alert does not see what is not said.
-  if (role !== 'api') rollupLeader.set(0);
-  for (const { name: projection } of aggregates) {
-    rollupIntervalSeconds.set({ projection }, intervalMs / 1_000);
-    updates.inc({ projection, outcome: 'applied' }, 0);
-    for (const reason of ['unavailable', 'failed']) updateErrors.inc({ projection, reason }, 0);
-  }
-}
-
-/** RFC 3339, in event time. */
-function watermarkOf({ newestEventTime }: RollupState, lateGraceSeconds: number): string | undefined {
-  if (newestEventTime === undefined) return undefined;
-  return new Date(Date.parse(newestEventTime) - lateGraceSeconds * 1_000).toISOString();
-}
-
-function observe(projection: string, state: RollupState, lateGraceSeconds: number, metrics: Metrics): void {
-  const watermark = watermarkOf(state, lateGraceSeconds);
-  const asOf = Date.parse(state.live?.asOf ?? '');
-  if (watermark !== undefined) metrics.watermarkSeconds.set({ projection }, Date.parse(watermark) / 1_000);
-  // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
-  if (asOf > 0) metrics.lagSeconds.set({ projection }, Math.max(0, (Date.now() - asOf) / 1_000));
-  else metrics.lagSeconds.remove({ projection });
-}
-
-async function health(
-  states: () => Promise<readonly NamedState[]>,
-  silentMs: number,
-  failures: ReadonlyMap<string, string>,
-): Promise<PartHealth> {
-  try {
-    const known = await states();
-    const details = Object.fromEntries(known.map(([name, state]) => [name, detailsOf(state)]));
-    const [reason] = known.flatMap((one) => staleness(one, silentMs, failures) ?? []);
-    return reason === undefined ? { state: 'up', details } : { state: 'degraded', reason, details };
-  } catch (error) {
-    if (!(error instanceof IndexUnavailableError)) throw error;
-    return { state: 'degraded', reason: `nothing is known of the aggregates: ${error.message}` };
-  }
-}
-
-type NamedState = readonly [name: string, state: RollupState];
-
-/** What keeps readers from the newest of an aggregate, if anything. */
-function staleness(
-  [name, { live, building }]: NamedState,
-  silentMs: number,
-  failures: ReadonlyMap<string, string>,
-): string | undefined {
-  const failure = failures.get(name);
-  if (!live) {
-    if (!building) return `${name} is not there yet: it is built once the orders are folded by the present code`;
-    return `${name} is being built for the first time${failure === undefined ? '' : `, and it fails: ${failure}`}`;
-  }
-  const silentForMs = Date.now() - live.refreshedAt;
-  if (silentForMs >= silentMs) {
-    const why = failure ?? 'no projector leads, or Elasticsearch does not let it';
-    return `${name} was not refreshed for ${Math.round(silentForMs / 1_000)} s: ${why}`;
-  }
-  return failure === undefined ? undefined : `the last turn of ${name} has failed: ${failure}`;
-}
-
-function detailsOf({ live, building }: RollupState) {
-  return {
-    ...(live && { generation: live.generation, asOf: live.asOf }),
-    ...(building && {
-      building: { generation: building.generation, processed: building.processed, total: building.total },
-    }),
-  };
 }
 
 /** Of each name by itself. */

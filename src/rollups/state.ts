@@ -122,3 +122,9 @@ function goOn(building: BuildingRollup, { origin, wish }: Surroundings): Turn {
 export function isSame(a: Origin, b: Origin): boolean {
   return a.orders === b.orders && a.createdAt === b.createdAt;
 }
+
+/** RFC 3339, in event time; undefined before the first event. */
+export function watermarkOf({ newestEventTime }: RollupState, lateGraceSeconds: number): string | undefined {
+  if (newestEventTime === undefined) return undefined;
+  return new Date(Date.parse(newestEventTime) - lateGraceSeconds * 1_000).toISOString();
+}
