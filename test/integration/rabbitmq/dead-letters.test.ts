@@ -23,7 +23,7 @@ describe('taking dead letters from RabbitMQ', () => {
   beforeEach(async () => {
     prefix = uniquePrefix();
     proxy = await startTcpProxy(amqpAddress());
-    broker = createRabbitMqBroker(rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy, 'heartbeat=1')] }));
+    broker = createRabbitMqBroker(rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy)] }));
     await broker.open();
     received = [];
   });
