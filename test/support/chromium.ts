@@ -8,7 +8,7 @@ const ARGUMENTS = [
   ...['--no-sandbox', '--disable-gpu', '--in-process-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
 ];
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 30_000;
 
 export interface TestBrowser {
   readonly context: BrowserContext;

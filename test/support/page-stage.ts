@@ -191,8 +191,15 @@ export function orderEvents({ orderId, sellerId = 'page-seller', name, status }:
   return told.slice(0, count).map(([type, data], at) => eventOf(orderId, at + 1, type, data));
 }
 
-export function eventOf(orderId: string, sequence: number, type: string, data: object): OutgoingEvent {
-  const [id, time] = [`${orderId}-${sequence}`, new Date(Date.now() - 60_000 + sequence * 1_000).toISOString()];
+/** A minute ago, unless told. */
+export function eventOf(
+  orderId: string,
+  sequence: number,
+  type: string,
+  data: object,
+  time = new Date(Date.now() - 60_000 + sequence * 1_000).toISOString(),
+): OutgoingEvent {
+  const id = `${orderId}-${sequence}`;
   const event = { specversion: '1.0', id, source: '/page-shop', type, subject: orderId, time, sequence, data };
   return { id, type, orderId, time, body: Buffer.from(JSON.stringify(event)) };
 }
