@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import { assertExactly, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProjector, untilWithdrawn, type InProcessProjector } from '../support/in-process-projector.ts';
@@ -61,12 +62,14 @@ async function untilSaid(running: InProcessProjector, why: RegExp): Promise<void
 async function staysWithdrawn(running: InProcessProjector, forMs: number): Promise<void> {
   const until = performance.now() + forMs;
   const rss = process.memoryUsage.rss();
-  await eventually(() => {
+  const expected = { inHand: 0, state: 'degraded', why: true };
+  const first = await eventually(() => {
     const { state, reason } = running.health();
     const seen = { inHand: running.projector.inHand(), state, why: /timed out/i.test(reason ?? '') };
-    if (performance.now() < until && seen.inHand === 0 && seen.why) throw new Error('not yet');
-    assert.deepEqual(seen, { inHand: 0, state: 'degraded', why: true });
+    if (performance.now() < until && isDeepStrictEqual(seen, expected)) throw new Error('not yet');
+    return seen;
   }, 2 * forMs);
+  assert.deepEqual(first, expected);
   const grown = (process.memoryUsage.rss() - rss) / MIB;
   assert.ok(grown < 64, `${grown.toFixed(0)} MiB more while nothing moved`);
 }
