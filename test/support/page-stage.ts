@@ -122,7 +122,8 @@ async function servicesShop(more: Environment): Promise<Shop> {
   };
 }
 
-const SHOPS = [
+/** One for each backend. */
+export const SHOPS = [
   ['embedded', embeddedShop],
   ['RabbitMQ and Elasticsearch', servicesShop],
 ] as const;
