@@ -28,7 +28,7 @@ const POISON = [
 const POISON_LETTERS = ['invalid time poison 1', 'unparseable'];
 
 describe('a projector that is killed at a step of its protocol', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   let backend: TestBackend;
   /** Everything so far: what an earlier test has put there must stay as it was. */
   const published: CloudEvent[] = [];
@@ -49,7 +49,7 @@ describe('a projector that is killed at a step of its protocol', function () {
         const environment = { ...backend.environment, ...SMALL_BATCHES };
         const killed = await startService({ ...environment, ORDER_SEARCH_FAULT_POINT: `${step}#${nth}:kill` });
         assert.equal(await killed.ended, 'SIGKILL');
-        await drainAndStop(backend, await startService(environment), 50_000);
+        await drainAndStop(backend, await startService(environment));
         await assertExactly(backend, published, POISON_LETTERS);
       });
     });
