@@ -22,12 +22,14 @@ export interface ComposeService {
   readonly tmpfs?: readonly string[];
   readonly command?: readonly string[];
   readonly configs?: readonly { readonly source: string; readonly target: string }[];
-  readonly environment?: Readonly<Record<string, string>>;
+  /** Null: handed on where .env, or the shell, has it. */
+  readonly environment?: Readonly<Record<string, string | null>>;
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
 }
 
 interface ComposeFile {
   readonly name: string;
+  readonly 'x-authentication': string;
   readonly services: Readonly<Record<string, ComposeService>>;
   readonly volumes: Readonly<Record<string, unknown>>;
   readonly configs: Readonly<Record<string, { readonly content: string } | { readonly file: string }>>;
@@ -68,8 +70,16 @@ export function interpolated(text: string, given: string): string {
   return text.replace(/\$\{\w+:\?[^}]*\}/g, given).replace(/\$\{\w+:-([^}]*)\}/g, '$1');
 }
 
-/** What a container gets where .env has nothing but what is demanded. */
-export function environmentOf({ environment = {} }: ComposeService): Record<string, string> {
-  const given = 'x'.repeat(32);
-  return Object.fromEntries(Object.entries(environment).map(([name, value]) => [name, interpolated(value, given)]));
+/** In .env where nothing is said of it. */
+const SECRET = 'x'.repeat(32);
+
+/** What a container gets where .env has what is demanded, and of the variables that are handed on `handedOn`. */
+export function environmentOf(
+  { environment = {} }: ComposeService,
+  handedOn: Readonly<Record<string, string>> = { AUTH_JWT_SECRET: SECRET },
+): Record<string, string> {
+  const values = Object.entries(environment).map(([name, value]) =>
+    value === null ? ([name, handedOn[name]] as const) : ([name, interpolated(value, SECRET)] as const),
+  );
+  return Object.fromEntries(values.filter((entry): entry is readonly [string, string] => entry[1] !== undefined));
 }

@@ -9,7 +9,6 @@ import { validate as lintDockerfile } from 'dockerfile-utils';
 import { readConfig } from '../../../src/config.ts';
 import {
   compose,
-  composeText,
   contentOf,
   environmentOf,
   interpolated,
@@ -143,29 +142,6 @@ describe('docker-compose.yml', () => {
       assert.equal(environment['node.name'], name);
       for (const setting of ['discovery.seed_hosts', 'cluster.initial_master_nodes'])
         assert.equal(environment[setting], names('elasticsearch').join(','));
-    }
-  });
-
-  it('takes every secret from a variable that it demands, listed in .env.example', () => {
-    const example = readFileSync('.env.example', 'utf8');
-    for (const [, { environment = {} }] of services) {
-      for (const [name, value] of Object.entries(environment)) {
-        if (!/PASS|SECRET/.test(name)) continue;
-        const variable = /^\$\{(\w+):\?set \w+ in \.env\}$/.exec(value)?.[1];
-        assert.ok(variable !== undefined, `${name}: ${value}`);
-        assert.match(example, new RegExp(`^${variable}=$`, 'm'));
-      }
-    }
-  });
-
-  it('takes what .env.example offers, with the defaults that it names', () => {
-    const offered = [...readFileSync('.env.example', 'utf8').matchAll(/^# ?([A-Z][A-Z_\d]*)=(.*)$/gm)];
-    assert.ok(offered.length >= 10);
-    for (const [, name = '', value = ''] of offered) {
-      assert.match(value, /^[\w./-]*$/, name);
-      const defaults = [...composeText.matchAll(new RegExp(`\\$\\{${name}:-([^}$]*)`, 'g'))].map(([, other]) => other);
-      assert.ok(defaults.length > 0, name);
-      for (const other of defaults) assert.equal(other, value, name);
     }
   });
 
