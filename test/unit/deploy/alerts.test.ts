@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { ALERTS_FILE, ALERT_TESTS_FILE, alerts } from '../../support/operations-files.ts';
+import { ALERTS_FILE, ALERT_TESTS_FILE, alerts, type Alert } from '../../support/operations-files.ts';
 import { selectorsOf } from '../../support/promql.ts';
 import { needsPromtool, promtool } from '../../support/promtool.ts';
+
+/** What whoever installs it replaces, as the head of the file says. No domain below .example is anybody's. */
+const RUNBOOKS = 'https://order-search.example/docs/runbooks.md';
 
 interface Expectation {
   readonly alertname: string;
@@ -29,9 +33,19 @@ describe('deploy/prometheus/alerts.yml', () => {
       assert.match(labels['severity'] ?? '', /^(warning|critical)$/, alert);
       assert.ok((annotations['summary'] ?? '').length > 10, alert);
       assert.ok((annotations['description'] ?? '').length > 30, alert);
-      assert.equal(annotations['runbook_url'], `docs/runbooks.md#${alert.toLowerCase()}`);
+      assert.equal(annotations['runbook_url'], `${RUNBOOKS}#${alert.toLowerCase()}`);
       assert.ok(headings.has(alert), `docs/runbooks.md has no section ${alert}`);
     }
+  });
+
+  it('says how to put in where the runbooks are read, and that leaves none of the old address', () => {
+    const text = readFileSync(ALERTS_FILE, 'utf8');
+    const [, script = ''] = /^# {3}sed '(s\|.+\|)' alerts\.yml >\S+$/m.exec(text) ?? [];
+    const { stdout } = spawnSync('sed', [script, ALERTS_FILE], { encoding: 'utf8' });
+    const { groups } = parse(stdout) as { groups: { rules: Alert[] }[] };
+    const addresses = groups.flatMap((group) => group.rules.map(({ annotations }) => annotations['runbook_url'] ?? ''));
+    assert.equal(addresses.length, rules.length);
+    for (const address of addresses) assert.match(address, /^https:\/\/YOUR\.HOST\/PATH\/docs\/runbooks\.md#\w+$/);
   });
 
   it('is PromQL that reads something', () => {
