@@ -14,7 +14,7 @@ export interface ComposeService {
   readonly restart?: string;
   readonly profiles?: readonly string[];
   readonly hostname?: string;
-  readonly healthcheck?: unknown;
+  readonly healthcheck?: { readonly test: readonly string[] };
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];
   readonly ports?: readonly string[];

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join, resolve } from 'node:path';
 import { Ajv2019 } from 'ajv/dist/2019.js';
@@ -29,6 +32,25 @@ const PROFILES = {
 } as const;
 
 const dockerfile = readFileSync('Dockerfile', 'utf8');
+
+/** The exit code of a container's health check, at a service that answers so, and the path that it asked for. */
+async function checked([how, node, ...args]: readonly string[], status: number) {
+  assert.deepEqual([how, node], ['CMD', 'node']);
+  const asked: string[] = [];
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.writeHead(status).end();
+  }).listen(0, '127.0.0.1');
+  try {
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const command = args.map((arg) => arg.replace('127.0.0.1:3000', `127.0.0.1:${port}`));
+    const [code] = (await once(spawn(process.execPath, command, { env: { PORT: String(port) } }), 'exit')) as [number];
+    return { code, asked };
+  } finally {
+    server.close();
+  }
+}
 
 describe('docker-compose.yml', () => {
   it('keeps to the Compose specification', () => {
@@ -124,6 +146,14 @@ describe('docker-compose.yml', () => {
         );
       }
     }
+  });
+
+  it('calls the service healthy when it can answer, so that `up --wait` waits for that', async () => {
+    const checks = ofImage('order-search').map(([, { healthcheck }]) => healthcheck?.test ?? []);
+    const [check = []] = checks;
+    for (const other of checks) assert.deepEqual(other, check);
+    assert.deepEqual(await checked(check, 200), { code: 0, asked: ['/health/ready'] });
+    assert.deepEqual(await checked(check, 503), { code: 1, asked: ['/health/ready'] });
   });
 
   it('has the nodes of a cluster find one another', () => {
@@ -248,9 +278,15 @@ describe('Dockerfile', () => {
     assert.match(variant ?? '', /slim$/);
   });
 
-  it('runs as another user than root, with a health check', () => {
+  it('is healthy while the process turns', async () => {
+    const [, how = '', command = '[]'] = /^HEALTHCHECK [^[]*(CMD) (\[.+\])$/m.exec(dockerfile) ?? [];
+    const check = [how, ...(JSON.parse(command) as string[])];
+    assert.deepEqual(await checked(check, 200), { code: 0, asked: ['/health/live'] });
+    assert.deepEqual(await checked(check, 503), { code: 1, asked: ['/health/live'] });
+  });
+
+  it('runs as another user than root', () => {
     assert.match(dockerfile, /^USER node$/m);
-    assert.match(dockerfile, /^HEALTHCHECK [^]*\/health\/live/m);
     assert.match(dockerfile, /^CMD \["node", "src\/main\.ts"\]$/m);
   });
 
