@@ -14,6 +14,7 @@ export interface ComposeService {
   readonly restart?: string;
   readonly profiles?: readonly string[];
   readonly hostname?: string;
+  readonly stop_grace_period?: string;
   readonly healthcheck?: { readonly test: readonly string[] };
   readonly read_only?: boolean;
   readonly cap_drop?: readonly string[];

@@ -93,6 +93,14 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('gives what it stops the time to end in good order', () => {
+    for (const [name, { stop_grace_period: grace = '10s' }] of services) {
+      if (ONE_SHOT.includes(name)) continue;
+      // The service gives up after 11 s, and is gone then (src/main.ts).
+      assert.ok(Number(/^(\d+)s$/.exec(grace)?.[1]) >= 30, `${name}: ${grace}`);
+    }
+  });
+
   it('keeps the data of each node in a named volume of its own', () => {
     const volumes = [...nodesOf('rabbitmq'), ...nodesOf('elasticsearch')].map(
       ([, service]) => namedVolumesOf(service)[0] ?? '',
