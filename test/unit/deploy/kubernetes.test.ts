@@ -15,7 +15,9 @@ const FILES = globSync('deploy/kubernetes/*.yaml').sort();
 interface Variable {
   readonly name: string;
   readonly value?: string;
-  readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } };
+  readonly valueFrom?: {
+    readonly secretKeyRef: { readonly name: string; readonly key: string; readonly optional?: boolean };
+  };
 }
 
 interface Probe {
@@ -119,6 +121,18 @@ describe('deploy/kubernetes', () => {
         assert.ok(result.ok, JSON.stringify(result));
         assert.equal(`order-search-${result.config.role}`, metadata.name);
         assert.equal(result.config.backend.kind, 'services');
+      });
+
+      it("starts with an identity provider's keys in place of the secret of tokens, and not with neither", () => {
+        const { env } = container;
+        const isOptional = ({ valueFrom }: Variable) => valueFrom?.secretKeyRef.optional === true;
+        assert.deepEqual(
+          env.filter(isOptional).map(({ name }) => name),
+          ['AUTH_JWT_SECRET'],
+        );
+        const without = environmentOf({ ...container, env: env.filter((variable) => !isOptional(variable)) }, SECRETS);
+        assert.ok(!readConfig(without).ok);
+        assert.ok(readConfig({ ...without, AUTH_JWKS_URL: 'https://id.example/keys' }).ok);
       });
 
       it('takes what is secret from a Secret, and says it nowhere', () => {
