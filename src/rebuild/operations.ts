@@ -117,7 +117,9 @@ async function openAndBegin(run: NewRun, deps: OperationsDependencies): Promise<
   for (;;) {
     try {
       const misconfigured = await openIndex(index);
-      return misconfigured === undefined ? await begin(run, deps) : { kind: 'refused', reason: misconfigured };
+      return misconfigured === undefined
+        ? await begin({ ...run, startedAt: deps.now() }, deps)
+        : { kind: 'refused', reason: misconfigured };
     } catch (error) {
       if (!(error instanceof IndexUnavailableError) || performance.now() > untilMs) throw error;
     }

@@ -1,8 +1,10 @@
 import type { Client } from '@elastic/elasticsearch';
 import type { PartHealth } from '../../observability/health.ts';
 import { IndexUnavailableError } from '../port.ts';
+import { LOST_INDICES, lostIndices } from '../lost-indices.ts';
 import type { Breaker } from './breaker.ts';
 import { READ } from './client.ts';
+import type { Control } from './control.ts';
 import { unavailable } from './errors.ts';
 import type { ElasticsearchGenerations } from './generations.ts';
 import type { IndexNames } from './names.ts';
@@ -13,6 +15,7 @@ export interface HealthSources {
   readonly generations: ElasticsearchGenerations;
   readonly writes: Breaker;
   readonly searches: Breaker;
+  readonly control: Control;
 }
 
 type State = PartHealth['state'];
@@ -30,7 +33,7 @@ export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
   let details: Record<string, unknown> = { backend: 'elasticsearch', breakers };
   try {
     const cluster = await clusterHealth(sources);
-    findings.push(...cluster.findings);
+    findings.push(...cluster.findings, ...(cluster.isControlThere ? await lossFindings(sources) : []));
     const { epoch, live, targets } = await sources.generations.registry();
     const drift = await sources.generations.drift();
     details = {
@@ -67,8 +70,24 @@ function breakerFindings({ writes, searches }: HealthSources): Finding[] {
   return [...told('writes', writes, held), ...told('searches', searches, 'degraded')];
 }
 
+/** What was in a technical index stays lost, though it is there again. */
+async function lossFindings({ names, control }: HealthSources): Promise<Finding[]> {
+  const lost = await lostIndices(control);
+  return lost.map(({ index, at }) => {
+    const gone = index === names.parked ? 'events that waited there for earlier ones' : 'the dead letters in it';
+    const remedy = `rebuild from the history (POST /admin/rebuilds {"source": "history"}), or, where that is of no use, delete the document ${LOST_INDICES} from ${names.control}`;
+    return { state: 'degraded', reason: `${index} was lost and made anew at ${at}, without ${gone}: ${remedy}` };
+  });
+}
+
+interface ClusterHealth {
+  readonly status: string;
+  readonly findings: Finding[];
+  readonly isControlThere: boolean;
+}
+
 /** Of our own indices. A missing one makes the answer red and is not listed in it. */
-async function clusterHealth({ client, names }: HealthSources): Promise<{ status: string; findings: Finding[] }> {
+async function clusterHealth({ client, names }: HealthSources): Promise<ClusterHealth> {
   const technical = [names.parked, names.deadLetters, names.control];
   try {
     const { indices = {} } = await client.cluster.health(
@@ -85,7 +104,7 @@ async function clusterHealth({ client, names }: HealthSources): Promise<{ status
     }
     const all = Object.values(indices);
     const status = (['red', 'yellow'] as const).find((colour) => all.some((index) => isStatus(index.status, colour)));
-    return { status: status ?? 'green', findings };
+    return { status: status ?? 'green', findings, isControlThere: indices[names.control] !== undefined };
   } catch (thrown) {
     throw unavailable('the health of Elasticsearch', thrown);
   }

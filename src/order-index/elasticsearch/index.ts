@@ -6,9 +6,11 @@ import { createAggregates } from './aggregates.ts';
 import { createBreaker } from './breaker.ts';
 import type { Breaker, BreakerOptions, BreakerState } from './breaker.ts';
 import { createBulkWriter } from './bulk-writer.ts';
+import type { BulkWriter } from './bulk-writer.ts';
 import { createClient } from './client.ts';
 import type { ConnectionOptions } from './client.ts';
 import { createControl } from './control.ts';
+import type { Control } from './control.ts';
 import { customerOrders } from './customer-orders.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { getRefreshed, loadDocuments, writeDocuments } from './documents.ts';
@@ -25,7 +27,7 @@ import { isReadable } from './search-query.ts';
 import { searchOrders } from './search.ts';
 import type { Searching } from './search.ts';
 import { suggestFor } from './suggest.ts';
-import { ensureTechnicalIndices } from './technical-indices.ts';
+import { openTechnicalIndices, restoreTechnicalIndices } from './technical-indices.ts';
 import { createTechnicalStore } from './technical-store.ts';
 
 export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizing {
@@ -55,8 +57,8 @@ const OPEN_TIMEOUT_MS = 30_000;
 export function createElasticsearchIndex(options: ElasticsearchIndexOptions): OrderIndex {
   const { requestTimeoutMs } = options;
   const parts = partsOf(options);
-  const { client, names, writes, searches, writer, reading, generations, restoreTechnical } = parts;
-  const store = createTechnicalStore(writer, writes, restoreTechnical);
+  const { client, names, writes, searches, writer, reading, generations, technical } = parts;
+  const store = createTechnicalStore(writer, writes, () => restoreTechnicalIndices(technical));
   const searching = { ...reading, searches, alias: names.alias };
   return {
     ...createParking({ client, store, index: names.parked, requestTimeoutMs }),
@@ -66,7 +68,7 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Or
     aggregates: createAggregates({ ...parts, requestTimeoutMs }),
     async open() {
       await generations.open();
-      await restoreTechnical();
+      await openTechnicalIndices(technical);
     },
     registry: () => writes.look(() => generations.registry()),
     load: (from, orderIds) => loadDocuments(client, writes, from, orderIds),
@@ -80,7 +82,7 @@ export function createElasticsearchIndex(options: ElasticsearchIndexOptions): Or
     search: (query, signal) => searchOrders(searching, query, signal),
     suggest: (query, signal) => suggestFor(searching, query, signal),
     customerOrders: (query, signal) => customerOrders(searching, query, signal),
-    health: () => indexHealth({ client, names, generations, writes, searches }),
+    health: () => indexHealth({ client, names, generations, writes, searches, control: technical.control }),
     async close() {
       await writer.drained();
       await client.close();
@@ -102,14 +104,7 @@ function partsOf(options: ElasticsearchIndexOptions) {
   const searches: Breaker = breakerOf('elasticsearch-searches', options, () =>
     probeSearches({ ...reading, searches, alias: names.alias }),
   );
-  const writer = createBulkWriter({
-    client,
-    breaker: writes,
-    concurrency: options.bulkConcurrency,
-    requestTimeoutMs,
-    maxRequestBytes: options.maxBulkBytes ?? MAX_BULK_BYTES,
-    tracing: options.tracing,
-  });
+  const writer = writerOf(client, writes, options);
   return {
     client,
     reading,
@@ -127,8 +122,28 @@ function partsOf(options: ElasticsearchIndexOptions) {
       requestTimeoutMs,
       log,
     }),
-    restoreTechnical: () => ensureTechnicalIndices({ client, names, sizing, requestTimeoutMs, log }),
+    technical: {
+      ...{ client, names, sizing, requestTimeoutMs, log },
+      control: controlAsItIs(client, names.control, writer, writes),
+    },
   };
+}
+
+function writerOf(client: Client, breaker: Breaker, options: ElasticsearchIndexOptions): BulkWriter {
+  return createBulkWriter({
+    client,
+    breaker,
+    concurrency: options.bulkConcurrency,
+    requestTimeoutMs: options.requestTimeoutMs,
+    maxRequestBytes: options.maxBulkBytes ?? MAX_BULK_BYTES,
+    tracing: options.tracing,
+  });
+}
+
+/** Nothing makes it anew where it has vanished. */
+function controlAsItIs(client: Client, index: string, writer: BulkWriter, writes: Breaker): Control {
+  const store = createTechnicalStore(writer, writes, () => Promise.resolve());
+  return createControl({ client, store, index });
 }
 
 /** Over the same connections. */

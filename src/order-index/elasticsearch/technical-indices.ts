@@ -1,6 +1,8 @@
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
+import { noteLostIndex } from '../lost-indices.ts';
 import { IndexConfigurationError } from '../port.ts';
+import type { Control } from './control.ts';
 import { thrownType, unavailable } from './errors.ts';
 import { untilStarted } from './generation-care.ts';
 import { creationBody, addMissingFields } from './generation-mapping.ts';
@@ -17,42 +19,84 @@ export interface TechnicalIndicesOptions {
   readonly sizing: IndexSizing;
   readonly requestTimeoutMs: number;
   readonly log: Logger;
+  /** Over the control index as it is: nothing makes it anew. */
+  readonly control: Control;
 }
+
+type Wanted = readonly [index: string, mappingName: MappingName];
 
 /**
  * Creates what is missing of the parked, dead letter and control index; idempotent, also when several instances do it at once.
- * Each gets its write alias in the same call: the one name under which it is written, which never creates an index.
+ * Each gets its write alias in the same call: the one name under which it is written, which never creates an index. The control
+ * index is the last to be created at the very first start: where it is there, the others were too, and one that is missing is lost.
  * @throws IndexConfigurationError where a name is taken by an alias
  * @throws IndexUnavailableError
  */
-export async function ensureTechnicalIndices({
-  client,
-  names,
-  sizing,
-  requestTimeoutMs,
-  log,
-}: TechnicalIndicesOptions): Promise<void> {
-  const wanted: readonly (readonly [string, MappingName])[] = [
-    [names.parked, 'parked'],
-    [names.deadLetters, 'dead-letters'],
-    [names.control, 'control'],
-  ];
-  for (const [index, mappingName] of wanted) {
-    const definition = readDefinition(mappingName);
-    const alias = technicalWriteAlias(index);
-    try {
-      await client.indices.create({
-        index,
-        ...creationBody(definition, { ...sizing, shards: 1 }),
-        aliases: { [alias]: {} },
-      });
-      log.info({ index }, 'created the index');
-    } catch (thrown) {
-      if (thrownType(thrown) !== 'resource_already_exists_exception') throw creationFailure(thrown, index);
-      await completeExisting(client, index, alias);
-      await untilStarted(client, index, requestTimeoutMs);
-      await addMissingFields(client, index, definition, log);
-    }
+export async function openTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
+  const { control, parked, deadLetters } = wantedIndices(options);
+  const isFirstStart = !(await exists(control, options));
+  for (const wanted of [parked, deadLetters, control]) {
+    if (!isFirstStart && !(await exists(wanted, options))) await noteLoss(wanted, options);
+    await ensure(wanted, options);
+  }
+}
+
+/**
+ * Makes anew what has vanished after it was opened. What was in it is gone: that is noted first, so that it is known however this ends.
+ * @throws IndexConfigurationError where a name is taken by an alias
+ * @throws IndexUnavailableError
+ */
+export async function restoreTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
+  const { control, parked, deadLetters } = wantedIndices(options);
+  if (!(await exists(control, options))) options.log.error({ index: control[0] }, LOST);
+  await ensure(control, options);
+  for (const wanted of [parked, deadLetters]) {
+    if (!(await exists(wanted, options))) await noteLoss(wanted, options);
+    await ensure(wanted, options);
+  }
+}
+
+const LOST = 'the index was lost, and is made anew: what was in it is gone';
+
+async function noteLoss([index]: Wanted, { control, log }: TechnicalIndicesOptions): Promise<void> {
+  log.error({ index }, LOST);
+  await noteLostIndex(control, { index, at: new Date().toISOString() });
+}
+
+function wantedIndices({ names }: TechnicalIndicesOptions): Record<'control' | 'parked' | 'deadLetters', Wanted> {
+  return {
+    control: [names.control, 'control'],
+    parked: [names.parked, 'parked'],
+    deadLetters: [names.deadLetters, 'dead-letters'],
+  };
+}
+
+async function exists([index]: Wanted, { client }: TechnicalIndicesOptions): Promise<boolean> {
+  try {
+    return await client.indices.exists({ index });
+  } catch (thrown) {
+    throw unavailable(`looking for ${index}`, thrown);
+  }
+}
+
+async function ensure(
+  [index, mappingName]: Wanted,
+  { client, sizing, requestTimeoutMs, log }: TechnicalIndicesOptions,
+): Promise<void> {
+  const definition = readDefinition(mappingName);
+  const alias = technicalWriteAlias(index);
+  try {
+    await client.indices.create({
+      index,
+      ...creationBody(definition, { ...sizing, shards: 1 }),
+      aliases: { [alias]: {} },
+    });
+    log.info({ index }, 'created the index');
+  } catch (thrown) {
+    if (thrownType(thrown) !== 'resource_already_exists_exception') throw creationFailure(thrown, index);
+    await completeExisting(client, index, alias);
+    await untilStarted(client, index, requestTimeoutMs);
+    await addMissingFields(client, index, definition, log);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
+import { forgetLostIndices, lostIndices } from '../../../src/order-index/lost-indices.ts';
 import type { ParkedEvent } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
@@ -90,6 +91,27 @@ describe('parked events and control records in Elasticsearch', () => {
       assert.match(reason ?? '', /-parked is missing/);
     });
 
+    const reasonOf = async (instance = index) => (await instance.health()).reason ?? '';
+
+    it('stays degraded once it is there again, and says what to do', async () => {
+      await index.countParked();
+      assert.match(await reasonOf(), /-parked was lost and made anew at .*, without events that waited .*"history"/);
+      assert.match(await reasonOf(under.instance()), /-parked was lost/);
+    });
+
+    it('stays degraded too where an instance that starts makes it anew', async () => {
+      await under.instance().open();
+      assert.match(await reasonOf(), /-parked was lost/);
+    });
+
+    it('is not degraded any more once what was missed by then was read from the history', async () => {
+      await index.countParked();
+      await forgetLostIndices(index, Date.now() - 60_000);
+      assert.match(await reasonOf(), /-parked was lost/);
+      await forgetLostIndices(index, Date.now() + 1);
+      assert.equal(await reasonOf(), '');
+    });
+
     for (const [name, use] of [
       ['park', () => index.park([parked('O-1', 3)])],
       ['parkedAt', () => index.parkedAt([{ orderId: 'O-1', sequence: 3 }])],
@@ -103,6 +125,29 @@ describe('parked events and control records in Elasticsearch', () => {
         assert.deepEqual(await index.park([parked('O-1', 4)]), [{ kind: 'parked' }]);
       });
     }
+  });
+
+  describe('when the index of dead letters has vanished', () => {
+    it('is made anew, and stays degraded', async () => {
+      await under.elasticsearch.indices.delete({ index: under.names.deadLetters });
+      assert.equal(await index.countDeadLetters(), 0);
+      const { state, reason } = await index.health();
+      assert.equal(state, 'degraded');
+      assert.match(reason ?? '', /-dead-letters was lost and made anew at .*, without the dead letters in it/);
+    });
+  });
+
+  describe('when it is opened for the first time, by several at once', () => {
+    it('has lost nothing', async () => {
+      const other = indexUnderTest();
+      try {
+        const instances = [1, 2, 3].map(() => other.instance());
+        await Promise.all(instances.map((instance) => instance.open()));
+        assert.deepEqual(await lostIndices(instances[0]!), []);
+      } finally {
+        await other.remove();
+      }
+    });
   });
 
   describe('when an instance starts on an index that was restored without its aliases', () => {
