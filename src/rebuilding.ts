@@ -41,7 +41,7 @@ export interface Rebuilding {
   isReplaying(): Promise<boolean>;
   /** What a scrape is told; no total before that is known. @throws IndexUnavailableError */
   measure(): Promise<RebuildMeasures>;
-  /** What is under way, or why a rebuild is needed. Never throws for the world's fault: the index says why. */
+  /** What is under way, or why a rebuild is needed. Never throws for an outage: the index says why. */
   health(): Promise<PartHealth>;
 }
 

@@ -37,7 +37,7 @@ function described(schema) {
       : `${minimum} to ${maximum}`,
     maxLength === undefined ? '' : `at most ${maxLength} characters`,
     pattern === undefined ? '' : `like ${pattern}`,
-    schema.default === undefined ? '' : `${String(schema.default)} unless told`,
+    schema.default === undefined ? '' : `default: ${String(schema.default)}`,
     schema.description ?? '',
   ];
   return parts.filter((part) => part !== '').join('; ');

@@ -6,8 +6,8 @@ const FOCUSABLE = 'a[href], button, input, summary, [tabindex="0"]';
  * opened or ticked in it. Where the item that has the focus is gone, the one in its place gets it, or `heading`.
  * @template T
  * @param {{ frame: HTMLElement, heading: HTMLElement, idOf: (item: T) => string, make: (item: T) => HTMLElement,
- *   keyOf?: (item: T) => string, update?: (node: HTMLElement, item: T) => void }} parts `keyOf`: what makes a node be made anew, all of the
- *   item unless told; `update`: for what else changes
+ *   keyOf?: (item: T) => string, update?: (node: HTMLElement, item: T) => void }} parts `keyOf`: what makes a node be made anew (default:
+ *   all of the item); `update`: for what else changes
  */
 export function createKeptList({ frame, heading, idOf, make, keyOf = JSON.stringify, update }) {
   /** @type {Map<string, { key: string, node: HTMLElement }>} */

@@ -3,7 +3,7 @@ import type { Broker } from '../broker/port.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { BrokerSettings } from './broker-settings.ts';
 
-/** What a command has of the world: handed to it by `cli.ts`, so that commands are run in tests as they are. */
+/** What a command may use of its process: handed to it by `cli.ts`, so that commands are run in tests as they are. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly stdin: Readable & { readonly isTTY?: boolean };

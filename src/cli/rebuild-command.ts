@@ -83,7 +83,7 @@ function startCommand(context: CliContext): Command {
     .option('--path <path>', "the file, in the service's IMPORT_DIR; with --source file")
     .option('--from <instant>', 'what was published before is not read; with --source history')
     .option('--no-activate', 'leave readers where they are: the new generation stands by')
-    .option('--keep <count>', 'how many standbys of the orders stay; 1 unless told', readCount)
+    .option('--keep <count>', 'how many standbys of the orders stay; default: 1', readCount)
     .option('--allow-partial', 'move readers even where orders lack their first events', false);
   command.action((flags: StartFlags) => {
     if ((flags.source === 'file') !== (flags.path !== undefined))

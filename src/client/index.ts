@@ -22,7 +22,7 @@ export interface ClientOptions {
   readonly url: string;
   /** A bearer token, or what gives one for each request; without one the request has none. */
   readonly token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
-  /** How often a request is sent at most, where the service says that it may be tried again (429, 503); 3 unless told. */
+  /** How often a request is sent at most, where the service says that it may be tried again (429, 503); default: 3. */
   readonly attempts?: number | undefined;
   readonly fetch?: typeof fetch | undefined;
 }
@@ -32,7 +32,7 @@ export interface CallOptions {
 }
 
 export interface WaitOptions extends CallOptions {
-  /** How long to wait at most, in milliseconds; 10,000 unless told. */
+  /** How long to wait at most, in milliseconds; default: 10,000. */
   readonly waitMs?: number | undefined;
 }
 

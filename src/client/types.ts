@@ -53,7 +53,7 @@ export interface SearchQuery {
   readonly minTotalCents?: number | undefined;
   readonly maxTotalCents?: number | undefined;
   readonly sort?: 'relevance' | '-placedAt' | 'placedAt' | '-totalCents' | 'totalCents' | undefined;
-  /** 1–100; 20 unless told. */
+  /** 1–100; default: 20. */
   readonly size?: number | undefined;
   /** The `nextCursor` of the page before, of the very same search. */
   readonly cursor?: string | undefined;
@@ -107,14 +107,14 @@ export interface HistoryEvent {
 
 /** UTC days, `YYYY-MM-DD`, both included; at most 366. */
 export interface DayRange {
-  /** 29 days before `to` unless told. */
+  /** Default: 29 days before `to`. */
   readonly from?: string | undefined;
-  /** Today unless told. */
+  /** Default: today. */
   readonly to?: string | undefined;
 }
 
 export interface RevenueQuery extends DayRange {
-  /** Those in which there is anything unless told. */
+  /** Default: those in which there is anything. */
   readonly currency?: string | readonly string[] | undefined;
 }
 

@@ -5,7 +5,7 @@ import { IndexUnavailableError } from '../order-index/port.ts';
 /** Shorter than any scrape waits: one that times out has no metric at all, just when they are needed. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** Undefined where it cannot be read now, or takes too long: `/health` says why. Anything else than the world's fault is thrown. */
+/** Undefined in an outage of the index or the broker, or where the answer takes too long: `/health` says why. Any other error is thrown. */
 export async function ifAvailable<T>(answer: Promise<T>): Promise<T | undefined> {
   try {
     return await withTimeout<T | undefined>(answer, ANSWER_WITHIN_MS, undefined);
