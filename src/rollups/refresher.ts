@@ -17,19 +17,24 @@ export interface RefresherOptions extends TurnDependencies {
    * Whether the orders lag behind what was published: what is counted then is soon counted anew, and takes from Elasticsearch what would
    * bring the orders up to date. @throws IndexUnavailableError
    */
-  readonly isBehind?: () => Promise<boolean>;
-  /** The longest rest because of that; 20 s unless told. */
-  readonly maxRestBehindMs?: number;
+  readonly isBehind: () => Promise<boolean>;
   /** Told whether this instance leads whenever it has tried to; where nobody can tell, it does not. */
-  readonly onLead?: (leads: boolean) => void;
-  /** So often the lease is renewed beside whatever takes long; 2 s unless told. Shorter than the lease's expiry, by as much as an answer may take. */
-  readonly renewMs?: number;
-  /** Milliseconds of a clock that only goes forward, for what is kept for a while; the process's own unless told. */
-  readonly clock?: () => number;
+  readonly onLead: (leads: boolean) => void;
   /** Told of each aggregate that could not be refreshed. */
-  readonly onFailure?: (aggregate: string, error: unknown) => void;
+  readonly onFailure: (aggregate: string, error: unknown) => void;
   /** Told of each that could be. */
-  readonly onRefreshed?: (aggregate: string) => void;
+  readonly onRefreshed: (aggregate: string) => void;
+  /** Only tests change it. */
+  readonly timing?: Partial<Timing>;
+}
+
+export interface Timing {
+  /** The longest rest because the orders lag behind. */
+  readonly maxRestBehindMs: number;
+  /** So often the lease is renewed beside whatever takes long. Shorter than the lease's expiry, by as much as an answer may take. */
+  readonly renewMs: number;
+  /** Milliseconds of a clock that only goes forward, for what is kept for a while. */
+  readonly clock: () => number;
 }
 
 /** While something is built, what readers see is refreshed between slices of this length. */
@@ -44,9 +49,9 @@ const MAX_REST_MS = 10_000;
 /** The same while the orders lag behind: so many times the work, and at least so many intervals. */
 const REST_TIMES_BEHIND = 20;
 const INTERVALS_BEHIND = 4;
-const MAX_REST_BEHIND_MS = 20_000;
 /** So often that one that is started again after a crash leads at its second look. */
 export const RENEW_MS = 2_000;
+const TIMING: Timing = { maxRestBehindMs: 20_000, renewMs: RENEW_MS, clock: () => performance.now() };
 
 /** Another instance leads: what is under way would only be done twice. */
 class LeadLostError extends Error {
@@ -60,6 +65,7 @@ const NO_LEFTOVERS: Leftovers = new Map();
 /** Keeps the aggregates up to date, in micro-batches; of all instances that run one, the holder of the lease does (design §4). */
 export class Refresher {
   readonly #options: RefresherOptions;
+  readonly #timing: Timing;
   readonly #loop: LeaseLoop;
   /** As far as is known. */
   #hasLead = false;
@@ -72,6 +78,7 @@ export class Refresher {
 
   constructor(options: RefresherOptions) {
     this.#options = options;
+    this.#timing = { ...TIMING, ...options.timing };
     this.#loop = new LeaseLoop(options.lease);
   }
 
@@ -108,8 +115,7 @@ export class Refresher {
    * whole: of two instances that took the lead from one another meanwhile, neither would ever get to its end.
    */
   async #keepLead(over: AbortSignal): Promise<void> {
-    const { renewMs = RENEW_MS } = this.#options;
-    while (await passed(renewMs, over)) {
+    while (await passed(this.#timing.renewMs, over)) {
       if (!this.#hasLead) continue;
       try {
         if (!(await this.#hold())) this.#work.abort(new LeadLostError('another instance leads'));
@@ -150,7 +156,7 @@ export class Refresher {
     try {
       return await this.#hold();
     } catch (error) {
-      for (const { name } of aggregates) onFailure?.(name, error);
+      for (const { name } of aggregates) onFailure(name, error);
       throw error;
     }
   }
@@ -163,7 +169,7 @@ export class Refresher {
       leads = await lease.hold();
       this.#hasLead = leads;
     } finally {
-      onLead?.(leads);
+      onLead(leads);
     }
     return leads;
   }
@@ -175,8 +181,8 @@ export class Refresher {
     const results = await Promise.allSettled(aggregates.map((aggregate) => this.#refresh(aggregate)));
     results.forEach((result, place) => {
       const name = aggregates[place]?.name ?? '';
-      if (result.status === 'fulfilled') onRefreshed?.(name);
-      else if (!this.#isStopping() && !(result.reason instanceof LeadLostError)) onFailure?.(name, result.reason);
+      if (result.status === 'fulfilled') onRefreshed(name);
+      else if (!this.#isStopping() && !(result.reason instanceof LeadLostError)) onFailure(name, result.reason);
     });
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return results.some((result) => result.status === 'fulfilled' && result.value) ? 'more' : 'rested';
@@ -197,9 +203,9 @@ export class Refresher {
 
   /** Drops what nobody refers to any more, and the days that are not kept. */
   async #tidy(aggregate: AggregateDefinition): Promise<void> {
-    const { index, records, keptFrom, clock = () => performance.now() } = this.#options;
+    const { index, records, keptFrom } = this.#options;
     const store = index.aggregates.store(aggregate);
-    const now = clock();
+    const now = this.#timing.clock();
     const isDue = now - (this.#tidiedAt.get(aggregate.name) ?? -Infinity) >= TIDY_EVERY_MS;
     const known = this.#leftovers.get(aggregate.name) ?? NO_LEFTOVERS;
     if (!isDue && known.size === 0) return;
@@ -222,9 +228,9 @@ export class Refresher {
 
   /** Where somebody has woken it who waits for what is built, it does not rest until that is whole. */
   async #restWhileBehind(tookMs: number): Promise<void> {
-    const { intervalMs, maxRestBehindMs = MAX_REST_BEHIND_MS } = this.#options;
+    const { intervalMs } = this.#options;
     const enoughMs = Math.max(tookMs * REST_TIMES_BEHIND, intervalMs * INTERVALS_BEHIND);
-    const until = performance.now() + Math.min(enoughMs, maxRestBehindMs);
+    const until = performance.now() + Math.min(enoughMs, this.#timing.maxRestBehindMs);
     while (performance.now() < until && !this.#loop.isWoken && (await this.#isBehind()))
       await this.#loop.pause(Math.min(intervalMs, Math.max(0, until - performance.now())));
   }
@@ -232,7 +238,7 @@ export class Refresher {
   async #isBehind(): Promise<boolean> {
     const { isBehind } = this.#options;
     try {
-      return (await isBehind?.()) ?? false;
+      return await isBehind();
     } catch (error) {
       if (!(error instanceof IndexUnavailableError)) throw error;
       return false; // The next attempt tells why nothing is known.

@@ -42,6 +42,10 @@ export async function startAggregates(
     }),
     now: () => Date.now(),
     asOf: () => Promise.resolve('2026-03-31T00:00:00.000Z'),
+    isBehind: () => Promise.resolve(false),
+    onLead: () => undefined,
+    onFailure: () => undefined,
+    onRefreshed: () => undefined,
     reached: () => Promise.resolve(),
   });
   refresher.start();

@@ -24,6 +24,9 @@ describe('a refresher whose index refuses the rows of one aggregate for good', (
   };
   const failed = new Set<string>();
   const refresher = new Refresher({
+    isBehind: () => Promise.resolve(false),
+    onLead: () => undefined,
+    onRefreshed: () => undefined,
     onFailure: (aggregate, error) => failed.add(`${aggregate}: ${(error as Error).message}`),
     ...{ index, records, aggregates: [REVENUE_DAILY, SELLER_DAILY], intervalMs: 1, countedFrom: 5 },
     lease: { hold: () => Promise.resolve(true), release: () => Promise.resolve() },

@@ -36,12 +36,16 @@ export class RefresherStage {
       ...{ index, records, aggregates: [REVENUE_DAILY], intervalMs: 5, countedFrom: 5, lease: leaseOf(() => true) },
       asOf: () => Promise.resolve('2026-01-01T00:00:00.000Z'),
       keptFrom: () => undefined,
-      // Tests count how often the lease is asked for.
-      renewMs: 60_000,
+      isBehind: () => Promise.resolve(false),
+      onLead: () => undefined,
+      onFailure: () => undefined,
+      onRefreshed: () => undefined,
       now: () => Date.now(),
       reached: () => Promise.resolve(),
       log: createLogger('silent'),
       ...options,
+      // Tests count how often the lease is asked for.
+      timing: { renewMs: 60_000, ...options.timing },
     });
     this.#refreshers.push(refresher);
     return refresher;

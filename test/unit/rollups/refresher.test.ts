@@ -121,13 +121,13 @@ describe('a refresher of aggregates', () => {
       firstStepTakes(2_100);
       stage.put('A', DAY);
       const isBehind = () => Promise.resolve(true);
-      stage.refresher({ lease, intervalMs: 60 * MINUTE_MS, isBehind, maxRestBehindMs: 50 }).start();
+      stage.refresher({ lease, intervalMs: 60 * MINUTE_MS, isBehind, timing: { maxRestBehindMs: 50 } }).start();
       await eventually(() => assert.ok(times.length > 1), 10_000);
     });
 
     it('is woken all the same', async () => {
       const { lease, times } = clockedLease();
-      const untilThen = { intervalMs: 10 * MINUTE_MS, maxRestBehindMs: MINUTE_MS };
+      const untilThen = { intervalMs: 10 * MINUTE_MS, timing: { maxRestBehindMs: MINUTE_MS } };
       const refresher = stage.refresher({ lease, isBehind: () => Promise.resolve(true), ...untilThen });
       refresher.start();
       await eventually(async () => assert.ok(await stage.live()));
@@ -264,7 +264,7 @@ describe('a refresher of aggregates', () => {
         renewals += 1;
         return isHeld;
       };
-      stage.refresher({ lease: { ...lease, hold }, renewMs: 5, intervalMs }).start();
+      stage.refresher({ lease: { ...lease, hold }, timing: { renewMs: 5 }, intervalMs }).start();
       await eventually(async () => assert.ok(await stage.live()));
     }
 
@@ -303,7 +303,7 @@ describe('a refresher of aggregates', () => {
       const failed: unknown[] = [];
       const told: boolean[] = [];
       const refresher = stage.refresher({
-        ...{ lease: leaseOf(() => isOurs), renewMs: 5, onLead: (leads) => told.push(leads) },
+        ...{ lease: leaseOf(() => isOurs), timing: { renewMs: 5 }, onLead: (leads) => told.push(leads) },
         onFailure: (_aggregate, error) => failed.push(error),
       });
       refresher.start();
@@ -393,7 +393,7 @@ describe('a refresher of aggregates', () => {
 
     it('keeps a generation that nobody refers to for a minute, and drops it then', async () => {
       await stage.store.create(1);
-      stage.refresher({ clock: () => clockMs }).start();
+      stage.refresher({ timing: { clock: () => clockMs } }).start();
       await eventually(() => assert.ok(stage.count('checkpoint') > 3));
       clockMs = MINUTE_MS - 1;
       const before = stage.count('checkpoint');
@@ -405,7 +405,7 @@ describe('a refresher of aggregates', () => {
 
     it('forgets one that another one has dropped meanwhile', async () => {
       await stage.store.create(1);
-      stage.refresher({ clock: () => clockMs, keptFrom: () => DAY }).start();
+      stage.refresher({ timing: { clock: () => clockMs }, keptFrom: () => DAY }).start();
       await eventually(() => assert.ok(stage.count('revenue-daily expire') > 3));
       await stage.store.drop(LEFT);
       const before = stage.count('checkpoint');
@@ -419,7 +419,7 @@ describe('a refresher of aggregates', () => {
       let from = DAY;
       stage.put('A', DAY);
       stage.put('B', plusDays(DAY, 1));
-      stage.refresher({ clock: () => clockMs, keptFrom: () => from }).start();
+      stage.refresher({ timing: { clock: () => clockMs }, keptFrom: () => from }).start();
       await seen({ [DAY]: 1, [plusDays(DAY, 1)]: 1 });
       from = plusDays(DAY, 1);
       stage.put('C', DAY);
@@ -434,7 +434,7 @@ describe('a refresher of aggregates', () => {
       let from: string | undefined = plusDays(DAY, 2);
       stage.put('A', DAY);
       stage.put('B', plusDays(DAY, 2));
-      stage.refresher({ clock: () => clockMs, keptFrom: () => from }).start();
+      stage.refresher({ timing: { clock: () => clockMs }, keptFrom: () => from }).start();
       await seen({ [plusDays(DAY, 2)]: 1 });
       assert.equal((await stage.live())?.wholeFrom, plusDays(DAY, 2));
       const generation = (await stage.live())?.generation;
