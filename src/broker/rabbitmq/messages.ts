@@ -105,11 +105,14 @@ export function heartbeatTimeOf({ fields, properties, content }: ConsumeMessage)
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }
 
-/** A quorum queue counts in `x-delivery-count`, absent on the first delivery; a classic one only sets the flag. */
+/**
+ * A quorum queue counts in `x-delivery-count`; a classic one only sets the flag. The flag is set with every count above 0. Without it the
+ * header is a producer's own, or came along through a shovel, and says nothing of this queue.
+ */
 export function redeliveriesOf({ fields, properties }: ConsumeMessage): number {
+  if (!fields.redelivered) return 0;
   const count: unknown = properties.headers?.['x-delivery-count'];
-  const counted = typeof count === 'number' && Number.isSafeInteger(count) ? count : 0;
-  return Math.max(counted, fields.redelivered ? 1 : 0);
+  return typeof count === 'number' && Number.isSafeInteger(count) ? Math.max(count, 1) : 1;
 }
 
 function bufferOf(bytes: Uint8Array): Buffer {
