@@ -1,7 +1,8 @@
-import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import { errors, jwtVerify } from 'jose';
 import type { JWTPayload, JWTVerifyOptions } from 'jose';
 import { z } from 'zod';
 import type { Logger } from '../observability/logging.ts';
+import { createKeySet } from './key-set.ts';
 
 const ROLES = ['customer', 'seller', 'support', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
@@ -151,11 +152,8 @@ function secretVerifier(config: AuthSettings & { kind: 'secret' }): Verify {
   return async (token) => (await jwtVerify(token, key, options)).payload;
 }
 
-/** After it was fetched it is not fetched again for so long, whatever keys are named: a new key is refused meanwhile. */
-const KEY_SET_COOLDOWN_MS = 1_000;
-
 function keySetVerifier(config: AuthSettings & { kind: 'jwks' }): Verify {
-  const keySet = createRemoteJWKSet(new URL(config.url), { cooldownDuration: KEY_SET_COOLDOWN_MS });
+  const keySet = createKeySet(new URL(config.url));
   const options = verifyOptions(config, ['RS256', 'ES256']);
   return async (token) => {
     try {
