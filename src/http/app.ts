@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import PACKAGE from '../../package.json' with { type: 'json' };
 import compression from 'compression';
 import express from 'express';
-import type { Express, RequestHandler } from 'express';
+import type { Express, Request, RequestHandler } from 'express';
 import helmet from 'helmet';
 import { clientModules } from './client-modules.ts';
 import { allowOrigins } from './cors.ts';
@@ -119,10 +119,11 @@ const refuseLargeBodies: RequestHandler = (request, _response, next) => {
 
 /**
  * Where authentication is off, any page that an operator visits could otherwise have the browser send a change. Browsers say where a
- * request comes from (Fetch Metadata, W3C); programs that are none do not, and need not.
+ * request comes from (Fetch Metadata, W3C), or, to an address without TLS that is not their own computer's, at least from which origin;
+ * programs that are none do not, and need not.
  */
 const refuseOtherSites: RequestHandler = (request, response, next) => {
-  const site = request.headers['sec-fetch-site'];
+  const site = request.headers['sec-fetch-site'] ?? siteOf(request);
   const isSafe = request.method === 'GET' || request.method === 'HEAD' || request.method === 'OPTIONS';
   const isOwn = site === undefined || site === 'same-origin' || site === 'none';
   if (isSafe || isOwn || response.locals['isAllowedOrigin'] === true) {
@@ -131,6 +132,11 @@ const refuseOtherSites: RequestHandler = (request, response, next) => {
   }
   throw new ProblemError({ status: 403, detail: 'A page of another site may not change anything here.' });
 };
+
+function siteOf({ headers: { origin }, host }: Request): 'same-origin' | 'cross-site' | undefined {
+  if (origin === undefined) return undefined;
+  return URL.parse(origin)?.host === host ? 'same-origin' : 'cross-site';
+}
 
 /** The files of `web/`, checked again by the browser on each load: their names do not change with their content. */
 function pages(): RequestHandler {

@@ -47,6 +47,15 @@ describe('createHttpApp', () => {
       assert.notEqual((await post({ 'sec-fetch-site': 'same-origin' })).status, 403);
       assert.notEqual((await post({})).status, 403);
     });
+
+    it('refuses it by its origin where the browser says no more, as to an address without TLS', async () => {
+      await withServer(createHttpApp(fakeDependencies(new FakeOrders())), async (request, port) => {
+        const address = `http://127.0.0.1:${port}`;
+        const post = (origin: string) => request('/admin/dead-letters/replay', { method: 'POST', headers: { origin } });
+        for (const origin of ['http://evil.example', 'null', `${address}9`]) assertProblem(await post(origin), 403);
+        assert.notEqual((await post(address)).status, 403);
+      });
+    });
   });
 
   describe('when there is nothing at an address', () => {
