@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { createAggregating, type Aggregating } from './aggregating.ts';
 import { createBackends, type Backends, type CertificateAuthorities } from './backends.ts';
 import { BrokerUnavailableError } from './broker/port.ts';
@@ -15,6 +14,8 @@ import { listen, type HttpServer } from './http/server.ts';
 import { createInHandReader } from './service/in-hand-reader.ts';
 import { LagRecorder } from './service/lag-recorder.ts';
 import { createGaugeReader } from './service/gauges.ts';
+import { formerInstanceOf, instanceOf, rebuilderOf } from './service/instance.ts';
+import { sharedRead } from './service/shared-read.ts';
 import { serviceHealth, type SharedKnowledge } from './service/health.ts';
 import type { Logger } from './observability/logging.ts';
 import { BREAKER_STATES, createMetrics, type Metrics } from './observability/metrics.ts';
@@ -95,7 +96,7 @@ export async function createApp(config: Config, deps: AppDependencies): Promise<
     rebuilding: createRebuilding({ ...common, aggregating, stopping: stopping.signal }),
     lag: createLagRecorder(backends, record, inHand),
   };
-  const silent = async () => silence.silentOthers(await record(), instanceOf(service));
+  const silent = async () => silence.silentOthers(await record(), instanceOf(config));
   const http = httpDependencies(service, { freshness, silentOthers: silent });
   return {
     start: async () => {
@@ -161,7 +162,7 @@ async function openBackends(service: Service): Promise<void> {
 function readInHand(record: FreshnessRecordReader, service: () => Service): () => Promise<number> {
   return createInHandReader(record, {
     own: () => service().projector?.inHand() ?? 0,
-    instance: () => instanceOf(service()),
+    instance: () => instanceOf(service().config),
     now: () => Date.now(),
   });
 }
@@ -191,7 +192,7 @@ async function startProjecting(service: Service): Promise<void> {
       storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: options.maxStoredEvents },
       freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
-      instance: instanceOf(service),
+      instance: instanceOf(config),
       formerInstance: formerInstanceOf(config),
       // A single active consumer's queue hands out nothing to the next one before it has noticed.
       lossNoticedMs: options.singleActiveConsumer ? 0 : LOSS_NOTICED_MS,
@@ -219,21 +220,6 @@ async function startProjecting(service: Service): Promise<void> {
   });
   service.gaps = startGapMonitor(service);
   if (config.backend.kind === 'embedded') service.samples = await startSampleFeed(backends, config, deps.log);
-}
-
-/** The same after a restart: whatever had the name before is dead then. The embedded default is one process at a time anyway. */
-function instanceOf({ config }: Service): string {
-  return config.backend.kind === 'embedded' ? 'embedded' : rebuilderOf(config);
-}
-
-/** The same after a restart, so that a rebuild goes on soon: whoever listened there before is dead. */
-function rebuilderOf({ http: { host, port } }: Config): string {
-  return `${hostname()}/${host}:${port === 0 ? `0/${process.pid}` : port}`;
-}
-
-/** As releases named it before HOST was told too. Where the port is any, no other process ever had its name. */
-function formerInstanceOf({ backend, http: { port } }: Config): string | undefined {
-  return backend.kind === 'embedded' || port === 0 ? undefined : `${hostname()}:${port}`;
 }
 
 /** Where the projector runs, so that an operator is told by the part that is held up. */
@@ -289,7 +275,7 @@ async function closeAll(
 function httpDependencies(service: Service, shared: SharedKnowledge): HttpDependencies {
   const { config, deps, metrics, backends } = service;
   const { freshness } = shared;
-  const readGauges = createGaugeReader(service, freshness);
+  const readGauges = sharedRead(createGaugeReader(service, freshness));
   return {
     search: (query, signal) => backends.index.search(query, signal),
     suggest: (query, signal) => backends.index.suggest(query, signal),
@@ -304,7 +290,7 @@ function httpDependencies(service: Service, shared: SharedKnowledge): HttpDepend
     verifyAggregates: (signal) => service.aggregating.verify(signal),
     rebuilds: service.rebuilding.rebuilds,
     generations: service.rebuilding.generations,
-    health: () => serviceHealth(service, shared),
+    health: sharedRead(() => serviceHealth(service, shared)),
     metricsText: async () => {
       await readGauges();
       return { contentType: metrics.registry.contentType, body: await metrics.registry.metrics() };
