@@ -112,7 +112,7 @@ class Replay {
   /** Whether there are orders of which events before a position were read, and their first ones nowhere. */
   async lacksBeginnings(before: number): Promise<boolean> {
     const held = this.#early.heldBefore(before).map(({ orderId }) => orderId);
-    return (await this.#countWithoutBeginning([...new Set(held)])) > 0;
+    return (await this.#withoutBeginning([...new Set(held)])).length > 0;
   }
 
   async #add(page: readonly SourceEvent[]): Promise<void> {
@@ -158,8 +158,10 @@ class Replay {
       );
     }
     const held = new Set(this.#early.heldBefore(before).map(({ orderId }) => orderId));
-    const parked = hasParked ? await this.#countParkedWithoutBeginning(held) : 0;
-    const withoutBeginning = (await this.#countWithoutBeginning([...held])) + parked;
+    const lacking = new Set(await this.#withoutBeginning([...held]));
+    if (hasParked) for (const orderId of await this.#parkedWithoutBeginning(held)) lacking.add(orderId);
+    if (lacking.size > 0) await this.#leaveOutRefused(lacking);
+    const withoutBeginning = lacking.size;
     const left = this.#early.takeAll();
     if (withoutBeginning === 0 || this.#allowPartial) await this.#park(left);
     this.#progress = { ...this.#progress, total: processed, withoutBeginning, done: true };
@@ -246,30 +248,42 @@ class Replay {
     }
   }
 
-  /** Of what is parked, whoever parked it; one that is counted already is left out. */
-  async #countParkedWithoutBeginning(counted: ReadonlySet<string>): Promise<number> {
-    let count = 0;
+  /** Of what is parked, whoever parked it; one that is known already is left out. */
+  async #parkedWithoutBeginning(counted: ReadonlySet<string>): Promise<string[]> {
+    const lacking: string[] = [];
     let lastOrder: string | undefined;
     for await (const page of parkedPages(this.#deps.index, PARKED_PAGE)) {
       this.#deps.signal.throwIfAborted();
       const orderIds = new Set(page.map(({ orderId }) => orderId).filter((orderId) => !counted.has(orderId)));
       // It may go on from one page to the next.
       if (lastOrder !== undefined) orderIds.delete(lastOrder);
-      count += await this.#countWithoutBeginning([...orderIds]);
+      lacking.push(...(await this.#withoutBeginning([...orderIds])));
       lastOrder = page.at(-1)?.orderId;
     }
-    return count;
+    return lacking;
   }
 
-  async #countWithoutBeginning(orderIds: readonly string[]): Promise<number> {
-    let count = 0;
+  async #withoutBeginning(orderIds: readonly string[]): Promise<string[]> {
+    const lacking: string[] = [];
     for (let from = 0; from < orderIds.length; from += PAGE_EVENTS) {
       const some = orderIds.slice(from, from + PAGE_EVENTS);
       const target = await targetOf(this.#deps.index, this.#generation);
       const documents = await loadDocuments(this.#deps.index, target, some);
-      count += some.length - documents.size;
+      lacking.push(...some.filter((orderId) => !documents.has(orderId)));
     }
-    return count;
+    return lacking;
+  }
+
+  /**
+   * Where a message of an order was refused, that is its beginning, and no other source has a better one: the projector refused it
+   * too, and has its later events parked. All is read once more for it, since what was read before a crash no longer says whose it was.
+   */
+  async #leaveOutRefused(lacking: Set<string>): Promise<void> {
+    const { source, signal } = this.#deps;
+    for await (const { body } of source.readWhole(signal)) {
+      const parsed = parseEvent(body, this.#deps);
+      if (parsed.kind === 'refused' && parsed.hints.orderId !== undefined) lacking.delete(parsed.hints.orderId);
+    }
   }
 }
 

@@ -290,6 +290,20 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
       );
     });
 
+    it('parks the later events of an order whose first one is refused, as the projector does, wherever it dies', async () => {
+      const invalid = JSON.stringify({ ...JSON.parse(cloudEvent('O-1', eventAt(1))), data: { customer: null } });
+      const messages = [invalid, cloudEvent('O-1', eventAt(2)), cloudEvent('O-2', eventAt(1))];
+      const { result, reports } = replaying(messages);
+      assert.equal((await result).withoutBeginning, 0);
+      const parked = async () => (await index.parkedAt([{ orderId: 'O-1', sequence: 2 }])).length;
+      assert.equal(await parked(), 1);
+      await index.unpark([{ orderId: 'O-1', sequence: 2 }]);
+      const resumed = fromHistory({ replay: { ...reports.at(-1), done: false } as ReplayProgress });
+      assert.equal(resumed.replay.position, 1);
+      const { withoutBeginning, unparseable } = await replaying(messages, resumed).result;
+      assert.deepEqual([withoutBeginning, unparseable, await parked()], [0, 1, 1]);
+    });
+
     it('parks nothing but the places of an erased order, whatever comes first', async () => {
       const erased = eventOf('order.erased.v1', 3);
       const last = eventAt(9);
