@@ -175,11 +175,12 @@ export function createGenerationOperations(deps: OperationsDependencies) {
     async remove(name: string) {
       const found = await find(name);
       if (!found) return { kind: 'not_found' as const };
-      if (found.state === 'live')
-        return { kind: 'refused' as const, reason: `${name} is live: activate another one first` };
+      if (found.state === 'live') return { kind: 'refused' as const, reason: whyLiveStays(name) };
       const busy = await keptUnderWay(deps.records);
       if (busy) return { kind: 'refused' as const, reason: busyReason(busy.state) };
-      const { epoch, targets } = await index.registry();
+      const { epoch, live, targets } = await index.registry();
+      // An activation may have ended since it was looked up.
+      if (live.generation === name) return { kind: 'refused' as const, reason: whyLiveStays(name) };
       if (targets.some(({ generation }) => generation === name)) {
         const { kind } = await index.generations.renameEpoch(epoch, { unregister: [name] });
         if (kind !== 'moved')
@@ -189,6 +190,10 @@ export function createGenerationOperations(deps: OperationsDependencies) {
       return { kind: 'deleted' as const };
     },
   };
+}
+
+function whyLiveStays(name: string): string {
+  return `${name} is live: activate another one first`;
 }
 
 async function generationBeingBuilt(records: RunRecords): Promise<string | undefined> {

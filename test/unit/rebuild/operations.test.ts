@@ -133,6 +133,22 @@ describe('what operators do about rebuilds and generations', () => {
     });
   });
 
+  describe('when a generation becomes live while it is to be deleted', () => {
+    it('is not deleted, and the answer says why', async () => {
+      const { generation } = (await registerGeneration(index, 2)).target;
+      const operations = operated({}).generations;
+      const registry = index.registry.bind(index);
+      index.registry = async () => {
+        index.registry = registry;
+        await generations.renameEpoch((await registry()).epoch, { live: generation });
+        return await registry();
+      };
+      const { kind, ...answer } = await operations.remove(generation);
+      assert.deepEqual([kind, answer], ['refused', { reason: `${generation} is live: activate another one first` }]);
+      assert.equal((await index.registry()).live.generation, generation);
+    });
+  });
+
   describe('when a rebuild has no generation yet', () => {
     it('says which rebuild stands in the way of a change of generations, and of no generation', async () => {
       const { target } = await registerGeneration(index, 2);
