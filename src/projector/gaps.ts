@@ -41,7 +41,7 @@ const PAGE = 500;
 const LOAD_AT_ONCE = 50;
 
 /**
- * Every order with parked events after the given one, by order id.
+ * Every order with parked events after the given one, by order id; erased ones wait for nothing.
  * @throws IndexUnavailableError, the signal's reason
  */
 export async function* listGaps(index: GapIndex, options: GapOptions, after?: string): AsyncGenerator<OrderGap> {
@@ -55,7 +55,7 @@ export async function* listGaps(index: GapIndex, options: GapOptions, after?: st
   yield* await gapsOf(orders, index, options);
 }
 
-/** Undefined where nothing of the order is parked. @throws IndexUnavailableError, the signal's reason */
+/** Undefined where nothing of the order is parked, or it is erased. @throws IndexUnavailableError, the signal's reason */
 export async function gapOfOrder(orderId: string, index: GapIndex, options: GapOptions): Promise<OrderGap | undefined> {
   for await (const order of parkedOrders(index, options, { orderId, sequence: 0 })) {
     if (order.orderId !== orderId) return undefined;
@@ -139,10 +139,12 @@ async function gapsOf(orders: readonly ParkedOrder[], index: GapIndex, options: 
     live,
     orders.map(({ orderId }) => orderId),
   );
-  return orders.map(({ orderId, places }) => {
+  return orders.flatMap(({ orderId, places }) => {
     const document = documents.get(orderId);
+    // Of an erased order only places are parked: to fill its holes would bring back what was to be forgotten, and change nothing.
+    if (document?.status === 'erased') return [];
     const lastEventAt = document?.events.at(-1)?.time;
-    return { ...gapOf(orderId, document?.version ?? 0, places, options), ...(lastEventAt && { lastEventAt }) };
+    return [{ ...gapOf(orderId, document?.version ?? 0, places, options), ...(lastEventAt && { lastEventAt }) }];
   });
 }
 

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import type { OrderEvent } from '../../../src/order/event.ts';
 import type { ParkedEvent } from '../../../src/order-index/port.ts';
 import { gapOf, gapOfOrder, listGaps, pageOfGaps, without, type OrderGap } from '../../../src/projector/gaps.ts';
 import { projectBatch } from '../../../src/projector/project-batch.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
-import { eventAt, protocolInstance, worksOf } from '../../support/protocol.ts';
+import { workOf } from '../../../src/projector/work.ts';
+import { eventAt, jobOf, protocolInstance, worksOf } from '../../support/protocol.ts';
 
 const NOW = new Date('2026-01-01T01:00:00.000Z');
 const OPTIONS = { graceMs: 60_000, now: () => NOW };
@@ -20,6 +22,30 @@ async function all(gaps: AsyncIterable<OrderGap>): Promise<OrderGap[]> {
   for await (const gap of gaps) found.push(gap);
   return found;
 }
+
+describe('an erased order', () => {
+  it('waits for nothing, though places of it are parked', async () => {
+    const index = new MemoryIndex();
+    const { deps } = protocolInstance(index);
+    const erased: OrderEvent = { ...eventAt(6, 'erased'), type: 'order.erased.v1', data: {} };
+    await projectBatch(worksOf('a', [1, 4, 9]), deps);
+    await projectBatch(worksOf('b', [1, 4]), deps);
+    await projectBatch(workOf([jobOf('a', erased)]), deps);
+    assert.deepEqual(
+      [...index.parked.values()].map(({ orderId, event }) => [orderId, event.sequence]),
+      [
+        ['a', 9],
+        ['b', 4],
+      ],
+    );
+    const gaps = await all(listGaps(index, OPTIONS));
+    assert.deepEqual(
+      gaps.map(({ orderId }) => orderId),
+      ['b'],
+    );
+    assert.equal(await gapOfOrder('a', index, OPTIONS), undefined);
+  });
+});
 
 describe('gapOf', () => {
   const missingOf = (version: number, sequences: readonly number[]) =>
