@@ -228,8 +228,7 @@ function startGapMonitor(service: Service): GapMonitor {
     ...gapOptions(service),
     index: service.backends.index,
     intervalMs: GAP_INTERVAL_MS,
-    onSummary: ({ parkedEvents, gappedOrders, oldestParkedSeconds }) => {
-      service.metrics.parkedEvents.set(parkedEvents);
+    onSummary: ({ gappedOrders, oldestParkedSeconds }) => {
       service.metrics.oldestParkedSeconds.set(oldestParkedSeconds);
       service.metrics.gappedOrders.set(gappedOrders);
     },

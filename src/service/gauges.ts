@@ -22,14 +22,17 @@ export interface GaugeSources {
  */
 export function createGaugeReader(sources: GaugeSources, freshness: () => Promise<Freshness>): () => Promise<void> {
   const { metrics, backends, rebuilding, aggregating } = sources;
+  // A 0 would say that none waits; only a projector looks, and says so from its first look on.
+  for (const gauge of [metrics.oldestParkedSeconds, metrics.gappedOrders]) gauge.remove();
   // Before the first heartbeat has come through nothing is known, and a lag since 1970 would only raise an alarm.
   let asOf = 0;
   return async () => {
-    const [fresh, waiting, inHand, deadLetters, rebuilds] = await Promise.all([
+    const [fresh, waiting, inHand, deadLetters, parked, rebuilds] = await Promise.all([
       ifAvailable(freshness()),
       ifAvailable(backends.broker.queueDepth()),
       sources.inHand(),
       ifAvailable(backends.index.countDeadLetters()),
+      ifAvailable(backends.index.countParked()),
       ifAvailable(rebuilding.measure()),
       ifAvailable(aggregating.measure()),
     ]);
@@ -37,6 +40,7 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);
     setOrLeaveOut(metrics.lagMessages, waiting === undefined ? undefined : waiting + inHand);
     setOrLeaveOut(metrics.deadLetters, deadLetters);
+    setOrLeaveOut(metrics.parkedEvents, parked);
     setOrLeaveOut(metrics.rebuildStalled, rebuilds && Number(rebuilds.isStalled));
     setOrLeaveOut(metrics.rebuildProcessed, rebuilds?.processed);
     setOrLeaveOut(metrics.rebuildTotal, rebuilds?.total ?? undefined);

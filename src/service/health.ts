@@ -108,13 +108,17 @@ async function known<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** With the number of dead letters, which answers leave out (contract §3); where it cannot be read, the index says why. */
+/** With the numbers of dead letters and of parked events, which answers leave out (contract §3); where one cannot be read, the index says why. */
 async function indexHealth(index: OrderIndex): Promise<PartHealth> {
   const part = await index.health();
   if (part.state === 'down') return part;
-  const deadLetters = await index.countDeadLetters().catch((error: unknown) => {
-    if (!(error instanceof IndexUnavailableError)) throw error;
-    return undefined;
-  });
-  return { ...part, details: { ...part.details, ...(deadLetters !== undefined && { deadLetters }) } };
+  const [deadLetters, parkedEvents] = await Promise.all([
+    known(() => index.countDeadLetters()),
+    known(() => index.countParked()),
+  ]);
+  const counts = {
+    ...(deadLetters !== undefined && { deadLetters }),
+    ...(parkedEvents !== undefined && { parkedEvents }),
+  };
+  return { ...part, details: { ...part.details, ...counts } };
 }

@@ -11,6 +11,7 @@ function asked() {
     freshness: async () => ({ asOf: new Date(Date.now() - 3_000).toISOString(), lagSeconds: 3 }),
     queueDepth: async () => 5,
     countDeadLetters: async () => 2,
+    countParked: async () => 7,
     rebuilds: async (): Promise<RebuildMeasures> => ({ isStalled: true, processed: 40, total: 100 }),
     aggregates: async () => undefined,
   };
@@ -43,7 +44,14 @@ describe('createGaugeReader', () => {
       assert.ok(lag >= 3 && lag < 5, String(lag));
       assert.equal(await value('projection_lag_messages'), 9);
       assert.equal(await value('projection_dead_letters'), 2);
+      assert.equal(await value('projection_parked_events'), 7);
       assert.equal(await value('projection_rebuild_stalled'), 1);
+    });
+
+    it('does not say that no order waits, which only a projector looks for', async () => {
+      const value = reader(asked());
+      for (const name of ['projection_gapped_orders', 'projection_oldest_parked_seconds'])
+        assert.equal(await value(name), undefined, name);
     });
 
     it('says how far a rebuild is, whoever runs it', async () => {
@@ -72,10 +80,12 @@ describe('createGaugeReader', () => {
       const questions = asked();
       const value = reader(questions);
       const before = (await value('projection_lag_seconds')) ?? 0;
-      Object.assign(questions, { freshness: indexIsAway, countDeadLetters: indexIsAway, rebuilds: indexIsAway });
+      Object.assign(questions, { freshness: indexIsAway, rebuilds: indexIsAway });
+      Object.assign(questions, { countDeadLetters: indexIsAway, countParked: indexIsAway });
       const after = (await value('projection_lag_seconds')) ?? 0;
       assert.ok(before >= 3 && after >= before, `${before}, then ${after}`);
       assert.equal(await value('projection_dead_letters'), undefined);
+      assert.equal(await value('projection_parked_events'), undefined);
       for (const name of ['stalled', 'processed', 'total']) {
         assert.equal(await value(`projection_rebuild_${name}`), undefined, name);
       }

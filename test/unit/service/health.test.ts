@@ -9,7 +9,7 @@ describe('the health of the service', () => {
       ...{ config: { role }, waitingFor: undefined, isIndexOpen },
       backends: {
         broker: { health: () => ({ state: 'up' }) },
-        index: { health: up, countDeadLetters: () => Promise.resolve(0) },
+        index: { health: up, countDeadLetters: () => Promise.resolve(0), countParked: () => Promise.resolve(3) },
       },
       ...{ rebuilding: { health: up }, aggregating: { health: up } },
       ...(role === 'projector' && { projector: { health: () => ({ state: 'up' }) } }),
@@ -52,6 +52,10 @@ describe('the health of the service', () => {
   });
 
   describe('when all is well, or nothing is known of the others', () => {
+    it('says how many events are parked, also where no projector runs', async () => {
+      assert.equal((await healthOf('api', {})).parts['index'].details?.['parkedEvents'], 3);
+    });
+
     it('is up', async () => {
       const silentOthers = () => Promise.reject(new IndexUnavailableError('away'));
       for (const role of ['api', 'projector'] as const) {
