@@ -197,7 +197,7 @@ function servingMetrics(registers: Registers) {
   return {
     circuitBreakerState: new Gauge({
       name: 'circuit_breaker_state',
-      help: 'State of a circuit breaker: 0 closed, 0.5 half-open, 1 open',
+      help: 'State of a circuit breaker: 0 closed, 0.5 half-open, 1 open; the embedded default has none',
       labelNames: ['name'] as const,
       registers,
     }),
