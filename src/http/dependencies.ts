@@ -128,11 +128,11 @@ export interface DeadLetterOperations {
     id: string,
   ): Promise<{ readonly kind: 'replayed' | 'not_found' } | { readonly kind: 'not_routable'; readonly reason: string }>;
   replayAll(filter: DeadLetterFilter): Promise<Answered<typeof replayAllAnswer>>;
-  /** `missing`: the place that it named, where the order still lacks it. */
+  /** `missing`: the place that it named, where the order still lacks it; awaited where later events are parked behind it. */
   discard(id: string): Promise<
     | {
         readonly kind: 'discarded';
-        readonly missing?: { readonly orderId: string; readonly sequence: number };
+        readonly missing?: { readonly orderId: string; readonly sequence: number; readonly isAwaited: boolean };
       }
     | { readonly kind: 'not_found' }
   >;

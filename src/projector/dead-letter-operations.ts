@@ -2,13 +2,13 @@ import PQueue from 'p-queue';
 import { UnroutableError, type Broker, type OutgoingEvent } from '../broker/port.ts';
 import { loadDocuments } from '../order-index/load-documents.ts';
 import type { DeadLetterEntry, DeadLetterFilter, DeadLetterWithBody } from '../order-index/dead-letter-port.ts';
-import type { OrderIndex } from '../order-index/port.ts';
+import type { OrderIndex, ParkedPlace } from '../order-index/port.ts';
 
 export interface DeadLetterOperationDependencies {
   readonly broker: Pick<Broker, 'publish'>;
   readonly index: Pick<
     OrderIndex,
-    'registry' | 'load' | 'parkedAt' | 'listDeadLetters' | 'getDeadLetter' | 'settleDeadLetter'
+    'registry' | 'load' | 'parkedAt' | 'listParkedPlaces' | 'listDeadLetters' | 'getDeadLetter' | 'settleDeadLetter'
   >;
 }
 
@@ -26,10 +26,12 @@ export interface ReplayAllResult {
 export type DiscardOutcome =
   { readonly kind: 'discarded'; readonly missing?: MissingPlace } | { readonly kind: 'not_found' };
 
-/** A place that the discarded event named and that nothing has taken: the order's later events wait for it. */
+/** A place that the discarded event named and that nothing has taken. */
 export interface MissingPlace {
   readonly orderId: string;
   readonly sequence: number;
+  /** Whether later events of the order are parked, and wait for it. */
+  readonly isAwaited: boolean;
 }
 
 const PAGE = 200;
@@ -122,10 +124,12 @@ async function discard(id: string, { index }: DeadLetterOperationDependencies): 
   const { orderId, sequence } = entry;
   if (orderId === undefined || sequence === undefined) return { kind: 'discarded' };
   const place = { orderId, sequence };
-  return (await isMissing(place, index)) ? { kind: 'discarded', missing: place } : { kind: 'discarded' };
+  if (!(await isMissing(place, index))) return { kind: 'discarded' };
+  const [next] = await index.listParkedPlaces({ after: place, size: 1 });
+  return { kind: 'discarded', missing: { ...place, isAwaited: next?.orderId === orderId } };
 }
 
-async function isMissing(place: MissingPlace, index: DeadLetterOperationDependencies['index']): Promise<boolean> {
+async function isMissing(place: ParkedPlace, index: DeadLetterOperationDependencies['index']): Promise<boolean> {
   const { live } = await index.registry();
   const version = (await loadDocuments(index, live, [place.orderId])).get(place.orderId)?.version ?? 0;
   return place.sequence > version && (await index.parkedAt([place])).length === 0;

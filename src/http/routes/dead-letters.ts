@@ -129,18 +129,26 @@ function discardRoute({ deadLetters }: Dependencies): Route {
     handle: async ({ params: { id } }) => {
       const outcome = await deadLetters.discard(id);
       if (outcome.kind === 'not_found') throw notFound();
-      const missing = outcome.missing ? { ...outcome.missing, hint: hintFor(outcome.missing) } : null;
+      const missing = outcome.missing ? missingOf(outcome.missing) : null;
       return { body: { discarded: true, id, missing } };
     },
   });
 }
 
-function hintFor({ orderId, sequence }: { readonly orderId: string; readonly sequence: number }): string {
+interface Missing {
+  readonly orderId: string;
+  readonly sequence: number;
+  readonly isAwaited: boolean;
+}
+
+/** Only what later events wait for can be declared missing. */
+function missingOf({ orderId, sequence, isAwaited }: Missing) {
   const path = `/admin/orders/${encodeURIComponent(orderId)}/repair`;
-  return (
-    `Event ${sequence} of the order is missing, and its later events wait for it. Publish it as it should be, or declare it missing: ` +
-    `POST ${path} {"missing": "skip"}`
-  );
+  const hint = isAwaited
+    ? `Event ${sequence} of the order is missing, and its later events wait for it. Publish it as it should be, or declare it missing: ` +
+      `POST ${path} {"missing": "skip"}`
+    : `Event ${sequence} of the order is missing. Publish it as it should be: the order's later events will wait for it.`;
+  return { orderId, sequence, hint };
 }
 
 function notFound(): ProblemError {

@@ -186,10 +186,17 @@ describe('DELETE /admin/dead-letters/{id}', () => {
   it('says what it leaves missing', async () => {
     const plain = discardAnswer.parse((await discarded({ kind: 'discarded' })).json());
     assert.deepEqual(plain, { discarded: true, id: 'a1', missing: null });
-    const answered = await discarded({ kind: 'discarded', missing: { orderId: 'A/1', sequence: 7 } });
+    const answered = await discarded({ kind: 'discarded', missing: { orderId: 'A/1', sequence: 7, isAwaited: true } });
     const { missing } = discardAnswer.parse(answered.json());
     assert.deepEqual([missing?.orderId, missing?.sequence], ['A/1', 7]);
     assert.match(missing?.hint ?? '', /POST \/admin\/orders\/A%2F1\/repair \{"missing": "skip"\}/);
+  });
+
+  it('names no repair where nothing waits for what is missing: there would be nothing to repair', async () => {
+    const missing = { orderId: 'A', sequence: 2, isAwaited: false };
+    const { hint } = discardAnswer.parse((await discarded({ kind: 'discarded', missing })).json()).missing ?? {};
+    assert.match(hint ?? '', /^Event 2 of the order is missing\. Publish it/);
+    assert.doesNotMatch(hint ?? '', /repair/);
   });
 
   it('answers 404 for one that is not there', async () => {

@@ -41,6 +41,10 @@ function world(...letters: DeadLetterWithBody[]) {
       registry: () => Promise.resolve({ epoch: 1, live, targets: [live] }),
       load: () => Promise.resolve({ kind: 'loaded', documents: new Map([['A', { version: 4 }]]) }),
       parkedAt: ([place]: readonly { sequence: number }[]) => Promise.resolve(place?.sequence === 6 ? [place] : []),
+      listParkedPlaces: ({ after }: { after?: { orderId: string; sequence: number } }) =>
+        Promise.resolve(
+          after?.orderId === 'A' && after.sequence < 6 ? [{ orderId: 'A', sequence: 6, parkedAt: '' }] : [],
+        ),
       listDeadLetters: ({ cursor }: DeadLetterFilter & { cursor?: string }) => {
         const all = [...letters];
         const from = Number(cursor ?? 0);
@@ -121,11 +125,15 @@ describe('discarding a dead letter', () => {
   const discarded = async (changes: Partial<DeadLetterWithBody>) =>
     world(letterOf('a', changes)).operations.discard('a');
 
-  it('says which place of its order stays empty', async () => {
+  it('says which place of its order stays empty, and whether anything waits for it', async () => {
     const missing = { orderId: 'A', sequence: 5 };
-    assert.deepEqual(await discarded(missing), { kind: 'discarded', missing });
-    const unknown = { orderId: 'nobody', sequence: 1 };
-    assert.deepEqual(await discarded(unknown), { kind: 'discarded', missing: unknown });
+    assert.deepEqual(await discarded(missing), { kind: 'discarded', missing: { ...missing, isAwaited: true } });
+    for (const unawaited of [
+      { orderId: 'nobody', sequence: 1 },
+      { orderId: 'A', sequence: 7 },
+    ]) {
+      assert.deepEqual(await discarded(unawaited), { kind: 'discarded', missing: { ...unawaited, isAwaited: false } });
+    }
   });
 
   it('says nothing of a place that is taken, or parked, or not known', async () => {
