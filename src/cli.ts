@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { backOffMs } from './back-off/back-off.ts';
 import { createRabbitMqBroker } from './broker/rabbitmq/rabbitmq-broker.ts';
@@ -67,6 +68,8 @@ function endWithItsReader(): void {
 }
 
 endWithItsReader();
+// The same path from where it is compiled to.
+const { version } = createRequire(import.meta.url)('../package.json') as { readonly version: string };
 const context: CliContext = {
   env: process.env,
   stdin: process.stdin,
@@ -98,6 +101,7 @@ function throwOnWrongUsage(command: Command): void {
 
 const program = new Command('order-search')
   .description('publish order events, and operate the order search')
+  .version(version)
   .addCommand(publishCommand(context))
   .addCommand(deadLettersCommand(context))
   .addCommand(parkedCommand(context))
