@@ -8,13 +8,14 @@ import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
 import type { Refusal } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
-import { refusedSkipMarker } from '../order/refused-skip.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { WorkingSet } from '../order/working-set.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
-import { letterForOffer } from './deliveries.ts';
+import { DeadLetterSender, type LetterOutage } from './dead-letter-sender.ts';
+import { refusedOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
+import { createParkedLetters } from './parked-letters.ts';
 import type { Plan } from './plan.ts';
 import { projectBatch, type BatchDependencies, type Probe } from './project-batch.ts';
 import type { Arrival, ReadDelivery } from './read-delivery.ts';
@@ -22,7 +23,7 @@ import type { ProtocolStep } from './round.ts';
 import { createStandbyPatience } from './standby-patience.ts';
 import { Suspects } from './suspects.ts';
 import { traceBatch } from './tracing.ts';
-import { workOf, type Job, type Offer, type OrderWork } from './work.ts';
+import { workOf, type Job, type OrderWork } from './work.ts';
 import { WriteSize } from './write-size.ts';
 
 export interface BatchRunnerOptions {
@@ -33,6 +34,8 @@ export interface BatchRunnerOptions {
   /** How long an early event waits in memory before it is parked, where several projectors share the queue; else 0. */
   readonly earlyHoldMs: number;
   readonly prefetch: number;
+  /** See {@link DeadLetterSender}. */
+  readonly letterHoldMs?: number | undefined;
 }
 
 export interface BatchRunnerDependencies {
@@ -64,15 +67,17 @@ export class BatchRunner {
   readonly #queue: PQueue;
   readonly #batchDeps: Omit<BatchDependencies, 'outage'>;
   readonly #early: EarlyHold;
+  readonly #letters: DeadLetterSender;
   readonly #suspects: Suspects;
   #interruption = new AbortController();
-  /** Of each batch or letter that the world keeps from getting through. */
+  /** Of each batch that the world keeps from getting through. */
   readonly #probes = new Map<object, Probe>();
 
   constructor(options: BatchRunnerOptions, deps: BatchRunnerDependencies) {
     this.#deps = deps;
     this.#queue = new PQueue({ concurrency: options.concurrency });
     this.#queue.addEventListener('next', () => deps.ended());
+    this.#letters = new DeadLetterSender(options.letterHoldMs, deps);
     this.#early = new EarlyHold({
       holdMs: options.earlyHoldMs,
       maxJobs: options.prefetch / 2,
@@ -101,7 +106,8 @@ export class BatchRunner {
       diverge: (generation, reason) => this.#diverge(generation, reason),
       standbyPatience: createStandbyPatience(() => performance.now()),
       writeBlock: (generation) => deps.index.generations.writeBlock(generation),
-      deadLetter: (offer, refusal) => this.#refuseOffer(offer, refusal),
+      refuse: (job, refusal) => this.#refuse(job, refusal),
+      ...createParkedLetters((parked, refusal) => this.#letters.tryOnce(refusedOffer(parked, refusal, new Date()))),
       settle: (job, outcome) => this.#settle(job, outcome),
       pause: (attempt, why) => backOff(attempt, BACK_OFF[why], this.#interruption.signal),
     };
@@ -142,9 +148,9 @@ export class BatchRunner {
     this.#suspects.add(arrival);
   }
 
-  /** For the broker's dead letters; settled once it is there. */
+  /** For the broker's dead letters: published beside the batches, and settled once it is there. */
   refuse(delivery: EventDelivery, letter: DeadLetter): void {
-    this.run(() => this.#refuse(delivery, letter));
+    this.#letters.add(delivery, { letter }, () => this.#settleUnread(delivery));
   }
 
   async project(works: readonly OrderWork[]): Promise<void> {
@@ -156,6 +162,20 @@ export class BatchRunner {
     );
   }
 
+  /** Deliveries whose letters the broker has not taken yet. */
+  lettersHeld(): number {
+    return this.#letters.count();
+  }
+
+  letterOutage(): LetterOutage | undefined {
+    return this.#letters.outage();
+  }
+
+  /** What has waited too long to be dead-lettered: it is held no more, and is to go back to the queue. */
+  takeOldLetters(): readonly EventDelivery[] {
+    return this.#letters.takeOld();
+  }
+
   run(task: () => Promise<void>): void {
     this.#queue.add(task).catch((error: unknown) => this.#unlessInterrupted(error));
   }
@@ -164,6 +184,7 @@ export class BatchRunner {
   drop(): void {
     this.#suspects.drop();
     this.#early.drop();
+    this.#letters.drop();
   }
 
   /** Keeps nothing waiting in memory any more. */
@@ -175,11 +196,13 @@ export class BatchRunner {
   async idle(): Promise<void> {
     await this.#suspects.idle();
     await this.#queue.onIdle();
+    await this.#letters.idle();
   }
 
   /** Whatever waits for the world gives up; what is under way ends first. Batches added later wait as ever. */
   async interrupt(): Promise<void> {
     this.#interruption.abort(new Interrupted());
+    this.#letters.drop();
     await this.idle();
     this.#interruption = new AbortController();
   }
@@ -201,37 +224,6 @@ export class BatchRunner {
       this.#probes.delete(batch);
     }
     return 0;
-  }
-
-  /** A skip that is refused has no effect: the history must say so, or a rebuild from it would believe it. */
-  async #refuseOffer(offer: Offer, refusal: Refusal): Promise<void> {
-    const { orderId, event } = offer;
-    const now = new Date();
-    if (event.type === 'order.skipped.v1') {
-      const marker = refusedSkipMarker(orderId, event, now);
-      await this.#untilPublished('a refused skip cannot be marked', () => this.#deps.broker.markHistory(marker));
-    }
-    await this.deadLetter(letterForOffer(offer, refusal, now.toISOString()));
-  }
-
-  /** Until the broker has it: a message is dead-lettered before it is settled, never instead. */
-  async deadLetter(letter: DeadLetter): Promise<void> {
-    await this.#untilPublished('a dead letter cannot be published', () => this.#deps.broker.deadLetter(letter));
-    const { refusal, orderId, sequence, eventId } = letter;
-    this.#deps.metrics.updateErrors.inc({ projection: 'orders', reason: refusal.reason });
-    // Not the message: it may quote what the event says of a person. `dead-letters show` has it.
-    this.#deps.log.warn({ eventId, orderId, sequence, reason: refusal.reason, path: refusal.path }, 'dead-lettered');
-    await this.#deps.reached('dead-lettered');
-  }
-
-  async #untilPublished(failure: string, publish: () => Promise<void>): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const reason = await failureOf(failure, publish);
-      // What is published stays published, so the probe can but ask whether the broker is there.
-      if (reason !== undefined || attempt > 0) this.#noteOutage(publish, reason, 1, () => this.#probeBroker());
-      if (reason === undefined) return;
-      await backOff(attempt, BACK_OFF.outage, this.#interruption.signal);
-    }
   }
 
   async #probeBroker(): Promise<number> {
@@ -264,13 +256,18 @@ export class BatchRunner {
     for (const arrival of group) {
       const read = this.#deps.read(arrival);
       if (read.kind === 'event') jobs.push(read.job);
-      else await this.#refuse(arrival.delivery, read.letter);
+      else if (await this.#letters.tryOnce(read)) this.#settleUnread(arrival.delivery);
+      else this.refuse(arrival.delivery, read.letter);
     }
     if (jobs.length > 0) await this.project(workOf(jobs));
   }
 
-  async #refuse(delivery: EventDelivery, letter: DeadLetter): Promise<void> {
-    await this.deadLetter(letter);
+  #refuse(job: Job, refusal: Refusal): void {
+    const settle = () => this.#settle(job, 'dead_lettered');
+    this.#letters.add(job.delivery, refusedOffer(job, refusal, new Date()), settle);
+  }
+
+  #settleUnread(delivery: EventDelivery): void {
     this.#deps.settle(delivery);
     this.#deps.metrics.updates.inc({ projection: 'orders', outcome: 'dead_lettered' });
   }
@@ -284,15 +281,5 @@ export class BatchRunner {
 
   #unlessInterrupted(error: unknown): void {
     if (!(error instanceof Interrupted)) this.#deps.failed(error);
-  }
-}
-
-async function failureOf(failure: string, publish: () => Promise<void>): Promise<string | undefined> {
-  try {
-    await publish();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof BrokerUnavailableError)) throw error;
-    return `${failure}: ${error.message}`;
   }
 }

@@ -29,11 +29,11 @@ export class SettledHeartbeats {
   }
 
   /**
-   * Deliveries went back to the queue. They stand before whatever is published from now on, and somewhere among what was published
+   * Deliveries went back to the queue, all that are open unless told which. They stand before whatever is published from now on, and somewhere among what was published
    * before: heartbeats from before prove nothing any more.
    */
-  returned(until: number): void {
-    this.#open.clear();
+  returned(until: number, positions: Iterable<number> = [...this.#open.keys()]): void {
+    for (const position of positions) this.#open.delete(position);
     this.#heard = [];
     this.distrust(until);
   }

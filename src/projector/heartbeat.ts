@@ -122,6 +122,12 @@ export class Heartbeat {
     this.#settled.returned(Date.now() + SKEW_MS + (how === 'to be noticed' ? this.#options.lossNoticedMs : 0));
   }
 
+  /** Some of what is in hand has gone back to the queue at our word. */
+  returnedSome(deliveries: readonly LiveDelivery[]): void {
+    const positions = deliveries.map(({ position }) => position);
+    this.#settled.returned(Date.now() + SKEW_MS, positions);
+  }
+
   /** Taking has ended: what was on its way then has gone back to the queue unseen, and comes to whoever takes next. */
   stoppedTaking(): void {
     this.#settled.passedOn(Date.now() + SKEW_MS);

@@ -77,7 +77,7 @@ export class Intake {
     if (!held) return;
     this.#forget(held);
     held.subscription.settle([delivery]);
-    if (this.#state === 'full' && this.#bytes <= this.#options.maxBytes / 2) this.#take();
+    this.#takeWhereItFits();
   }
 
   /** Takes no more; what is in hand may still be settled. */
@@ -92,16 +92,21 @@ export class Intake {
     await this.#serially(() => this.#cancel());
   }
 
-  /** Returns everything in hand to the queue. Settling it afterwards does nothing. */
-  giveBack(): void {
-    const bySubscription = Map.groupBy(this.#inHand.values(), ({ subscription }) => subscription);
+  /** Returns deliveries to the queue, everything in hand unless told which. Settling them afterwards does nothing. */
+  giveBack(deliveries?: readonly EventDelivery[]): void {
+    const given = deliveries?.flatMap(({ position }) => this.#inHand.get(position) ?? []) ?? [...this.#inHand.values()];
+    for (const held of given) this.#forget(held);
+    const bySubscription = Map.groupBy(given, ({ subscription }) => subscription);
     for (const [subscription, held] of bySubscription) subscription.giveBack(held.map(({ delivery }) => delivery));
-    this.#inHand.clear();
-    this.#bytes = 0;
+    this.#takeWhereItFits();
   }
 
   resume(): void {
     if (this.#state === 'held') this.#take();
+  }
+
+  #takeWhereItFits(): void {
+    if (this.#state === 'full' && this.#bytes <= this.#options.maxBytes / 2) this.#take();
   }
 
   #take(): void {

@@ -9,6 +9,8 @@ import type { Job, Offer, OrderWork, Unparked } from './work.ts';
 export interface BatchDependencies extends RoundDependencies {
   /** Acknowledges a delivery; what became of it is final. */
   readonly settle: (job: Job, outcome: SettledOutcome) => void;
+  /** Has a delivery dead-lettered, and settled after that. Nobody waits for it here: the broker may take no letters for long. */
+  readonly refuse: (job: Job, refusal: Refusal) => void;
   readonly lines: OrderLines;
   /** Keeps early events unsettled, and offers them again later. */
   readonly hold: (jobs: readonly Job[]) => void;
@@ -130,7 +132,7 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
     return { again, refused: [], spoilt: again, outage: error.message };
   }
   await deps.reached('before settling');
-  for (const plan of plans) if (plan.fate.kind === 'open') await settle(plan, deps);
+  for (const plan of plans) if (plan.fate.kind === 'open') settle(plan, deps);
   const again = plans.flatMap(nextWork);
   const outage = plans.flatMap(({ fate }) => (fate.kind === 'outage' ? [fate.reason] : []))[0];
   const moved = plans.flatMap(({ fate }) => (fate.kind === 'again' ? (fate.moved ?? []) : []))[0];
@@ -155,20 +157,16 @@ function isRefused(plan: Plan): plan is RefusedPlan {
   return plan.fate.kind === 'refused';
 }
 
-async function settle(plan: Plan, deps: BatchDependencies): Promise<void> {
+function settle(plan: Plan, deps: BatchDependencies): void {
   for (const [offer, placement] of plan.placements) {
     if (offer.origin === 'parked' || plan.held.includes(offer)) continue;
-    if (placement.kind === 'refused') await deps.deadLetter(offer, placement.refusal);
-    deps.settle(offer, outcomeOf(offer, placement.kind, plan.work));
+    if (placement.kind === 'refused') deps.refuse(offer, placement.refusal);
+    else deps.settle(offer, outcomeOf(offer, placement.kind, plan.work));
   }
   if (plan.held.length > 0) deps.hold(plan.held);
 }
 
-function outcomeOf(
-  job: Job,
-  placement: 'applied' | 'duplicate' | 'early' | 'refused',
-  work: OrderWork,
-): SettledOutcome {
+function outcomeOf(job: Job, placement: 'applied' | 'duplicate' | 'early', work: OrderWork): SettledOutcome {
   switch (placement) {
     case 'applied':
       return isKnownEvent(job.event) ? 'applied' : 'skipped';
@@ -176,8 +174,6 @@ function outcomeOf(
       return work.applied.includes(job) ? outcomeOf(job, 'applied', work) : 'duplicate';
     case 'early':
       return 'parked';
-    case 'refused':
-      return 'dead_lettered';
   }
 }
 
@@ -218,9 +214,8 @@ async function blame({ work, fate }: RefusedPlan, deps: BatchDependencies): Prom
   }
   const refusal: Refusal = { reason: 'refused_by_index', path: fate.path, message: fate.reason };
   for (const offer of offers) {
-    await deps.deadLetter(offer, refusal);
-    if (offer.origin === 'delivery') deps.settle(offer, 'dead_lettered');
-    else await unparkSurely(offer, deps);
+    if (offer.origin === 'delivery') deps.refuse(offer, refusal);
+    else if (await deps.deadLetterParked(offer, refusal)) await unparkSurely(offer, deps);
   }
 }
 

@@ -4,7 +4,7 @@ import { BrokerUnavailableError, type Broker, type EventDelivery } from '../brok
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
-import { REFUSAL_REASONS, type OrderEvent } from '../order/event.ts';
+import type { OrderEvent } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
@@ -14,6 +14,7 @@ import { Heartbeat } from './heartbeat.ts';
 import { Intake, type IntakeHandlers } from './intake.ts';
 import type { Plan } from './plan.ts';
 import { arrivalOf, readDelivery, type Arrival, type ReadDelivery } from './read-delivery.ts';
+import { QueueWatch } from './queue-watch.ts';
 import { RefreshPace } from './refresh-pace.ts';
 import type { ProtocolStep } from './round.ts';
 import type { SilenceWatch } from './silence-watch.ts';
@@ -40,6 +41,8 @@ export interface ProjectorOptions {
   readonly earlyHoldMs: number;
   /** After an outage of this length what is held goes back to the queue, and nothing is taken until it is over. */
   readonly withdrawAfterMs: number;
+  /** After this time a delivery that cannot be dead-lettered goes back to the queue; ten minutes unless told. */
+  readonly letterHoldMs?: number;
 }
 
 export interface ProjectorDependencies {
@@ -64,7 +67,6 @@ const MAX_BYTES_IN_HAND = 64 * 1024 * 1024;
 /** The third time that a delivery comes, it is read and handled alone, or with few others that are suspected like it (design §2). */
 const SUSPECT_REDELIVERIES = 2;
 const GUARD_INTERVAL_MS = 1_000;
-const QUEUE_INTERVAL_MS = 5_000;
 
 /**
  * Takes order events from the broker and keeps the index at their fold: the loop of design §1. One a process. `start` once, then
@@ -80,22 +82,18 @@ export class Projector {
   readonly #runner: BatchRunner;
   readonly #stopping = new AbortController();
   readonly #sweeper: Sweeper;
+  readonly #queueWatch: QueueWatch;
   /** Positions of what is in hand and was in somebody's hand before. */
   readonly #redelivered = new Set<number>();
-  #timers: NodeJS.Timeout[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #outage: { readonly reason: string; readonly since: number } | undefined;
   #withdrawal: Promise<void> | undefined;
   #state: ProjectorState = 'starting';
   #unsettledSince: number | undefined;
-  #untakenSince: number | undefined;
 
   constructor(options: ProjectorOptions, deps: ProjectorDependencies) {
     this.#options = options;
     this.#deps = deps;
-    // A rate does not see a counter that begins at 1.
-    for (const reason of [...REFUSAL_REASONS, 'unavailable']) {
-      deps.metrics.updateErrors.inc({ projection: 'orders', reason }, 0);
-    }
     this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
     this.#refreshPace = new RefreshPace({ ...deps, batchSize: options.batchSize, prefetch: options.prefetch });
     const limits = { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND };
@@ -108,6 +106,7 @@ export class Projector {
       ended: () => this.#batcher.offer(),
       failed: (error) => this.#failed(error),
     });
+    this.#queueWatch = new QueueWatch(deps.broker);
     this.#sweeper = new Sweeper({
       index: deps.index,
       intervalMs: options.sweepIntervalMs,
@@ -133,10 +132,8 @@ export class Projector {
     await this.#intake.open();
     this.#state = 'running';
     this.#heartbeat.start();
-    this.#timers = [
-      setInterval(() => this.#guard(), GUARD_INTERVAL_MS),
-      setInterval(() => void this.#lookAtQueue(), QUEUE_INTERVAL_MS),
-    ];
+    this.#timer = setInterval(() => this.#guard(), GUARD_INTERVAL_MS);
+    this.#queueWatch.start();
     this.#sweeper.start();
   }
 
@@ -144,7 +141,8 @@ export class Projector {
   async stop(limitMs: number): Promise<void> {
     this.#state = 'stopping';
     this.#sweeper.stop();
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
+    this.#queueWatch.stop();
     this.#stopping.abort(new Interrupted());
     const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
     await this.#withdrawal;
@@ -171,17 +169,27 @@ export class Projector {
   /** @param asOf what some projector has last said of the index's freshness, epoch ms */
   health(asOf: number | undefined): PartHealth {
     const { waiting, running } = this.#runner.batches();
+    const letterOutage = this.#runner.letterOutage();
+    const atWork = this.#atWork();
+    const isFull = atWork === 0 && (this.inHand() >= this.#options.prefetch || this.#intake.state() === 'full');
     const judged = judgeProgress({
       now: Date.now(),
       state: this.#state,
-      inHand: this.inHand(),
-      unsettledSince: this.#unsettledSince,
-      untakenSince: this.#untakenSince,
+      inHand: atWork,
+      unsettledSince: atWork > 0 ? this.#unsettledSince : undefined,
+      untakenSince: this.#queueWatch.untakenSince(),
       asOf,
       outage: this.#outage,
+      letterOutage: letterOutage && { ...letterOutage, isFull },
     });
     const intake = { state: this.#intake.state(), events: this.#intake.count(), bytes: this.#intake.bytes() };
-    return { ...judged, details: { intake, batchesWaiting: waiting, batchesRunning: running } };
+    const deadLettersHeld = this.#runner.lettersHeld();
+    return { ...judged, details: { intake, batchesWaiting: waiting, batchesRunning: running, deadLettersHeld } };
+  }
+
+  /** Those in hand aside that wait to be dead-lettered. */
+  #atWork(): number {
+    return this.inHand() - this.#runner.lettersHeld();
   }
 
   #intakeHandlers(): IntakeHandlers {
@@ -197,10 +205,10 @@ export class Projector {
 
   #take(delivery: EventDelivery): void {
     this.#heartbeat.delivered(delivery);
-    this.#unsettledSince ??= Date.now();
-    this.#untakenSince = undefined;
+    this.#queueWatch.taken();
     if (delivery.redeliveries > 0) this.#redelivered.add(delivery.position);
     const arrival = arrivalOf(delivery);
+    if (this.#atWork() === 1) this.#unsettledSince = arrival.receivedAt;
     if (delivery.redeliveries >= SUSPECT_REDELIVERIES) {
       this.#runner.addSuspect(arrival);
       return;
@@ -219,7 +227,7 @@ export class Projector {
     this.#heartbeat.settled(delivery);
     // Whoever had it before may have parked it, or have died before it dropped what is parked: now that can be seen.
     if (this.#redelivered.delete(delivery.position) && this.#redelivered.size === 0) this.#sweeper.soon();
-    this.#unsettledSince = this.inHand() > 0 ? Date.now() : undefined;
+    this.#unsettledSince = this.#atWork() > 0 ? Date.now() : undefined;
     // While something gets through there is no point in giving back: every return counts towards the delivery limit.
     if (this.#outage && !this.#withdrawal) this.#outage = { ...this.#outage, since: Date.now() };
   }
@@ -272,17 +280,16 @@ export class Projector {
         .catch((error: unknown) => this.#failed(error))
         .finally(() => (this.#withdrawal = undefined));
     }
+    this.#giveBackOldLetters();
   }
 
-  async #lookAtQueue(): Promise<void> {
-    try {
-      if ((await this.#deps.broker.queueDepth()) === 0) this.#untakenSince = undefined;
-      else this.#untakenSince ??= Date.now();
-      await this.#deps.broker.historySize(); // Nobody else would notice that it is gone.
-    } catch (error) {
-      // The broker's own health tells why it cannot be asked.
-      if (!(error instanceof BrokerUnavailableError)) throw error;
-    }
+  #giveBackOldLetters(): void {
+    const old = this.#runner.takeOldLetters();
+    if (old.length === 0) return;
+    this.#deps.log.warn({ events: old.length }, 'gives back what cannot be dead-lettered, and takes it again');
+    this.#intake.giveBack(old);
+    this.#heartbeat.returnedSome(old);
+    for (const { position } of old) this.#redelivered.delete(position);
   }
 
   /**

@@ -7,9 +7,10 @@ import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } fro
 import { needsWrite, planAll, type Again, type Plan } from './plan.ts';
 import type { StringsOf } from '../order/flatten.ts';
 import type { WorkingSet } from '../order/working-set.ts';
+import type { ParkedLetters } from './parked-letters.ts';
 import type { StandbyPatience, WhyNotWritten } from './standby-patience.ts';
 import { successorsOf } from './successors.ts';
-import { unparked, type Job, type Offer, type OrderWork } from './work.ts';
+import { unparked, type Job, type OrderWork } from './work.ts';
 import type { WriteSize } from './write-size.ts';
 
 /** The steps of design §1 and §2 in the order in which they happen; tests stop or kill the process at one of them. */
@@ -24,7 +25,7 @@ export type ProtocolStep =
   | 'dead-lettered'
   | 'before settling';
 
-export interface RoundDependencies {
+export interface RoundDependencies extends ParkedLetters {
   readonly index: Pick<
     OrderIndex,
     'registry' | 'load' | 'write' | 'park' | 'parkedAt' | 'unpark' | 'stripParked' | 'listParked' | 'forgetOrder'
@@ -45,8 +46,6 @@ export interface RoundDependencies {
   readonly writeBlock: (generation: string) => Promise<string | undefined>;
   /** Told of every version that the live generation has just taken. */
   readonly wrote: (written: Plan) => void;
-  /** Durable when it resolves. */
-  readonly deadLetter: (offer: Offer, refusal: Refusal) => Promise<void>;
 }
 
 /**
@@ -254,7 +253,8 @@ async function lookAgain(plans: readonly Plan[], written: Set<string>, deps: Rou
 /** Two projectors can pass each other: one parks what the other's write has just made due. By id and in real time, never by search. */
 async function lookForSuccessors(plans: readonly Plan[], deps: RoundDependencies): Promise<void> {
   const candidates = open(plans).filter(({ work }) => !work.alone);
-  const found = await deps.index.parkedAt(candidates.map(({ state }) => placeAfter(state)));
+  const next = await deps.index.parkedAt(candidates.map(({ state }) => placeAfter(state)));
+  const found = next.filter((parked) => !deps.isKeptParked(parked));
   if (found.length === 0) return;
   const successors = await successorsOf(found, deps.index);
   for (const plan of candidates) {
@@ -279,7 +279,7 @@ async function unparkContained(plans: readonly Plan[], deps: RoundDependencies):
   for (const plan of open(plans)) {
     for (const [offer, placement] of plan.placements) {
       if (offer.origin !== 'parked' || placement.kind === 'early') continue;
-      if (placement.kind === 'refused') await deps.deadLetter(offer, placement.refusal);
+      if (placement.kind === 'refused' && !(await deps.deadLetterParked(offer, placement.refusal))) continue;
       places.push({ orderId: offer.orderId, sequence: offer.event.sequence });
     }
   }

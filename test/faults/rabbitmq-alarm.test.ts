@@ -15,8 +15,13 @@ import { startService, type RunningService } from '../support/running-service.ts
 import { startPrivateServices, type PrivateServices } from '../support/services.ts';
 import { SHARED_SERVICES, testBackend, type TestBackend } from '../support/test-backend.ts';
 
+interface Part {
+  readonly state: string;
+  readonly reason?: string;
+}
+
 interface Health {
-  readonly parts: { readonly broker: { readonly state: string; readonly reason?: string } };
+  readonly parts: { readonly broker: Part; readonly projector: Part };
 }
 
 describe('a RabbitMQ with a memory alarm', function () {
@@ -50,6 +55,34 @@ describe('a RabbitMQ with a memory alarm', function () {
       await untilSaid(service, { state: 'up', reason: /^$/ });
       await drainAndStop(backend, service);
       await assertExactly(backend, events, ['unparseable']);
+    });
+  });
+
+  describe('when more messages are refused meanwhile than batches run at a time', () => {
+    it('projects the others, says what waits and why, and dead-letters it once it can', async () => {
+      const own = await testBackend({ ...SHARED_SERVICES, amqpUrl: services.amqpUrl });
+      const events = shuffledEvents({ seed: 'poison in an alarm', orders: 50 });
+      const poison = Array.from({ length: 10 }, (_, at) => messageOf(`no event ${at}`));
+      await publishMessages(own, poison);
+      await publish(own, events);
+      const release = await takeEverything(own);
+      await services.rabbitmqctl('set_vm_memory_high_watermark', '0.00001');
+      const service = await startService(own.environment);
+      await untilSaid(service, { state: 'degraded', reason: /takes no messages: low on memory/ });
+      await release();
+      await eventually(async () => assert.equal((await own.documents()).size, 50), 60_000);
+      const { projector } = (await service.get<Health>('/health')).body.parts;
+      assert.match(projector.reason ?? '', /^10 dead letters have not been published for .*low on memory/);
+      assert.equal(projector.state, 'degraded');
+      assert.equal((await service.get('/health/ready')).status, 200);
+      await services.rabbitmqctl('set_vm_memory_high_watermark', '0.4');
+      await drainAndStop(own, service);
+      await assertExactly(
+        own,
+        events,
+        Array.from(poison, () => 'unparseable'),
+      );
+      await own.remove();
     });
   });
 });

@@ -38,9 +38,14 @@ export function protocolInstance(index: MemoryIndex, overrides: Partial<BatchDep
     writeBlock: (generation) => Promise.resolve(index.blocked.has(generation) ? BLOCK : undefined),
     mayHold: () => false,
     hold: () => undefined,
-    deadLetter: (offer, refusal) => {
+    deadLetterParked: (offer, refusal) => {
       deadLetters.push({ offer, refusal });
-      return Promise.resolve();
+      return Promise.resolve(true);
+    },
+    isKeptParked: () => false,
+    refuse: (offer, refusal) => {
+      deadLetters.push({ offer, refusal });
+      settled.set(keyOf(offer), 'dead_lettered');
     },
     settle: (job, outcome) => settled.set(keyOf(job), outcome),
     outage: () => undefined,

@@ -209,7 +209,7 @@ describe('BatchRunner', () => {
       await runner.idle();
       broker.isThere = false;
       runner.add([jobOf('O-1', skip)]);
-      await eventually(() => assert.match(outages.at(-1) ?? '', /^a refused skip cannot be marked: no broker/));
+      await eventually(() => assert.equal(runner.letterOutage()?.reason, 'no broker'));
       assert.deepEqual([settled.length, broker.letters.length], [2, 0]);
       broker.isThere = true;
       await runner.idle();
@@ -344,27 +344,34 @@ describe('BatchRunner', () => {
     });
   });
 
-  describe('when the broker is away', () => {
-    it('publishes a dead letter once it is back, and says so', async () => {
+  describe('when the broker takes no dead letters', () => {
+    const parkedAt = '2026-01-01T00:00:00.000Z';
+
+    it('leaves a refused event parked that was, and goes on; a later sweep dead-letters it', async () => {
+      const event = eventAt(2);
+      await index.park([{ orderId: 'o', event, parkedAt }]);
+      index.obstacle = (_, { document }) => (document.tags?.includes('e2') ? REFUSED : undefined);
       broker.isThere = false;
-      runner.run(() => runner.deadLetter(LETTER));
-      await eventually(() => assert.match(outages[0] ?? '', /a dead letter cannot be published: no broker/));
-      broker.isThere = true;
+      runner.add([placed('o')]);
+      runner.add([jobOf('o', eventAt(3))]);
       await runner.idle();
-      assert.deepEqual([broker.letters.length, outages.at(-1)], [1, undefined]);
-    });
-
-    it('is not the end of the outage, though the index is well', async () => {
-      broker.isThere = false;
-      assert.equal(await runner.isOutageOver(), false);
-      runner.run(() => runner.deadLetter(LETTER));
-      await eventually(() => assert.ok(outages.length > 0));
-      await runner.interrupt();
-      assert.equal(await runner.isOutageOver(), false);
+      assert.deepEqual([versionOf('o'), settled.length, broker.letters.length, index.parked.size], [1, 2, 0, 2]);
       broker.isThere = true;
-      assert.deepEqual([await runner.isOutageOver(), broker.letters.length], [true, 0]);
+      runner.run(() => runner.project([sweepOf('o', [...index.parked.values()])]));
+      await runner.idle();
+      assert.deepEqual([broker.letters.length, index.parked.size], [1, 1]);
     });
 
+    it('does not look again and again at a parked event whose id stands elsewhere', async () => {
+      await index.park([{ orderId: 'o', event: { ...eventAt(2), id: 'e1' }, parkedAt }]);
+      broker.isThere = false;
+      runner.add([placed('o')]);
+      await runner.idle();
+      assert.deepEqual([versionOf('o'), settled.length, index.parked.size], [1, 1, 1]);
+    });
+  });
+
+  describe('when the broker is away', () => {
     it('does not try the index before the broker answers', async () => {
       index.obstacle = () => ({ kind: 'unavailable', reason: 'no primary' });
       runner.add([placed('o')]);

@@ -13,6 +13,8 @@ import { eventAt } from '../../support/protocol.ts';
 
 const LIVE = 'orders-000001';
 const WITHDRAW_AFTER_MS = 1_500;
+const LETTER_HOLD_MS = 4_000;
+const CONCURRENCY = 2;
 const BATCH_SIZE = 50;
 const PARKED_AT = '2026-01-01T00:00:00.000Z';
 
@@ -47,7 +49,7 @@ describe('Projector', function () {
         prefetch: 100,
         batchSize: BATCH_SIZE,
         batchDelayMs: 5,
-        concurrency: 2,
+        concurrency: CONCURRENCY,
         maxMessageBytes: 1_000_000,
         storageLimits: DEFAULT_STORAGE_LIMITS,
         freshnessIntervalMs: 50,
@@ -56,6 +58,7 @@ describe('Projector', function () {
         lossNoticedMs: 0,
         earlyHoldMs: 0,
         withdrawAfterMs: WITHDRAW_AFTER_MS,
+        letterHoldMs: LETTER_HOLD_MS,
       },
       {
         broker: broker as unknown as Broker,
@@ -147,7 +150,7 @@ describe('Projector', function () {
       broker.isThere = false;
       const position = broker.deliver(Buffer.from('no JSON'));
       await eventually(() =>
-        assert.match(projector.health(Date.now()).reason ?? '', /a dead letter cannot be published/),
+        assert.match(projector.health(Date.now()).reason ?? '', /1 dead letter has not been published/),
       );
       assert.deepEqual(broker.current.settled, []);
       broker.isThere = true;
@@ -156,6 +159,51 @@ describe('Projector', function () {
         broker.letters.map(({ refusal }) => refusal.reason),
         ['unparseable'],
       );
+    });
+  });
+
+  describe('when the broker takes no dead letters, and more messages are refused than batches run at a time', () => {
+    const refuseSome = () => {
+      broker.isThere = false;
+      const poison = Array.from({ length: CONCURRENCY + 1 }, () => broker.deliver(Buffer.from('no JSON')));
+      const wellFormed = [broker.deliver(message('a', 1)), broker.deliver(message('a', 2))];
+      const conflicts = Array.from({ length: CONCURRENCY + 1 }, (_, at) => {
+        const other = { ...eventAt(1), id: `other ${at}` };
+        return broker.deliver(Buffer.from(JSON.stringify({ specversion: '1.0', subject: 'a', ...other })));
+      });
+      return { refused: [...poison, ...conflicts], wellFormed };
+    };
+
+    it('projects the others, takes more, and says what is held up and why', async () => {
+      const { refused, wellFormed } = refuseSome();
+      const { current } = broker;
+      await eventually(() => assert.deepEqual([...current.settled].sort(), wellFormed));
+      await eventually(() => assert.equal(projector.health(Date.now()).details?.['deadLettersHeld'], refused.length));
+      const until = Date.now() + WITHDRAW_AFTER_MS * 1.5;
+      let last = wellFormed;
+      await eventually(() => {
+        last = [broker.deliver(message(`later ${Date.now()}`, 1))];
+        assert.ok(Date.now() > until);
+      });
+      await eventually(() => assert.deepEqual(current.settled.slice(-1), last));
+      assert.deepEqual([current.cancelled, broker.subscriptions.length, current.returned], [false, 1, []]);
+      const { state, reason } = projector.health(Date.now());
+      assert.deepEqual([state, broker.letters], ['degraded', []]);
+      assert.match(reason ?? '', /^6 dead letters have not been published for \d s: no broker$/);
+      broker.isThere = true;
+      await eventually(() => assert.deepEqual([projector.inHand(), projector.health(Date.now()).state], [0, 'up']));
+      assert.equal(broker.letters.length + current.returned.length, refused.length);
+    });
+
+    it('gives back in time what it cannot dead-letter, and does not settle it', async () => {
+      const { refused } = refuseSome();
+      const { current } = broker;
+      await eventually(() => assert.deepEqual([...current.returned].sort(), refused), LETTER_HOLD_MS * 2);
+      assert.deepEqual([current.cancelled, projector.inHand()], [false, 0]);
+      broker.isThere = true;
+      for (let count = 0; count < 2; count++) broker.deliver(Buffer.from('no JSON'), 1);
+      await eventually(() => assert.equal(projector.inHand(), 0));
+      assert.equal(broker.letters.length, 2);
     });
   });
 

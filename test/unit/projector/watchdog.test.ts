@@ -13,6 +13,7 @@ function judge(progress: Partial<Progress>): { state: string; reason?: string } 
     untakenSince: undefined,
     asOf: NOW - 1_000,
     outage: undefined,
+    letterOutage: undefined,
   };
   return judgeProgress({ ...calm, ...progress });
 }
@@ -58,6 +59,28 @@ describe('judgeProgress', () => {
         reason: `held up for 5 s: ${reason}`,
       });
       assert.equal(judge({ outage: { reason, since: LONG_AGO } }).state, 'down');
+    });
+  });
+
+  describe('when the broker takes no dead letters', () => {
+    const letterOutage = { letters: 3, since: LONG_AGO, reason: 'low on memory', isFull: false };
+
+    it('is degraded, however long it lasts, and says how many wait and why', () => {
+      assert.deepEqual(judge({ letterOutage }), {
+        state: 'degraded',
+        reason: '3 dead letters have not been published for 61 s: low on memory',
+      });
+    });
+
+    it('is down where they are all that may be held', () => {
+      const { state, reason } = judge({ letterOutage: { ...letterOutage, isFull: true } });
+      assert.equal(state, 'down');
+      assert.match(reason ?? '', /low on memory; nothing more is taken before they are$/);
+    });
+
+    it('reports first that something else is held up, or stuck', () => {
+      assert.match(judge({ letterOutage, outage: { reason: 'no index', since: LONG_AGO } }).reason ?? '', /no index/);
+      assert.match(judge({ letterOutage, inHand: 5, unsettledSince: LONG_AGO }).reason ?? '', /none has been settled/);
     });
   });
 });
