@@ -1,6 +1,6 @@
 import PQueue from 'p-queue';
 import { backOff } from '../back-off/back-off.ts';
-import { BrokerUnavailableError, type Broker, type DeadLetter, type EventDelivery } from '../broker/port.ts';
+import type { Broker, DeadLetter, EventDelivery } from '../broker/port.ts';
 import { diverge } from '../order-index/diverge.ts';
 import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
@@ -39,7 +39,7 @@ export interface BatchRunnerOptions {
 }
 
 export interface BatchRunnerDependencies {
-  readonly broker: Pick<Broker, 'deadLetter' | 'markHistory' | 'queueDepth'>;
+  readonly broker: Pick<Broker, 'deadLetter' | 'markHistory'>;
   readonly index: OrderIndex;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -207,33 +207,18 @@ export class BatchRunner {
     this.#interruption = new AbortController();
   }
 
-  /** Whether the outage is over: everything that it spoilt gets through, and the broker answers. What does is not tried again. */
+  /** Whether the outage is over: everything that it spoilt gets through. What does is not tried again. Says why where it is not. */
   async isOutageOver(): Promise<boolean> {
-    const spoiltEvents = await this.#probeAll();
-    this.#countSpoilt(spoiltEvents);
-    return spoiltEvents === 0;
-  }
-
-  /** How many events the first probe that fails still finds spoilt; 0 where none fails. */
-  async #probeAll(): Promise<number> {
-    const withoutBroker = await this.#probeBroker();
-    if (withoutBroker > 0) return withoutBroker;
     for (const [batch, probe] of this.#probes) {
-      const spoiltEvents = await probe();
-      if (spoiltEvents > 0) return spoiltEvents;
+      const spoilt = await probe();
+      if (spoilt) {
+        this.#countSpoilt(spoilt.events);
+        this.#deps.outage(spoilt.reason);
+        return false;
+      }
       this.#probes.delete(batch);
     }
-    return 0;
-  }
-
-  async #probeBroker(): Promise<number> {
-    try {
-      await this.#deps.broker.queueDepth();
-      return 0;
-    } catch (error) {
-      if (error instanceof BrokerUnavailableError) return 1;
-      throw error;
-    }
+    return true;
   }
 
   /** It lasts until nothing is spoilt any more: what gets through beside it does not end it. */

@@ -24,10 +24,15 @@ export interface BatchDependencies extends RoundDependencies {
 }
 
 /**
- * Tells how many events of what an outage has spoilt still do not get through, by doing it once more; it settles nothing. Nothing less
- * would tell: the index may answer, and yet refuse the very step that failed.
+ * Tells what an outage still keeps from getting through of what it has spoilt, by doing it once more; it settles nothing. Nothing less
+ * would tell: the index may answer, and yet refuse the very step that failed. Undefined where everything gets through.
  */
-export type Probe = () => Promise<number>;
+export type Probe = () => Promise<Spoilt | undefined>;
+
+export interface Spoilt {
+  readonly events: number;
+  readonly reason: string;
+}
 
 export type SettledOutcome = 'applied' | 'duplicate' | 'parked' | 'skipped' | 'dead_lettered';
 
@@ -81,8 +86,9 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
 function probeOf(spoilt: readonly OrderWork[], deps: BatchDependencies): Probe {
   let left = spoilt;
   return async () => {
-    left = await stillSpoilt(left, deps);
-    return eventsIn(left);
+    const { works, reason } = await stillSpoilt(left, deps);
+    left = works;
+    return works.length === 0 ? undefined : { events: eventsIn(works), reason };
   };
 }
 
@@ -93,7 +99,7 @@ function eventsIn(works: readonly OrderWork[]): number {
 }
 
 /** Of what the world has spoilt, what it still keeps from getting through: the same round once more, whatever has become of its deliveries. */
-async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies): Promise<readonly OrderWork[]> {
+async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies): Promise<SpoiltWorks> {
   const orderIds = works.map(({ orderId }) => orderId);
   const place = deps.lines.enter(orderIds);
   try {
@@ -102,13 +108,19 @@ async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies)
       works.map((work) => ({ ...work, fresh: true })),
       deps,
     );
-    return plans.filter(isSpoilt).map(({ work }) => work);
+    const spoilt = plans.filter(isSpoilt);
+    return { works: spoilt.map(({ work }) => work), reason: spoilt.flatMap(reasonOf)[0] ?? '' };
   } catch (error) {
-    if (error instanceof IndexUnavailableError || error instanceof BrokerUnavailableError) return works;
-    throw error;
+    if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
+    return { works, reason: error.message };
   } finally {
     place.leave(orderIds);
   }
+}
+
+interface SpoiltWorks {
+  readonly works: readonly OrderWork[];
+  readonly reason: string;
 }
 
 interface RoundResult {
@@ -147,6 +159,11 @@ async function tryRound(works: readonly OrderWork[], deps: BatchDependencies): P
 
 function isSpoilt({ fate }: Plan): boolean {
   return fate.kind === 'outage' || (fate.kind === 'again' && fate.moved !== undefined);
+}
+
+function reasonOf({ fate }: Plan): string[] {
+  if (fate.kind === 'outage') return [fate.reason];
+  return fate.kind === 'again' && fate.moved !== undefined ? [fate.moved] : [];
 }
 
 type RefusedPlan = Plan & {
@@ -231,7 +248,10 @@ async function unparkSurely({ orderId, event: { sequence } }: Unparked, deps: Ba
   };
   for (let attempt = 1; ; attempt++) {
     const reason = await failure();
-    deps.outage(reason, 1, async () => Number((await failure()) !== undefined));
+    deps.outage(reason, 1, async () => {
+      const left = await failure();
+      return left === undefined ? undefined : { events: 1, reason: left };
+    });
     if (reason === undefined) return;
     await deps.pause(attempt, 'outage');
   }

@@ -336,11 +336,8 @@ describe('BatchRunner', () => {
       assert.deepEqual(await counted(), [false, 3]);
       away.delete('o 1');
       assert.deepEqual(await counted(), [false, 5]);
-      broker.isThere = false;
-      assert.deepEqual(await counted(), [false, 6]);
-      broker.isThere = true;
       away.clear();
-      assert.deepEqual(await counted(), [true, 6]);
+      assert.deepEqual(await counted(), [true, 5]);
     });
   });
 
@@ -371,15 +368,28 @@ describe('BatchRunner', () => {
     });
   });
 
-  describe('when the broker is away', () => {
-    it('does not try the index before the broker answers', async () => {
-      index.obstacle = () => ({ kind: 'unavailable', reason: 'no primary' });
+  describe('when the index is there again, and the broker takes no messages', () => {
+    it('says that the outage is over', async () => {
+      let isAway = true;
+      index.obstacle = () => (isAway ? { kind: 'unavailable', reason: 'no primary' } : undefined);
       runner.add([placed('o')]);
       await eventually(() => assert.ok(outages.includes('no primary')));
       await runner.interrupt();
       broker.isThere = false;
-      const tried = index.writes.length;
-      assert.deepEqual([await runner.isOutageOver(), index.writes.length], [false, tried]);
+      isAway = false;
+      assert.deepEqual([await runner.isOutageOver(), versionOf('o')], [true, 1]);
+    });
+  });
+
+  describe('when an outage goes on for another reason', () => {
+    it('says so with each probe', async () => {
+      let reason = 'no primary';
+      index.obstacle = () => ({ kind: 'unavailable', reason });
+      runner.add([placed('o')]);
+      await eventually(() => assert.ok(outages.includes('no primary')));
+      await runner.interrupt();
+      reason = 'disks are full';
+      assert.deepEqual([await runner.isOutageOver(), outages.at(-1)], [false, 'disks are full']);
     });
   });
 });
