@@ -215,8 +215,14 @@ function jobsToPark(plan: Plan): Job[] {
 }
 
 function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
-  const message = `sequence ${event.sequence} is taken by the parked event ${by.id} of ${by.source}`;
-  return { reason: 'sequence_conflict', path: 'sequence', message };
+  const parked = `by the parked event ${by.id} of ${by.source}`;
+  return by.type === 'order.skipped.v1'
+    ? {
+        reason: 'declared_missing',
+        path: 'sequence',
+        message: `sequence ${event.sequence} was declared missing ${parked}`,
+      }
+    : { reason: 'sequence_conflict', path: 'sequence', message: `sequence ${event.sequence} is taken ${parked}` };
 }
 
 /**

@@ -133,6 +133,18 @@ describe('projectBatch', () => {
         ['sequence_conflict'],
       );
     });
+
+    it('dead-letters one for a place that a parked skip has declared missing as such', async () => {
+      const index = new MemoryIndex();
+      const { deps, deadLetters } = protocolInstance(index);
+      const skip = { ...eventAt(3, 'skip'), type: 'order.skipped.v1', data: {} };
+      await projectBatch(workOf([jobOf('o', skip)]), deps);
+      await projectBatch(worksOf('o', [3]), deps);
+      assert.deepEqual(
+        deadLetters.map(({ offer, refusal }) => [offer.event.id, refusal.reason]),
+        [['e3', 'declared_missing']],
+      );
+    });
   });
 
   describe('when a write target appears between the first look and the second', () => {
