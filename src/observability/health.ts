@@ -15,6 +15,8 @@ export interface PartReport {
 /** What a part says of itself. */
 export interface PartHealth extends PartReport {
   readonly state: Exclude<PartReport['state'], 'off'>;
+  /** What is around it holds it up, as the reason says: it goes on by itself once that is over. */
+  readonly isHeldUp?: boolean;
 }
 
 export interface HealthReport {
@@ -26,14 +28,21 @@ export interface HealthReport {
 }
 
 /**
- * What answers need: without the index there are none, with a stuck projector they are wrong in silence. A lost broker only makes
- * them older, which every answer says, so it must not take all instances out of service at once.
+ * Without the index there are no answers, with a projector that is stuck they are wrong in silence. A lost broker, or an index that takes no
+ * writes, only makes them older, which every answer says. It must not take all instances out of service at once.
  */
-const NEEDED_TO_SERVE: readonly PartName[] = ['index', 'projector'];
+function canServe({ index, projector }: Reported): boolean {
+  return index?.state !== 'down' && (projector?.state !== 'down' || projector.isHeldUp === true);
+}
+
+type Reported = Readonly<Partial<Record<PartName, PartReport & Pick<PartHealth, 'isHeldUp'>>>>;
 
 /** Combines what the parts say of themselves; a part that says nothing is not run by this instance. */
-export function combineHealth(reported: Readonly<Partial<Record<PartName, PartReport>>>): HealthReport {
-  const partOf = (name: PartName): PartReport => reported[name] ?? { state: 'off', reason: 'not run by this instance' };
+export function combineHealth(reported: Reported): HealthReport {
+  const partOf = (name: PartName): PartReport => {
+    const { isHeldUp: _, ...part } = reported[name] ?? { state: 'off', reason: 'not run by this instance' };
+    return part;
+  };
   const parts = {
     broker: partOf('broker'),
     index: partOf('index'),
@@ -43,5 +52,5 @@ export function combineHealth(reported: Readonly<Partial<Record<PartName, PartRe
   };
   const states = Object.values(parts).map((part) => part.state);
   const worst = states.includes('down') ? 'down' : states.includes('degraded') ? 'degraded' : 'up';
-  return { status: worst, ready: NEEDED_TO_SERVE.every((name) => parts[name].state !== 'down'), parts };
+  return { status: worst, ready: canServe(reported), parts };
 }

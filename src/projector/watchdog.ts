@@ -27,7 +27,7 @@ const PATIENCE_MS = 60_000;
 export function judgeProgress(progress: Progress): PartHealth {
   const { now, state, inHand, unsettledSince, untakenSince, asOf, outage, letterOutage } = progress;
   if (state !== 'running') return { state: 'down', reason: `the projector is ${state}` };
-  if (outage) return { state: impatient(outage.since, now) ? 'down' : 'degraded', reason: held(outage, now) };
+  if (outage) return heldUp(outage.since, held(outage, now), now);
   if (unsettledSince !== undefined && impatient(unsettledSince, now)) {
     return {
       state: 'down',
@@ -39,6 +39,10 @@ export function judgeProgress(progress: Progress): PartHealth {
     return { state: 'down', reason: `messages wait, and none has been taken for ${age(untakenSince, now)}` };
   }
   return { state: 'up' };
+}
+
+function heldUp(since: number, reason: string, now: number): PartHealth {
+  return { state: impatient(since, now) ? 'down' : 'degraded', reason, isHeldUp: true };
 }
 
 function held({ reason, since }: { readonly reason: string; readonly since: number }, now: number): string {

@@ -33,6 +33,14 @@ describe('combineHealth', () => {
     });
   });
 
+  describe('when the projector is down because something holds it up', () => {
+    it('is down, and yet ready, and shows no more than the state and the reason', () => {
+      const projector = { state: 'down', reason: 'held up for 100 s: no primary' } as const;
+      const report = combineHealth({ broker: up, index: up, projector: { ...projector, isHeldUp: true } });
+      assert.deepEqual([report.status, report.ready, report.parts.projector], ['down', true, projector]);
+    });
+  });
+
   for (const part of ['index', 'projector'] as const) {
     describe(`when the ${part} is down`, () => {
       it('is not ready', () => {

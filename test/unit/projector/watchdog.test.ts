@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import type { PartHealth } from '../../../src/observability/health.ts';
 import { judgeProgress, type Progress } from '../../../src/projector/watchdog.ts';
 
 const NOW = 10_000_000;
 const LONG_AGO = NOW - 61_000;
 
-function judge(progress: Partial<Progress>): { state: string; reason?: string } {
+function judge(progress: Partial<Progress>): PartHealth {
   const calm: Progress = {
     now: NOW,
     state: 'running',
@@ -57,8 +58,15 @@ describe('judgeProgress', () => {
       assert.deepEqual(judge({ outage: { reason, since: NOW - 5_000 } }), {
         state: 'degraded',
         reason: `held up for 5 s: ${reason}`,
+        isHeldUp: true,
       });
-      assert.equal(judge({ outage: { reason, since: LONG_AGO } }).state, 'down');
+      const { state, isHeldUp } = judge({ outage: { reason, since: LONG_AGO } });
+      assert.deepEqual([state, isHeldUp], ['down', true]);
+    });
+
+    it('does not take one that is stuck by itself for held up', () => {
+      assert.equal(judge({ inHand: 5, unsettledSince: LONG_AGO }).isHeldUp, undefined);
+      assert.equal(judge({ state: 'failed' }).isHeldUp, undefined);
     });
   });
 
