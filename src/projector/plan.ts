@@ -21,6 +21,12 @@ export interface Plan {
   fate: Fate;
 }
 
+/** Whether a snapshot or an erasure went over a hole: the version grew by more than the events that were applied. */
+export function jumped({ before, state, placements }: Pick<Plan, 'before' | 'state' | 'placements'>): boolean {
+  const applied = [...placements.values()].filter(({ kind }) => kind === 'applied').length;
+  return state.version - before.version > applied;
+}
+
 /** Start over with a fresh look and a fresh load. */
 export interface Again {
   readonly kind: 'again';

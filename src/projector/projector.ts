@@ -12,7 +12,7 @@ import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Intake, type IntakeHandlers } from './intake.ts';
-import type { Plan } from './plan.ts';
+import { jumped, type Plan } from './plan.ts';
 import { arrivalOf, readDelivery, type Arrival, type ReadDelivery } from './read-delivery.ts';
 import { QueueWatch } from './queue-watch.ts';
 import { RefreshPace } from './refresh-pace.ts';
@@ -100,6 +100,11 @@ export class Projector {
     this.#intake = new Intake(deps.broker, limits, this.#intakeHandlers());
     this.#runner = new BatchRunner(options, {
       ...deps,
+      wrote: (written) => {
+        deps.wrote(written);
+        // What was parked behind the hole that it went over is contained now, and was not loaded with it.
+        if (jumped(written)) this.#sweeper.soon();
+      },
       read: (arrival) => this.#read(arrival),
       settle: (delivery) => this.#settle(delivery),
       outage: (reason) => this.#noteOutage(reason),

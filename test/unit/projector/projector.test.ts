@@ -10,6 +10,7 @@ import { MemoryBroker } from '../../support/memory-broker.ts';
 import { MemoryControl } from '../../support/memory-control.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { eventAt } from '../../support/protocol.ts';
+import { SNAPSHOT } from '../order/sample-events.ts';
 
 const LIVE = 'orders-000001';
 const WITHDRAW_AFTER_MS = 1_500;
@@ -96,6 +97,18 @@ describe('Projector', function () {
       broker.deliver(message('o', 2), 1);
       broker.deliver(message('o', 1), 1);
       await eventually(() => assert.deepEqual([versionOf('o'), index.parked.size], [2, 0]), 3_000);
+    });
+  });
+
+  describe('when a snapshot goes over a hole', () => {
+    it('drops at once what was parked behind it', async () => {
+      broker.deliver(message('o', 1));
+      await eventually(() => assert.equal(versionOf('o'), 1));
+      const parked = [3, 5].map((sequence) => ({ orderId: 'o', event: eventAt(sequence), parkedAt: PARKED_AT }));
+      await index.park(parked);
+      const snapshot = { ...eventAt(9), type: 'order.snapshot.v1', data: SNAPSHOT };
+      broker.deliver(Buffer.from(JSON.stringify({ specversion: '1.0', subject: 'o', ...snapshot })));
+      await eventually(() => assert.deepEqual([versionOf('o'), index.parked.size], [9, 0]), 5_000);
     });
   });
 
