@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { orderAsOf } from '../../order/as-of.ts';
-import { auditTrail } from '../../order/audit-trail.ts';
+import { auditTrail, type AuditEntry } from '../../order/audit-trail.ts';
 import type { OrderDocument, OrderView } from '../../order/document.ts';
+import { isKnownEvent } from '../../order/event.ts';
 import type { Arrival } from '../../order-index/port.ts';
 import { historyAnswer, orderAnswer } from '../answers.ts';
 import type { Caller } from '../auth.ts';
@@ -95,9 +96,15 @@ function historyRoute({ getOrder, freshness }: OrderDependencies): Route {
       const events = auditTrail(onlyVisible(await getOrder(params.id, signal), caller), (order) =>
         isWithin(order, restriction),
       );
-      return { body: { events, asOf, lagSeconds } };
+      const shown = restriction === undefined ? events : events.map(withoutUnknownData);
+      return { body: { events: shown, asOf, lagSeconds } };
     },
   });
+}
+
+/** What other parts of the shop say to one another in events of their own is not meant for customers and sellers. */
+function withoutUnknownData(entry: AuditEntry): AuditEntry {
+  return isKnownEvent(entry) ? entry : { ...entry, data: {} };
 }
 
 /** What a caller may not see does not exist for it: 404, not 403. */

@@ -28,11 +28,24 @@ const SUMMED_UP = {
   orderId: 'o-2',
 };
 
+/** The shop's own business, which the projection stores and does not know. */
+const SCORED = {
+  ...storedDocumentOf(
+    foldOf(
+      parsed([
+        cloudEvent(1, 'order.placed.v2', PLACED),
+        cloudEvent(2, 'order.fraud_scored.v1', { score: 97, note: 'do not tell the customer' }),
+      ]),
+    ),
+  ),
+  orderId: 'o-4',
+};
+
 const ERASED = { ...storedDocumentOf(foldOf(parsed([cloudEvent(9, 'order.erased.v1')]))), orderId: 'o-3' };
 
 async function get(path: string, caller: Caller = ADMIN): Promise<Answered> {
   const orders = new FakeOrders();
-  orders.add(MOVED, SUMMED_UP, ERASED);
+  orders.add(MOVED, SUMMED_UP, SCORED, ERASED);
   const authenticate = () => Promise.resolve({ kind: 'caller', caller } as const);
   return withApp(fakeDependencies(orders, { authenticate }), (request) => request(path));
 }
@@ -114,6 +127,27 @@ describe('GET /orders/:id/history', () => {
     );
     assert.doesNotMatch(answered.text, /Zo|c-7/);
     assert.equal((await get('/orders/o-1/history', customer('c-7'))).status, 404);
+  });
+});
+
+describe('GET /orders/:id/history of an order with events of a type that the service does not know', () => {
+  const SELLER: Caller = { role: 'seller', sub: PLACED.sellerId };
+
+  it('shows support what they say, and customers and sellers that there are such', async () => {
+    const dataOf = async (caller: Caller) => {
+      const { events } = historyAnswer.parse((await get('/orders/o-4/history', caller)).json());
+      return events.map(({ type, data }) => [type, Object.keys(data as object).length > 0]);
+    };
+    assert.deepEqual(await dataOf({ role: 'support', sub: 'me' }), [
+      ['order.placed.v2', true],
+      ['order.fraud_scored.v1', true],
+    ]);
+    for (const caller of [customer(PLACED.customer.id), SELLER]) {
+      assert.deepEqual(await dataOf(caller), [
+        ['order.placed.v2', true],
+        ['order.fraud_scored.v1', false],
+      ]);
+    }
   });
 });
 
