@@ -100,7 +100,7 @@ describe('GET /openapi.json', () => {
       assert.deepEqual(schemaOf('size'), { type: 'integer', minimum: 1, maximum: 100, default: 20 });
       assert.deepEqual(schemaOf('placedFrom'), { type: 'string', format: 'date', examples: ['2026-01-01'] });
       assert.equal(schemaOf('status')?.['type'], 'array');
-      assert.deepEqual([schemaOf('q')?.['maxLength'], schemaOf('cursor')?.['minLength']], [256, 1]);
+      assert.deepEqual([schemaOf('q')?.['maxLength'], schemaOf('cursor')?.['minLength']], [1_024, 1]);
       assert.deepEqual(schemaOf('sku')?.['items'], { type: 'string', minLength: 1, maxLength: 256 });
       assert.deepEqual(
         paths['/suggest']?.['get']?.parameters.map(({ name, required }) => [name, required]),

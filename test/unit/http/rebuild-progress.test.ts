@@ -43,7 +43,7 @@ function framesOf(text: string): Frame[] {
     .map((block) => {
       const [, event = '', id = '', data = ''] =
         /^event: (.*)\nid: (.*)\ndata: (.*)$/.exec(block) ?? assert.fail(block);
-      return { event, id, rebuild: rebuildAnswer.parse(JSON.parse(data)) as RebuildView };
+      return { event, id, rebuild: rebuildAnswer.parse(JSON.parse(data)) };
     });
 }
 
