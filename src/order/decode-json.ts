@@ -20,7 +20,7 @@ export function decodeJson(body: Uint8Array): DecodedJson {
     return { problem: `the message is not JSON: ${(error as Error).message}` };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { problem: 'the message is not a JSON object' };
+    return { problem: 'the message is not a JSON object', ...(Array.isArray(value) && { value }) };
   }
   // Only an escape can bring a lone surrogate into valid UTF-8. It has no UTF-8 form, so two such ids would become one.
   if (/\\u[dD][89a-fA-F]/.test(text) && hasLoneSurrogate(value)) {

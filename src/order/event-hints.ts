@@ -16,14 +16,25 @@ export function readHints(body: Uint8Array): EventHints {
   return body.byteLength > MAX_READ_BYTES ? {} : hintsOf(decodeJson(body).value);
 }
 
+/**
+ * Whose order it is decides whose erasure deletes it, so that it is also taken from where it should not stand: a number, the partition key,
+ * the one event of a list.
+ */
 export function hintsOf(value: object = {}): EventHints {
-  const { subject, sequence, id } = value as Readonly<Record<string, unknown>>;
-  const orderId = orderIdSchema.safeParse(subject);
+  const [only, ...others]: unknown[] = Array.isArray(value) ? value : [value];
+  if (others.length > 0 || typeof only !== 'object' || only === null) return {};
+  const { subject, partitionkey, sequence, id } = only as Readonly<Record<string, unknown>>;
+  const orderId = orderIdOf(subject) ?? orderIdOf(partitionkey);
   const place = sequenceSchema.safeParse(sequence);
   const eventId = idSchema.safeParse(id);
   return {
-    ...(orderId.success && orderId.data.isWellFormed() && { orderId: orderId.data }),
+    ...(orderId !== undefined && { orderId }),
     ...(place.success && { sequence: place.data }),
     ...(eventId.success && eventId.data.isWellFormed() && { eventId: eventId.data }),
   };
+}
+
+function orderIdOf(given: unknown): string | undefined {
+  const { data } = orderIdSchema.safeParse(Number.isSafeInteger(given) ? String(given) : given);
+  return data?.isWellFormed() ? data : undefined;
 }
