@@ -275,14 +275,16 @@ class Replay {
   }
 
   /**
-   * Where a message of an order was refused, that is its beginning, and no other source has a better one: the projector refused it
+   * Where the first message of an order was refused, no other source has a better one: the projector refused it
    * too, and has its later events parked. All is read once more for it, since what was read before a crash no longer says whose it was.
    */
   async #leaveOutRefused(lacking: Set<string>): Promise<void> {
     const { source, signal } = this.#deps;
     for await (const { body } of source.readWhole(signal)) {
       const parsed = parseEvent(body, this.#deps);
-      if (parsed.kind === 'refused' && parsed.hints.orderId !== undefined) lacking.delete(parsed.hints.orderId);
+      if (parsed.kind !== 'refused') continue;
+      const { orderId, sequence = 1 } = parsed.hints;
+      if (orderId !== undefined && sequence === 1) lacking.delete(orderId);
     }
   }
 }

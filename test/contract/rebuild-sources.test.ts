@@ -304,6 +304,12 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
       assert.deepEqual([withoutBeginning, unparseable, await parked()], [0, 1, 1]);
     });
 
+    it('counts an order whose beginning is gone though a later message of it was refused', async () => {
+      const invalid = JSON.stringify({ ...JSON.parse(cloudEvent('O-1', eventAt(4))), source: '' });
+      const messages = [invalid, cloudEvent('O-1', eventAt(5)), cloudEvent('O-2', eventAt(1))];
+      assert.equal((await replaying(messages).result).withoutBeginning, 1);
+    });
+
     it('parks nothing but the places of an erased order, whatever comes first', async () => {
       const erased = eventOf('order.erased.v1', 3);
       const last = eventAt(9);
