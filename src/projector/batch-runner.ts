@@ -11,7 +11,7 @@ import type { StorageLimits } from '../order/fold.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { WorkingSet } from '../order/working-set.ts';
 import { BACK_OFF, Interrupted } from './back-off.ts';
-import { DeadLetterSender, type LetterOutage } from './dead-letter-sender.ts';
+import { DeadLetterSender, type LetterOutage, type RefusedMessage } from './dead-letter-sender.ts';
 import { refusedOffer } from './deliveries.ts';
 import { EarlyHold } from './early-hold.ts';
 import { OrderLines } from './order-lines.ts';
@@ -203,7 +203,11 @@ export class BatchRunner {
   async interrupt(): Promise<void> {
     this.#interruption.abort(new Interrupted());
     this.#letters.drop();
-    await this.idle();
+    await this.#suspects.idle();
+    await this.#queue.onIdle();
+    // What was under way may have refused some more.
+    this.#letters.drop();
+    await this.#letters.idle();
     this.#interruption = new AbortController();
   }
 
@@ -241,10 +245,15 @@ export class BatchRunner {
     for (const arrival of group) {
       const read = this.#deps.read(arrival);
       if (read.kind === 'event') jobs.push(read.job);
-      else if (await this.#letters.tryOnce(read)) this.#settleUnread(arrival.delivery);
+      else if (await this.#isLetterSent(read)) this.#settleUnread(arrival.delivery);
       else this.refuse(arrival.delivery, read.letter);
     }
     if (jobs.length > 0) await this.project(workOf(jobs));
+  }
+
+  /** All else waits for it: where the broker takes none it is not tried. */
+  async #isLetterSent(refused: RefusedMessage): Promise<boolean> {
+    return this.#letters.outage() === undefined && (await this.#letters.tryOnce(refused));
   }
 
   #refuse(job: Job, refusal: Refusal): void {

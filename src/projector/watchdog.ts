@@ -56,10 +56,7 @@ function heldLetters(
 ): PartHealth {
   const said = `${letters} dead ${letters === 1 ? 'letter has' : 'letters have'} not been published for ${age(since, now)}: ${reason}`;
   if (!isFull) return { state: 'degraded', reason: said };
-  return {
-    state: impatient(since, now) ? 'down' : 'degraded',
-    reason: `${said}; nothing more is taken before they are`,
-  };
+  return heldUp(since, `${said}; nothing more is taken before they are`, now);
 }
 
 function impatient(since: number, now: number): boolean {

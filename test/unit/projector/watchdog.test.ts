@@ -81,8 +81,8 @@ describe('judgeProgress', () => {
     });
 
     it('is down where they are all that may be held', () => {
-      const { state, reason } = judge({ letterOutage: { ...letterOutage, isFull: true } });
-      assert.equal(state, 'down');
+      const { state, reason, isHeldUp } = judge({ letterOutage: { ...letterOutage, isFull: true } });
+      assert.deepEqual([state, isHeldUp], ['down', true]);
       assert.match(reason ?? '', /low on memory; nothing more is taken before they are$/);
     });
 
