@@ -35,7 +35,8 @@ type Wanted = readonly [index: string, mappingName: MappingName];
 export async function openTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
   const { control, parked, deadLetters } = wantedIndices(options);
   const isFirstStart = !(await exists(control, options));
-  for (const wanted of [parked, deadLetters, control]) {
+  // Where it is there, it takes the notes.
+  for (const wanted of isFirstStart ? [parked, deadLetters, control] : [control, parked, deadLetters]) {
     if (!isFirstStart && !(await exists(wanted, options))) await noteLoss(wanted, options);
     await ensure(wanted, options);
   }
