@@ -3,8 +3,22 @@ import type { Config } from '../config.ts';
 /** RFC 7518 §3.2: a key of HS256 is at least as long as its hash. */
 const HS256_KEY_BYTES = 32;
 
+/** A message that comes the third time is handled alone; it must be able to. */
+const SUSPECTED_FROM = 3;
+
 /** What starts, but should be known to whoever started it: one line each. */
-export function configWarnings({ auth, http }: Config): string[] {
+export function configWarnings({ auth, http, projector }: Config): string[] {
+  return [...authWarnings(auth, http), ...limitWarnings(projector)];
+}
+
+function limitWarnings({ deliveryLimit }: Config['projector']): string[] {
+  if (deliveryLimit >= SUSPECTED_FROM) return [];
+  return [
+    `DELIVERY_LIMIT=${deliveryLimit} is less than ${SUSPECTED_FROM}: a message that kills the process takes those beside it to the dead letters`,
+  ];
+}
+
+function authWarnings(auth: Config['auth'], http: Config['http']): string[] {
   if (auth.kind === 'off') {
     const why = auth.reason === 'embedded' ? 'the embedded default runs without authentication' : 'AUTH=off';
     const reach = isLoopback(http.host) ? '' : `, and HOST=${http.host} is not this computer alone`;

@@ -130,7 +130,8 @@ const refuseOtherSites: RequestHandler = (request, response, next) => {
     next();
     return;
   }
-  throw new ProblemError({ status: 403, detail: 'A page of another site may not change anything here.' });
+  const remedy = 'A proxy in front of the service has to keep Host, or its origin has to be in CORS_ORIGINS.';
+  throw new ProblemError({ status: 403, detail: `A page of another site may not change anything here. ${remedy}` });
 };
 
 function siteOf({ headers: { origin }, host }: Request): 'same-origin' | 'cross-site' | undefined {

@@ -42,6 +42,14 @@ describe('the warnings of a configuration', () => {
     assert.equal(warningsOf({ AUTH_JWKS_URL: 'http://127.0.0.1:9/jwks', ...claims }), '');
   });
 
+  it('say that a message which kills the process would not be handled alone', () => {
+    assert.match(
+      warningsOf({ AUTH_JWT_SECRET: SECRET, DELIVERY_LIMIT: '2' }),
+      /^DELIVERY_LIMIT=2 is less than 3: [^\n]*$/,
+    );
+    assert.equal(warningsOf({ AUTH_JWT_SECRET: SECRET, DELIVERY_LIMIT: '3' }), '');
+  });
+
   it('are none for a long secret', () => {
     assert.equal(warningsOf({ AUTH_JWT_SECRET: SECRET }), '');
   });
