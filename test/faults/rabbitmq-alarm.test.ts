@@ -62,7 +62,7 @@ describe('a RabbitMQ with a memory alarm', function () {
     it('projects the others, says what waits and why, and dead-letters it once it can', async () => {
       const own = await testBackend({ ...SHARED_SERVICES, amqpUrl: services.amqpUrl });
       const events = shuffledEvents({ seed: 'poison in an alarm', orders: 50 });
-      const poison = Array.from({ length: 10 }, (_, at) => messageOf(`no event ${at}`));
+      const poison = Array.from({ length: 10 }, (_, at) => messageOf(`[{"subject":"no event ${at}"}]`));
       await publishMessages(own, poison);
       await publish(own, events);
       const release = await takeEverything(own);
@@ -80,7 +80,7 @@ describe('a RabbitMQ with a memory alarm', function () {
       await assertExactly(
         own,
         events,
-        Array.from(poison, () => 'unparseable'),
+        Array.from(poison, (_, at) => `unparseable no event ${at}`),
       );
       await own.remove();
     });
