@@ -21,7 +21,7 @@ export function readHints(body: Uint8Array): EventHints {
  * the one event of a list.
  */
 export function hintsOf(value: object = {}): EventHints {
-  const [only, ...others]: unknown[] = Array.isArray(value) ? value : [value];
+  const [only, ...others] = Array.isArray(value) ? (value as readonly unknown[]) : [value];
   if (others.length > 0 || typeof only !== 'object' || only === null) return {};
   const { subject, partitionkey, sequence, id } = only as Readonly<Record<string, unknown>>;
   const orderId = orderIdOf(subject) ?? orderIdOf(partitionkey);

@@ -68,7 +68,8 @@ export async function startProjector(
     historyMaxAge: '30D',
     log,
   });
-  await index.open();
+  // As the service does at its start: what is between it and Elasticsearch may lose an answer.
+  await eventually(() => index.open());
   await broker.open();
   const projector = new Projector(
     { ...OPTIONS, ...options.projector },

@@ -130,7 +130,8 @@ export function poisonFor(kind: string, event: CloudEvent): Poison {
     return { body: Buffer.from(rawText(change(event))), letter: { reason: 'invalid', path, ...hints } };
   }
   if (unparseable) {
-    const hints = kind.startsWith('half a surrogate pair') ? { orderId, sequence } : {};
+    const isRead = kind.startsWith('half a surrogate pair') || kind === 'a list';
+    const hints = isRead ? { orderId, sequence } : {};
     return {
       body: Buffer.from(unparseable(JSON.stringify(event))),
       letter: { reason: 'unparseable', path: '', ...hints },
