@@ -1,3 +1,4 @@
+import { decodeJson } from './decode-json.ts';
 import { OWN_SOURCE } from './sequencing.ts';
 import type { OrderEvent } from './event.ts';
 
@@ -23,14 +24,9 @@ export function refusedSkipMarker(orderId: string, { sequence, source, id }: Ord
 export function readRefusedSkip(body: Uint8Array): RefusedSkip | undefined {
   // Parsing every message would take longer than reading it.
   if (!Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(TYPE_BYTES)) return undefined;
-  let value: unknown;
-  try {
-    value = JSON.parse(new TextDecoder().decode(body));
-  } catch {
-    // It only mentions the type: whoever parses it as an event says what is wrong with it.
-    return undefined;
-  }
-  const { source, type, data } = (value ?? {}) as { source?: unknown; type?: unknown; data?: Partial<RefusedSkip> };
+  // What cannot be read only mentions the type: whoever parses it as an event says what is wrong with it.
+  const { value = {} } = decodeJson(body);
+  const { source, type, data } = value as { source?: unknown; type?: unknown; data?: Partial<RefusedSkip> };
   if (source !== OWN_SOURCE || type !== TYPE || !isRefusedSkip(data)) return undefined;
   return data;
 }

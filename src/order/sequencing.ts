@@ -87,7 +87,12 @@ function placementBelow(state: OrderState, event: OrderEvent): Placement {
 function conflict(stored: OrderEvent, { sequence }: OrderEvent, { events }: OrderState): Refusal {
   const by = `by event ${stored.id} of ${stored.source}`;
   const isSummary = stored === events[0] && sequence > 1 && stored.source !== OWN_SOURCE;
-  return stored.type === 'order.skipped.v1' && !isSummary
+  return placeTaken(sequence, by, stored.type === 'order.skipped.v1' && !isSummary);
+}
+
+/** @param by who stands there: `by event …`. @param isDeclared whether that says that nothing does */
+export function placeTaken(sequence: number, by: string, isDeclared: boolean): Refusal {
+  return isDeclared
     ? { reason: 'declared_missing', path: 'sequence', message: `sequence ${sequence} was declared missing ${by}` }
     : { reason: 'sequence_conflict', path: 'sequence', message: `sequence ${sequence} is taken ${by}` };
 }

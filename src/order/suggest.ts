@@ -48,7 +48,8 @@ export function isWhole(kind: CompletionKind, { folded }: Typed, text: string): 
   return isId(kind) && foldText(text.trim()) === folded;
 }
 
-function isId(kind: CompletionKind): boolean {
+/** Ids are completed from their beginning, names by their words. */
+export function isId(kind: CompletionKind): boolean {
   return kind === 'sku' || kind === 'order';
 }
 
@@ -68,11 +69,9 @@ export function completionsOf(
   }
   // Judged once, however many orders have it.
   const wanted = [...orders].filter(([text]) => isSearchable(text) && isWanted(text));
-  const byOrders = wanted.sort(([, a], [, b]) => b - a);
-  const ranked = byOrders
-    .sort(([a], [b]) => Number(isFirst(b)) - Number(isFirst(a)))
-    .slice(0, MAX_COMPLETIONS_OF_A_KIND);
-  return ranked.map(([text]) => ({ text, kind }));
+  const ranked = wanted.map(([text, count]) => ({ text, count, first: Number(isFirst(text)) }));
+  ranked.sort((a, b) => b.first - a.first || b.count - a.count);
+  return ranked.slice(0, MAX_COMPLETIONS_OF_A_KIND).map(({ text }) => ({ text, kind }));
 }
 
 /** Whether a search takes it, which counts characters as events do: whole ones. */

@@ -2,6 +2,7 @@ import { sameIdentity, type OrderEvent, type Refusal } from '../order/event.ts';
 import { loadDocuments } from '../order-index/load-documents.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import { identityOf, type StorageLimits } from '../order/fold.ts';
+import { placeTaken } from '../order/sequencing.ts';
 import { forgetOrder } from '../order-index/forget-order.ts';
 import type { OrderIndex, ParkedPlace, Registry, WriteOutcome, WriteTarget } from '../order-index/port.ts';
 import { needsWrite, planAll, type Again, type Plan } from './plan.ts';
@@ -216,13 +217,7 @@ function jobsToPark(plan: Plan): Job[] {
 
 function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
   const parked = `by the parked event ${by.id} of ${by.source}`;
-  return by.type === 'order.skipped.v1'
-    ? {
-        reason: 'declared_missing',
-        path: 'sequence',
-        message: `sequence ${event.sequence} was declared missing ${parked}`,
-      }
-    : { reason: 'sequence_conflict', path: 'sequence', message: `sequence ${event.sequence} is taken ${parked}` };
+  return placeTaken(event.sequence, parked, by.type === 'order.skipped.v1');
 }
 
 /**

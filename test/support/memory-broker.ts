@@ -17,6 +17,15 @@ export interface MemorySubscription {
   cancelled: boolean;
 }
 
+/** Of a message that is no event. */
+export const LETTER: DeadLetter = {
+  body: new Uint8Array(),
+  refusal: { reason: 'unparseable', path: '', message: 'no JSON' },
+  attempts: 1,
+  firstFailedAt: '2026-01-01T00:00:00.000Z',
+  lastFailedAt: '2026-01-01T00:00:00.000Z',
+};
+
 /** What the projector sees of a broker, in memory; the test is the queue. */
 export class MemoryBroker implements Pick<
   Broker,

@@ -1,6 +1,6 @@
 import type { estypes } from '@elastic/elasticsearch';
 import type { OrderDocument } from '../../order/document.ts';
-import { COMPLETION_KINDS, SUGGESTED_FROM } from '../../order/suggest.ts';
+import { COMPLETION_KINDS, isId, SUGGESTED_FROM } from '../../order/suggest.ts';
 import type { CompletionKind, SuggestibleOrder, Typed } from '../../order/suggest.ts';
 import { NEWEST_ORDERS, suggest } from '../suggest.ts';
 import type { Rows } from '../suggest.ts';
@@ -52,8 +52,7 @@ async function newest(
   }
   const whole = responses[COMPLETION_KINDS.length];
   const rows = COMPLETION_KINDS.map((kind, at) => {
-    const isId = kind === 'sku' || kind === 'order';
-    return [kind, [...rowsOf(kind, responses[at]), ...(isId ? rowsOf(kind, whole) : [])]] as const;
+    return [kind, [...rowsOf(kind, responses[at]), ...(isId(kind) ? rowsOf(kind, whole) : [])]] as const;
   });
   return Object.fromEntries(rows) as Record<CompletionKind, Rows>;
 }

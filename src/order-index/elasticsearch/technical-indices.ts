@@ -34,12 +34,8 @@ type Wanted = readonly [index: string, mappingName: MappingName];
  */
 export async function openTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
   const { control, parked, deadLetters } = wantedIndices(options);
-  const isFirstStart = !(await exists(control, options));
-  // Where it is there, it takes the notes.
-  for (const wanted of isFirstStart ? [parked, deadLetters, control] : [control, parked, deadLetters]) {
-    if (!isFirstStart && !(await exists(wanted, options))) await noteLoss(wanted, options);
-    await ensure(wanted, options);
-  }
+  if (await exists(control, options)) await ensureNotingLosses(options);
+  else for (const wanted of [parked, deadLetters, control]) await ensure(wanted, options);
 }
 
 /**
@@ -48,8 +44,14 @@ export async function openTechnicalIndices(options: TechnicalIndicesOptions): Pr
  * @throws IndexUnavailableError
  */
 export async function restoreTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
-  const { control, parked, deadLetters } = wantedIndices(options);
+  const { control } = wantedIndices(options);
   if (!(await exists(control, options))) options.log.error({ index: control[0] }, LOST);
+  await ensureNotingLosses(options);
+}
+
+/** The control index first: it takes the notes. */
+async function ensureNotingLosses(options: TechnicalIndicesOptions): Promise<void> {
+  const { control, parked, deadLetters } = wantedIndices(options);
   await ensure(control, options);
   for (const wanted of [parked, deadLetters]) {
     if (!(await exists(wanted, options))) await noteLoss(wanted, options);

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { OrderView } from '../../order/document.ts';
-import { COMPLETION_KINDS } from '../../order/suggest.ts';
+import { COMPLETION_KINDS, isId } from '../../order/suggest.ts';
 import type { CompletionKind, Typed } from '../../order/suggest.ts';
 import type { SuggestQuery } from '../port.ts';
 import { NEWEST_ORDERS } from '../suggest.ts';
@@ -32,8 +32,7 @@ export function newestTexts(
   };
   const whole: Sql = { text: `SELECT id FROM ${tables.exact} WHERE folded = ?`, values: [typed.folded] };
   const rows = COMPLETION_KINDS.map((kind) => {
-    const isId = kind === 'sku' || kind === 'order';
-    return [kind, [...rowsOf(kind, KINDS[kind](tables, typed)), ...(isId ? rowsOf(kind, whole) : [])]] as const;
+    return [kind, [...rowsOf(kind, KINDS[kind](tables, typed)), ...(isId(kind) ? rowsOf(kind, whole) : [])]] as const;
   });
   return Object.fromEntries(rows) as Record<CompletionKind, Rows>;
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DeadLetter, EventDelivery } from '../../../src/broker/port.ts';
+import type { EventDelivery } from '../../../src/broker/port.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { createMetrics, type Metrics } from '../../../src/observability/metrics.ts';
 import type { OrderEvent } from '../../../src/order/event.ts';
@@ -10,18 +10,11 @@ import { BatchRunner } from '../../../src/projector/batch-runner.ts';
 import type { Arrival, ReadDelivery } from '../../../src/projector/read-delivery.ts';
 import { sweepOf, unparked, type Job } from '../../../src/projector/work.ts';
 import { eventually } from '../../support/eventually.ts';
-import { MemoryBroker } from '../../support/memory-broker.ts';
+import { LETTER, MemoryBroker } from '../../support/memory-broker.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { eventAt, jobOf } from '../../support/protocol.ts';
 
 const LIVE = 'orders-000001';
-const LETTER: DeadLetter = {
-  body: new Uint8Array(),
-  refusal: { reason: 'unparseable', path: '', message: 'no JSON' },
-  attempts: 1,
-  firstFailedAt: '2026-01-01T00:00:00.000Z',
-  lastFailedAt: '2026-01-01T00:00:00.000Z',
-};
 const REFUSED: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
 
 describe('BatchRunner', () => {

@@ -1,19 +1,12 @@
 import assert from 'node:assert/strict';
-import type { DeadLetter, EventDelivery } from '../../../src/broker/port.ts';
+import type { EventDelivery } from '../../../src/broker/port.ts';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { createMetrics } from '../../../src/observability/metrics.ts';
 import { DeadLetterSender } from '../../../src/projector/dead-letter-sender.ts';
 import { eventually } from '../../support/eventually.ts';
-import { MemoryBroker } from '../../support/memory-broker.ts';
+import { LETTER, MemoryBroker } from '../../support/memory-broker.ts';
 
 const HOLD_MS = 500;
-const LETTER: DeadLetter = {
-  body: new Uint8Array(),
-  refusal: { reason: 'unparseable', path: '', message: 'no JSON' },
-  attempts: 1,
-  firstFailedAt: '2026-01-01T00:00:00.000Z',
-  lastFailedAt: '2026-01-01T00:00:00.000Z',
-};
 
 describe('DeadLetterSender', () => {
   let broker: MemoryBroker;
