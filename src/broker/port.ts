@@ -38,6 +38,11 @@ export interface Broker {
   queueDepth(): Promise<number>;
   /** About how many messages the history holds: for progress, not for correctness. @throws QueueGoneError, BrokerUnavailableError */
   historySize(): Promise<number>;
+  /**
+   * Declares anew what somebody has deleted of what `open` declared, and logs it. What cannot be declared is told by `health`.
+   * @throws BrokerUnavailableError
+   */
+  keepTopology(): Promise<void>;
   health(): PartHealth;
   close(): Promise<void>;
 }

@@ -2,13 +2,13 @@ import { BrokerUnavailableError, type Broker } from '../broker/port.ts';
 
 const INTERVAL_MS = 5_000;
 
-/** Looks at the broker's queues now and then: whether messages wait without being taken, and whether all of them are there. */
+/** Looks at the broker's queues now and then: whether messages wait without being taken, and whether all that was declared is there still. */
 export class QueueWatch {
-  readonly #broker: Pick<Broker, 'queueDepth' | 'historySize'>;
+  readonly #broker: Pick<Broker, 'queueDepth' | 'keepTopology'>;
   #untakenSince: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(broker: Pick<Broker, 'queueDepth' | 'historySize'>) {
+  constructor(broker: Pick<Broker, 'queueDepth' | 'keepTopology'>) {
     this.#broker = broker;
   }
 
@@ -32,9 +32,9 @@ export class QueueWatch {
 
   async #look(): Promise<void> {
     try {
+      await this.#broker.keepTopology();
       if ((await this.#broker.queueDepth()) === 0) this.#untakenSince = undefined;
       else this.#untakenSince ??= Date.now();
-      await this.#broker.historySize(); // Nobody else would notice that it is gone.
     } catch (error) {
       // The broker's own health tells why it cannot be asked.
       if (!(error instanceof BrokerUnavailableError)) throw error;

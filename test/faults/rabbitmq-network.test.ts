@@ -3,7 +3,7 @@ import { connect } from 'amqplib';
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import type { CloudEvent } from '../../src/sample/cloud-event.ts';
 import { createRandom } from '../../src/sample/random.ts';
-import { amqpAddress, amqpUrlVia } from '../support/amqp-broker.ts';
+import { amqpAddress, amqpUrlVia, withChannel } from '../support/amqp-broker.ts';
 import { assertExactly, publish, shuffledEvents } from '../support/drain.ts';
 import { eventually } from '../support/eventually.ts';
 import { startProjector, type InProcessProjector } from '../support/in-process-projector.ts';
@@ -97,6 +97,24 @@ describe('a drain over a bad network to RabbitMQ', function () {
       await assertLeft();
       await deleteLiveQueue(backend);
       await eventually(async () => assert.equal(await countConsumers(backend), 1));
+      await publish(backend, events);
+      await running.drainAndStop();
+      await assertExactly(backend, events);
+    });
+  });
+
+  describe('when the exchange and the history are deleted', () => {
+    it('declares them anew and takes what is published again', async () => {
+      const events = shuffledEvents({ seed: 'no exchange', orders: 300 });
+      const running = await inTheMiddle(events);
+      await assertLeft();
+      const { history } = queueNames(backend.prefix);
+      await withChannel(async (channel) => {
+        await channel.deleteExchange(backend.prefix);
+        await channel.deleteQueue(history);
+      });
+      await eventually(() => withChannel((channel) => channel.checkExchange(backend.prefix)));
+      await eventually(() => withChannel((channel) => channel.checkQueue(history)));
       await publish(backend, events);
       await running.drainAndStop();
       await assertExactly(backend, events);

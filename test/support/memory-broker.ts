@@ -29,7 +29,7 @@ export const LETTER: DeadLetter = {
 /** What the projector sees of a broker, in memory; the test is the queue. */
 export class MemoryBroker implements Pick<
   Broker,
-  'consume' | 'publishHeartbeat' | 'markHistory' | 'deadLetter' | 'queueDepth' | 'historySize'
+  'consume' | 'publishHeartbeat' | 'markHistory' | 'deadLetter' | 'queueDepth' | 'keepTopology'
 > {
   readonly subscriptions: MemorySubscription[] = [];
   readonly letters: DeadLetter[] = [];
@@ -90,8 +90,8 @@ export class MemoryBroker implements Pick<
     return Promise.resolve();
   }
 
-  historySize(): Promise<number> {
-    return Promise.resolve(0);
+  keepTopology(): Promise<void> {
+    return Promise.resolve();
   }
 
   queueDepth(): Promise<number> {

@@ -74,6 +74,7 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
     queueDepth: () => using(({ queue }) => queue.ready),
     historySize: () => using(({ history }) => history.size()),
     readHistory: (options) => readHistoryPages((use) => using(({ history }) => use(history)), options),
+    keepTopology: () => Promise.resolve(), // Its tables cannot be deleted while it is open.
     health: () => healthOf(store, path),
     async close() {
       const closing = store;

@@ -48,7 +48,7 @@ export async function assertTopologyIfAbsent(model: ChannelModel, topology: Topo
 }
 
 /** By a passive declaration, for which RabbitMQ asks no permission. */
-async function exists(model: ChannelModel, check: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+export async function exists(model: ChannelModel, check: (channel: Channel) => Promise<unknown>): Promise<boolean> {
   try {
     await onOwnChannel(model, check);
     return true;

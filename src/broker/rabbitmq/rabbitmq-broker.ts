@@ -19,7 +19,6 @@ import { codeOf, onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { emitEvent } from './emit-event.ts';
-import { GoneQueues } from './gone-queues.ts';
 import { HealingConnection, asBrokerError } from './healing-connection.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
 import { barrierMessage } from './history-barrier.ts';
@@ -28,8 +27,9 @@ import { deadLetterMessage, eventMessage, heartbeatMessage, markerMessage } from
 import type { OutgoingMessage } from './messages.ts';
 import { Publisher } from './publisher.ts';
 import { Subscription } from './subscription.ts';
+import { TopologyWatch } from './topology-watch.ts';
 import { queueNames, topologyOf } from './topology.ts';
-import type { QueueNames, TopologyOptions } from './topology.ts';
+import type { QueueNames, Topology, TopologyOptions } from './topology.ts';
 import { within } from './within.ts';
 
 export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
@@ -45,7 +45,7 @@ export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
 }
 
 const CONFIRM_TIMEOUT_MS = 30_000;
-const QUEUE_DEPTH_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 5_000;
 
 /** The broker of production: RabbitMQ 3.10 or newer. Nothing is connected before `open`. */
 export function createRabbitMqBroker(options: RabbitMqOptions): Broker {
@@ -59,7 +59,8 @@ export function createRabbitMqBroker(options: RabbitMqOptions): Broker {
 class RabbitMqBroker implements Broker {
   readonly #options: RabbitMqOptions;
   readonly #queues: QueueNames;
-  readonly #gone: GoneQueues;
+  readonly #topology: Topology;
+  readonly #watch: TopologyWatch;
   readonly #publishing: HealingConnection;
   readonly #consuming: HealingConnection;
   readonly #subscriptions = new Set<Subscription>();
@@ -74,7 +75,8 @@ class RabbitMqBroker implements Broker {
   constructor(options: RabbitMqOptions) {
     this.#options = options;
     this.#queues = queueNames(options.prefix);
-    this.#gone = new GoneQueues(options.log);
+    this.#topology = topologyOf(options);
+    this.#watch = new TopologyWatch(this.#topology, options.log);
     this.#publishing = new HealingConnection(options, `order-search ${options.prefix} publishing`, {
       prepare: (model) => this.#preparePublishing(model),
       lost: (reason) => {
@@ -177,17 +179,24 @@ class RabbitMqBroker implements Broker {
     return this.#count(this.#queues.history);
   }
 
+  async keepTopology(): Promise<void> {
+    const model = this.#modelToAsk();
+    try {
+      await within(this.#watch.keep(model), ANSWER_TIMEOUT_MS, 'looking at what is declared');
+    } catch (error) {
+      throw asBrokerError(error);
+    }
+  }
+
   async #count(queue: string): Promise<number> {
-    // RabbitMQ does not read the question either.
-    this.#refuseWhileBlocked();
-    const model = this.#publishing.get();
+    const model = this.#modelToAsk();
     const look = onOwnChannel(model, (channel) => channel.checkQueue(queue));
     try {
-      const { messageCount } = await within(look, QUEUE_DEPTH_TIMEOUT_MS, `counting ${queue}`);
-      this.#gone.found(queue);
+      const { messageCount } = await within(look, ANSWER_TIMEOUT_MS, `counting ${queue}`);
+      this.#watch.foundQueue(queue);
       return messageCount;
     } catch (error) {
-      throw codeOf(error) === 404 ? this.#gone.missed(queue, error) : asBrokerError(error);
+      throw codeOf(error) === 404 ? this.#watch.missedQueue(queue, error) : asBrokerError(error);
     }
   }
 
@@ -195,7 +204,7 @@ class RabbitMqBroker implements Broker {
     const publishing = this.#publishing.health();
     const consuming: PartHealth = this.#consumingOpened ? this.#consuming.health() : { state: 'up' };
     const draining = [...this.#deadLetterConsumers].map((consumer) => consumer.health());
-    const parts = [publishing, consuming, ...draining, ...this.#gone.health()];
+    const parts = [publishing, consuming, ...draining, ...this.#watch.health()];
     const state = (['down', 'degraded'] as const).find((worst) => parts.some((part) => part.state === worst)) ?? 'up';
     const reasons = new Set(parts.flatMap(({ reason }) => (reason === undefined ? [] : [reason])));
     const details = { publishing: publishing.state, consuming: this.#consumingOpened ? consuming.state : 'not opened' };
@@ -230,7 +239,7 @@ class RabbitMqBroker implements Broker {
 
   async #assertTopology(model: ChannelModel): Promise<void> {
     const assertion = this.#options.declares === 'if-absent' ? assertTopologyIfAbsent : assertTopology;
-    await assertion(model, topologyOf(this.#options), this.#options.log);
+    await assertion(model, this.#topology, this.#options.log);
   }
 
   #newSubscription(options: ConsumeOptions, handlers: LiveHandlers): Subscription {
@@ -294,6 +303,12 @@ class RabbitMqBroker implements Broker {
       this.#publishing.drop(model, error.message);
       throw new BrokerUnavailableError(error.message, { cause: error });
     }
+  }
+
+  #modelToAsk(): ChannelModel {
+    // While there is an alarm RabbitMQ does not read questions either.
+    this.#refuseWhileBlocked();
+    return this.#publishing.get();
   }
 
   #refuseWhileBlocked(): void {

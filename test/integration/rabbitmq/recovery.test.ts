@@ -24,12 +24,14 @@ import type { TcpProxy } from '../../support/tcp-proxy.ts';
 
 describe('recovering from a lost RabbitMQ', () => {
   let prefix: string;
+  let exchange: string;
   let proxy: TcpProxy;
   let broker: Broker;
   let log: ReturnType<typeof recordingLog>;
 
   beforeEach(async () => {
     prefix = uniquePrefix();
+    ({ exchange } = rabbitMqOptions(prefix));
     proxy = await startTcpProxy(amqpAddress());
     log = recordingLog();
     broker = createRabbitMqBroker(rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy)], log }));
@@ -57,14 +59,33 @@ describe('recovering from a lost RabbitMQ', () => {
     await eventually(() => assert.equal(broker.health().state, state));
   }
 
+  /** That it was gone as an error, once, and then that it is there again. */
+  function expectLossLogged(part: string): void {
+    const said = log.entries.map(({ level, message }) => [level, message.slice(0, message.indexOf(' is '))]);
+    assert.deepEqual(said, [
+      ['error', part],
+      ['info', part],
+    ]);
+    const [gone, back] = log.entries.map(({ message }) => message);
+    assert.match(gone ?? '', / is gone, and .* until a projector declares it anew$/);
+    assert.match(back ?? '', / is there again; /);
+  }
+
+  async function expectRoutedToBoth(): Promise<void> {
+    const historyBefore = await broker.historySize();
+    await broker.publish([outgoingEvent(1)]);
+    await eventually(async () => assert.equal(await broker.queueDepth(), 1));
+    await eventually(async () => assert.equal(await broker.historySize(), historyBefore + 1));
+  }
+
   describe('when somebody has deleted the history', () => {
-    it('says so in its health once it is looked at, and what to do', async () => {
+    it('says so in its health once it is looked at, until it is there again', async () => {
       assert.equal(await broker.historySize(), 0);
       await inState('up');
       await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
       await assert.rejects(broker.historySize(), QueueGoneError);
       await inState('degraded');
-      assert.match(broker.health().reason ?? '', /\.history is gone.*start the service anew/);
+      assert.match(broker.health().reason ?? '', /\.history is gone.*until a projector declares it anew/);
       assert.equal(await broker.queueDepth(), 0);
       await inState('degraded');
       await openOnce(prefix);
@@ -77,19 +98,76 @@ describe('recovering from a lost RabbitMQ', () => {
       for (let look = 0; look < 2; look++) await assert.rejects(broker.historySize(), QueueGoneError);
       await openOnce(prefix);
       for (let look = 0; look < 2; look++) await broker.historySize();
-      const queue = `${prefix}.history`;
-      assert.deepEqual(log.entries, [
-        {
-          level: 'error',
-          fields: { queue },
-          message: `the queue ${queue} is gone, and what is published meanwhile is not in it: start the service anew, which declares it`,
-        },
-        {
-          level: 'info',
-          fields: { queue },
-          message: `the queue ${queue} is there again; what was published meanwhile is not in it`,
-        },
-      ]);
+      expectLossLogged(`the queue ${prefix}.history`);
+    });
+  });
+
+  describe('keeping what it declared', () => {
+    it('changes and says nothing while all of it is there', async () => {
+      for (let look = 0; look < 2; look++) await broker.keepTopology();
+      assert.deepEqual(log.entries, []);
+      await expectRoutedToBoth();
+    });
+
+    it('declares a deleted exchange anew, binds to it, and says so', async () => {
+      await withChannel((channel) => channel.deleteExchange(exchange));
+      await broker.keepTopology();
+      expectLossLogged(`the exchange ${exchange}`);
+      await inState('up');
+      await expectRoutedToBoth();
+    });
+
+    it('binds to an exchange that its producer has made anew', async () => {
+      await withChannel(async (channel) => {
+        await channel.deleteExchange(exchange);
+        await channel.assertExchange(exchange, 'topic', { durable: true });
+      });
+      await broker.keepTopology();
+      await expectRoutedToBoth();
+    });
+
+    it('binds again what somebody has unbound', async () => {
+      const { bindingKeys } = rabbitMqOptions(prefix);
+      await withChannel(async (channel) => {
+        for (const queue of ['projector', 'history']) {
+          for (const key of bindingKeys) await channel.unbindQueue(`${prefix}.${queue}`, exchange, key);
+        }
+      });
+      await assert.rejects(broker.publish([outgoingEvent(1)]), { code: 'UNROUTABLE' });
+      await broker.keepTopology();
+      await expectRoutedToBoth();
+    });
+
+    for (const name of ['projector', 'history', 'dead-letters']) {
+      it(`declares a deleted queue anew, binds it, and says so: ${name}`, async () => {
+        await withChannel((channel) => channel.deleteQueue(`${prefix}.${name}`));
+        await broker.keepTopology();
+        expectLossLogged(`the queue ${prefix}.${name}`);
+        await inState('up');
+        await expectRoutedToBoth();
+      });
+    }
+
+    it('tells by its health, and once in the log, what it cannot declare, until it can', async () => {
+      await withChannel(async (channel) => {
+        await channel.deleteExchange(exchange);
+        await channel.deleteQueue(`${prefix}.history`);
+        await channel.assertExchange(exchange, 'fanout', { durable: true });
+      });
+      for (let look = 0; look < 2; look++) await broker.keepTopology();
+      await inState('degraded');
+      assert.match(broker.health().reason ?? '', /history is gone.*declared differently: type is 'fanout' in RabbitMQ/);
+      assert.equal(log.entries.filter(({ level }) => level === 'error').length, 2);
+      await withChannel((channel) => channel.deleteExchange(exchange));
+      await broker.keepTopology();
+      await inState('up');
+      await expectRoutedToBoth();
+    });
+
+    it('fails while there is no connection', async () => {
+      await proxy.refuse();
+      await inState('down');
+      await assert.rejects(broker.keepTopology(), { code: 'BROKER_UNAVAILABLE' });
     });
   });
 
