@@ -17,6 +17,9 @@ export class DataDirUnusableError extends Error {
 /** How long an opening waits for the holder of a file to let it go: a service that is being restarted is gone by then. */
 const LOCK_WAIT_MS = 250;
 
+/** Orders are personal data. A folder that is there already keeps the rights that it has. */
+const OWNER_ONLY = 0o700;
+
 /** SQLite's primary result codes for what the world did: the statement may succeed later. */
 const WORLDS_FAULT: ReadonlySet<number> = new Set([
   5, // SQLITE_BUSY
@@ -66,7 +69,7 @@ function makeFolder(folder: string): void {
   const above = dirname(folder);
   if (!existsSync(above)) makeFolder(above);
   try {
-    mkdirSync(folder);
+    mkdirSync(folder, { mode: OWNER_ONLY });
   } catch (error) {
     // It is there, or another one has made it meanwhile.
     if (!isFolder(folder)) throw error;
@@ -91,6 +94,8 @@ function openForThisProcessAlone(path: string): DatabaseSync {
     // In exclusive mode a WAL connection takes the file's lock with its first transaction and keeps it until it is closed.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
     database.exec('BEGIN IMMEDIATE; COMMIT');
+    // What is deleted is overwritten, not only given free: an erased order's texts must not stay in the file.
+    database.exec('PRAGMA secure_delete = ON');
     setDurability(database, 'power-loss');
     return database;
   } catch (error) {

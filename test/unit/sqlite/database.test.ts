@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
@@ -52,6 +52,24 @@ describe('a SQLite database of the service', () => {
 
   const insert = (number: number, text = '') => database.prepare('INSERT INTO numbers VALUES (?, ?)').run(number, text);
   const count = () => database.prepare('SELECT count(*) AS count FROM numbers').get()?.['count'];
+
+  describe('what others may learn from it', () => {
+    it('is nothing that was deleted: not even the file has it', () => {
+      const path = join(directory, 'deep', 'down', 'a.db');
+      const isInFile = () => readFileSync(path, 'latin1').includes('Zebulon');
+      for (let number = 0; number < 100; number++) insert(number, 'Zebulon '.repeat(100));
+      database.exec('PRAGMA wal_checkpoint');
+      assert.ok(isInFile());
+      database.exec('DELETE FROM numbers WHERE number > 0');
+      database.exec("UPDATE numbers SET text = ''");
+      database.close();
+      assert.ok(!isInFile());
+    });
+
+    it('is nothing where it has made the folder, which is for the owner alone', () => {
+      for (const folder of ['deep', 'deep/down']) assert.equal(statSync(join(directory, folder)).mode & 0o777, 0o700);
+    });
+  });
 
   describe('when a transaction throws', () => {
     it('leaves nothing of it, and takes the next one', () => {
