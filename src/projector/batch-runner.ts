@@ -6,7 +6,7 @@ import type { OrderIndex } from '../order-index/port.ts';
 import type { Logger } from '../observability/logging.ts';
 import type { Metrics, UpdateOutcome } from '../observability/metrics.ts';
 import type { Tracing } from '../observability/tracing.ts';
-import type { Refusal } from '../order/event.ts';
+import type { OrderEvent, Refusal } from '../order/event.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { WorkingSet } from '../order/working-set.ts';
@@ -102,7 +102,10 @@ export class BatchRunner {
       now: () => new Date(),
       stringsOf: rememberStrings(),
       reached: deps.reached,
-      wrote: deps.wrote,
+      wrote: (written) => {
+        this.#logUnparked(written);
+        deps.wrote(written);
+      },
       diverge: (generation, reason) => this.#diverge(generation, reason),
       standbyPatience: createStandbyPatience(() => performance.now()),
       writeBlock: (generation) => deps.index.generations.writeBlock(generation),
@@ -269,11 +272,23 @@ export class BatchRunner {
   #settle({ delivery, orderId, event }: Job, outcome: UpdateOutcome): void {
     this.#deps.settle(delivery);
     this.#deps.metrics.updates.inc({ projection: 'orders', outcome });
-    const { id: eventId, sequence, time: at } = event;
-    this.#deps.log.debug({ eventId, orderId, sequence, outcome, at }, 'event settled');
+    this.#deps.log.debug({ ...named(orderId, event), outcome }, 'event settled');
+  }
+
+  /** It was settled and counted when it was parked. */
+  #logUnparked({ work, placements }: Plan): void {
+    for (const parked of work.parked) {
+      if (placements.get(parked)?.kind !== 'applied') continue;
+      this.#deps.log.debug({ ...named(parked.orderId, parked.event), outcome: 'applied' }, 'parked event applied');
+    }
   }
 
   #unlessInterrupted(error: unknown): void {
     if (!(error instanceof Interrupted)) this.#deps.failed(error);
   }
+}
+
+/** For the log. */
+function named(orderId: string, { id: eventId, sequence, time: at }: OrderEvent) {
+  return { eventId, orderId, sequence, at };
 }

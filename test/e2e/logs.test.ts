@@ -129,6 +129,24 @@ describe('the logs of a run', function () {
       );
       for (const { outcome } of settled) assert.ok((UPDATE_OUTCOMES as readonly unknown[]).includes(outcome), outcome);
     });
+
+    it('say when an event is applied that was parked', async () => {
+      service = await startService({ ...backend.environment, LOG_LEVEL: 'debug' });
+      await untilReady(service);
+      await publish(backend, [event('L-6', 2, 'order.paid.v1', { amountCents: 100 })]);
+      await untilDrained(backend, service);
+      await publish(backend, [placed('L-6')]);
+      await eventually(() => {
+        const said = lines().filter(({ eventId }) => eventId === 'L-6-2');
+        assert.deepEqual(
+          said.map(({ msg, outcome, orderId, sequence }) => [msg, outcome, orderId, sequence]),
+          [
+            ['event settled', 'parked', 'L-6', 2],
+            ['parked event applied', 'applied', 'L-6', 2],
+          ],
+        );
+      });
+    });
   });
 
   describe('when a producer sends the same mistake again and again', () => {
