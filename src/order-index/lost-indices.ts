@@ -3,6 +3,7 @@ import type { ControlRecord, OrderIndex } from './port.ts';
 /** An index that had vanished and was made anew, so that what was in it is gone. */
 export interface LostIndex {
   readonly index: string;
+  readonly content: 'parked' | 'dead-letters';
   /** When it was missed. RFC 3339. */
   readonly at: string;
 }
@@ -22,12 +23,15 @@ export async function noteLostIndex(
   await change(index, (before) => (before.some((one) => one.index === lost.index) ? before : [...before, lost]));
 }
 
-/** Of what was missed before: everything was read from the history since. @throws IndexUnavailableError */
-export async function forgetLostIndices(
+/**
+ * Of parked events that were missed before: everything was read from the history since, which parks them again. Dead letters do not come back.
+ * @throws IndexUnavailableError
+ */
+export async function forgetLostParked(
   index: Pick<OrderIndex, 'readControl' | 'writeControl'>,
   before: number,
 ): Promise<void> {
-  await change(index, (lost) => lost.filter(({ at }) => Date.parse(at) >= before));
+  await change(index, (lost) => lost.filter(({ content, at }) => content !== 'parked' || Date.parse(at) >= before));
 }
 
 async function change(

@@ -2,7 +2,7 @@ import type { Logger } from '../observability/logging.ts';
 import type { StorageLimits } from '../order/fold.ts';
 import { BrokerUnavailableError } from '../broker/port.ts';
 import { forgetDivergence } from '../order-index/diverge.ts';
-import { forgetLostIndices } from '../order-index/lost-indices.ts';
+import { forgetLostParked } from '../order-index/lost-indices.ts';
 import { IndexUnavailableError, SnapshotLostError } from '../order-index/port.ts';
 import { compareWithLive } from './compare.ts';
 import { copyLive } from './copy.ts';
@@ -109,7 +109,7 @@ async function attempt(action: Action, run: RunState, deps: ActionDependencies):
 
 /**
  * What was read beside the queue may tell of erasures; copies of the live generation tell of none that it had not. The whole history
- * has what a lost index had.
+ * has the events that were parked in a lost index.
  */
 async function moved(action: Swap, run: RunState, deps: ActionDependencies): Promise<Response> {
   const response = await swap(action, deps);
@@ -117,7 +117,7 @@ async function moved(action: Swap, run: RunState, deps: ActionDependencies): Pro
   if (action.from !== action.to) await beginStandby(deps.index, action.from, deps.now().getTime());
   if (run.kind === 'activation' || run.request.source !== 'index') await forgetErasures(deps);
   if (run.kind === 'rebuild' && run.request.source === 'history' && run.request.from === undefined)
-    await forgetLostIndices(deps.index, run.startedAt);
+    await forgetLostParked(deps.index, run.startedAt);
   return response;
 }
 

@@ -73,12 +73,23 @@ function breakerFindings({ writes, searches }: HealthSources): Finding[] {
 /** What was in a technical index stays lost, though it is there again. */
 async function lossFindings({ names, control }: HealthSources): Promise<Finding[]> {
   const lost = await lostIndices(control);
-  return lost.map(({ index, at }) => {
-    const gone = index === names.parked ? 'events that waited there for earlier ones' : 'the dead letters in it';
-    const remedy = `rebuild from the history (POST /admin/rebuilds {"source": "history"}), or, where that is of no use, delete the document ${LOST_INDICES} from ${names.control}`;
-    return { state: 'degraded', reason: `${index} was lost and made anew at ${at}, without ${gone}: ${remedy}` };
+  const end = `delete the document ${LOST_INDICES} from ${names.control}`;
+  return lost.map(({ index, content, at }) => {
+    const { gone, remedy } = LOSSES[content];
+    return { state: 'degraded', reason: `${index} was lost and made anew at ${at}, without ${gone}: ${remedy}, ${end}` };
   });
 }
+
+const LOSSES = {
+  parked: {
+    gone: 'events that waited there for earlier ones',
+    remedy: 'rebuild from the history (POST /admin/rebuilds {"source": "history"}), or, where that is of no use',
+  },
+  'dead-letters': {
+    gone: 'the dead letters in it',
+    remedy: 'see what was refused in the logs ("dead-lettered"), publish again what is needed, and then',
+  },
+};
 
 interface ClusterHealth {
   readonly status: string;

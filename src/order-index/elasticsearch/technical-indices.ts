@@ -1,6 +1,7 @@
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
 import { noteLostIndex } from '../lost-indices.ts';
+import type { LostIndex } from '../lost-indices.ts';
 import { IndexConfigurationError } from '../port.ts';
 import type { Control } from './control.ts';
 import { thrownType, unavailable } from './errors.ts';
@@ -53,18 +54,24 @@ export async function restoreTechnicalIndices(options: TechnicalIndicesOptions):
 async function ensureNotingLosses(options: TechnicalIndicesOptions): Promise<void> {
   const { control, parked, deadLetters } = wantedIndices(options);
   await ensure(control, options);
-  for (const wanted of [parked, deadLetters]) {
-    if (!(await exists(wanted, options))) await noteLoss(wanted, options);
-    await ensure(wanted, options);
+  await ensureNotingLoss('parked', parked, options);
+  await ensureNotingLoss('dead-letters', deadLetters, options);
+}
+
+async function ensureNotingLoss(
+  content: LostIndex['content'],
+  wanted: Wanted,
+  options: TechnicalIndicesOptions,
+): Promise<void> {
+  if (!(await exists(wanted, options))) {
+    const [index] = wanted;
+    options.log.error({ index }, LOST);
+    await noteLostIndex(options.control, { index, content, at: new Date().toISOString() });
   }
+  await ensure(wanted, options);
 }
 
 const LOST = 'the index was lost, and is made anew: what was in it is gone';
-
-async function noteLoss([index]: Wanted, { control, log }: TechnicalIndicesOptions): Promise<void> {
-  log.error({ index }, LOST);
-  await noteLostIndex(control, { index, at: new Date().toISOString() });
-}
 
 function wantedIndices({ names }: TechnicalIndicesOptions): Record<'control' | 'parked' | 'deadLetters', Wanted> {
   return {

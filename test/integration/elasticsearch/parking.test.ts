@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
-import { forgetLostIndices, lostIndices } from '../../../src/order-index/lost-indices.ts';
+import { forgetLostParked, lostIndices } from '../../../src/order-index/lost-indices.ts';
 import type { ParkedEvent } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
@@ -106,9 +106,9 @@ describe('parked events and control records in Elasticsearch', () => {
 
     it('is not degraded any more once what was missed by then was read from the history', async () => {
       await index.countParked();
-      await forgetLostIndices(index, Date.now() - 60_000);
+      await forgetLostParked(index, Date.now() - 60_000);
       assert.match(await reasonOf(), /-parked was lost/);
-      await forgetLostIndices(index, Date.now() + 1);
+      await forgetLostParked(index, Date.now() + 1);
       assert.equal(await reasonOf(), '');
     });
 
@@ -133,7 +133,7 @@ describe('parked events and control records in Elasticsearch', () => {
       assert.equal(await index.countDeadLetters(), 0);
       const { state, reason } = await index.health();
       assert.equal(state, 'degraded');
-      assert.match(reason ?? '', /-dead-letters was lost and made anew at .*, without the dead letters in it/);
+      assert.match(reason ?? '', /-dead-letters was lost and made anew at .*, without the dead letters in it: see what was refused in the logs/);
     });
   });
 
