@@ -61,7 +61,7 @@ export interface LiveSubscription {
   /** Acknowledges. Deliveries of a channel that is gone are ignored: they come again. */
   settle(deliveries: readonly LiveDelivery[]): void;
   /** Returns deliveries to the queue. */
-  giveBack(deliveries: readonly LiveDelivery[]): void;
+  requeue(deliveries: readonly LiveDelivery[]): void;
   /** Takes no more. What was delivered before may still be settled or given back. */
   cancel(): Promise<void>;
 }

@@ -102,10 +102,7 @@ export class BatchRunner {
       now: () => new Date(),
       stringsOf: rememberStrings(),
       reached: deps.reached,
-      wrote: (written) => {
-        this.#logUnparked(written);
-        deps.wrote(written);
-      },
+      wrote: (written) => this.#wrote(written),
       diverge: (generation, reason) => this.#diverge(generation, reason),
       standbyPatience: createStandbyPatience(() => performance.now()),
       writeBlock: (generation) => deps.index.generations.writeBlock(generation),
@@ -275,12 +272,13 @@ export class BatchRunner {
     this.#deps.log.debug({ ...named(orderId, event), outcome }, 'event settled');
   }
 
-  /** It was settled and counted when it was parked. */
-  #logUnparked({ work, placements }: Plan): void {
-    for (const parked of work.parked) {
-      if (placements.get(parked)?.kind !== 'applied') continue;
+  #wrote(written: Plan): void {
+    for (const parked of written.work.parked) {
+      if (written.placements.get(parked)?.kind !== 'applied') continue;
+      // It was settled and counted when it was parked.
       this.#deps.log.debug({ ...named(parked.orderId, parked.event), outcome: 'applied' }, 'parked event applied');
     }
+    this.#deps.wrote(written);
   }
 
   #unlessInterrupted(error: unknown): void {

@@ -11,7 +11,7 @@ import { BACK_OFF, Interrupted } from './back-off.ts';
 import { BatchRunner } from './batch-runner.ts';
 import { Batcher } from './batcher.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Intake, type IntakeHandlers } from './intake.ts';
+import { LiveConsumer, type LiveConsumerHandlers } from './live-consumer.ts';
 import { jumped, type Plan } from './plan.ts';
 import { arrivalOf, readDelivery, type Arrival, type ReadDelivery } from './read-delivery.ts';
 import { QueueWatch } from './queue-watch.ts';
@@ -77,7 +77,7 @@ export class Projector {
   readonly #deps: ProjectorDependencies;
   readonly #heartbeat: Heartbeat;
   readonly #refreshPace: RefreshPace;
-  readonly #intake: Intake;
+  readonly #consumer: LiveConsumer;
   readonly #batcher: Batcher<Job>;
   readonly #runner: BatchRunner;
   readonly #stopping = new AbortController();
@@ -97,7 +97,7 @@ export class Projector {
     this.#heartbeat = new Heartbeat({ ...deps, ...options, intervalMs: options.freshnessIntervalMs });
     this.#refreshPace = new RefreshPace({ ...deps, batchSize: options.batchSize, prefetch: options.prefetch });
     const limits = { prefetch: options.prefetch, maxBytes: MAX_BYTES_IN_HAND };
-    this.#intake = new Intake(deps.broker, limits, this.#intakeHandlers());
+    this.#consumer = new LiveConsumer(deps.broker, limits, this.#consumerHandlers());
     this.#runner = new BatchRunner(options, {
       ...deps,
       wrote: (written) => {
@@ -134,7 +134,7 @@ export class Projector {
   /** @throws BrokerUnavailableError, IndexUnavailableError when it cannot begin now */
   async start(): Promise<void> {
     await this.#heartbeat.announce();
-    await this.#intake.open();
+    await this.#consumer.open();
     this.#state = 'running';
     this.#heartbeat.start();
     this.#timer = setInterval(() => this.#guard(), GUARD_INTERVAL_MS);
@@ -151,7 +151,7 @@ export class Projector {
     this.#stopping.abort(new Interrupted());
     const limit = setTimeout(() => void this.#runner.interrupt(), limitMs);
     await this.#withdrawal;
-    await this.#intake.close();
+    await this.#consumer.close();
     this.#runner.finish();
     this.#batcher.flush();
     await this.#runner.idle();
@@ -168,7 +168,7 @@ export class Projector {
 
   /** Events taken from the broker and not settled yet. */
   inHand(): number {
-    return this.#intake.count();
+    return this.#consumer.count();
   }
 
   /** @param asOf what some projector has last said of the index's freshness, epoch ms */
@@ -176,7 +176,7 @@ export class Projector {
     const { waiting, running } = this.#runner.batches();
     const letterOutage = this.#runner.letterOutage();
     const atWork = this.#atWork();
-    const isFull = atWork === 0 && (this.inHand() >= this.#options.prefetch || this.#intake.state() === 'full');
+    const isFull = atWork === 0 && (this.inHand() >= this.#options.prefetch || this.#consumer.state() === 'full');
     const judged = judgeProgress({
       now: Date.now(),
       state: this.#state,
@@ -187,7 +187,7 @@ export class Projector {
       outage: this.#outage,
       letterOutage: letterOutage && { ...letterOutage, isFull },
     });
-    const intake = { state: this.#intake.state(), events: this.#intake.count(), bytes: this.#intake.bytes() };
+    const intake = { state: this.#consumer.state(), events: this.#consumer.count(), bytes: this.#consumer.bytes() };
     const deadLettersHeld = this.#runner.lettersHeld();
     return { ...judged, details: { intake, batchesWaiting: waiting, batchesRunning: running, deadLettersHeld } };
   }
@@ -197,7 +197,7 @@ export class Projector {
     return this.inHand() - this.#runner.lettersHeld();
   }
 
-  #intakeHandlers(): IntakeHandlers {
+  #consumerHandlers(): LiveConsumerHandlers {
     return {
       onEvent: (delivery) => this.#take(delivery),
       onHeartbeat: (delivery) => this.#heartbeat.delivered(delivery),
@@ -228,7 +228,7 @@ export class Projector {
   }
 
   #settle(delivery: EventDelivery): void {
-    this.#intake.settle(delivery);
+    this.#consumer.settle(delivery);
     this.#heartbeat.settled(delivery);
     // Whoever had it before may have parked it, or have died before it dropped what is parked: now that can be seen.
     if (this.#redelivered.delete(delivery.position) && this.#redelivered.size === 0) this.#sweeper.soon();
@@ -285,14 +285,14 @@ export class Projector {
         .catch((error: unknown) => this.#failed(error))
         .finally(() => (this.#withdrawal = undefined));
     }
-    this.#giveBackOldLetters();
+    this.#requeueOldLetters();
   }
 
-  #giveBackOldLetters(): void {
+  #requeueOldLetters(): void {
     const old = this.#runner.takeOldLetters();
     if (old.length === 0) return;
     this.#deps.log.warn({ events: old.length }, 'gives back what cannot be dead-lettered, and takes it again');
-    this.#intake.giveBack(old);
+    this.#consumer.requeue(old);
     this.#heartbeat.returnedSome(old);
     for (const { position } of old) this.#redelivered.delete(position);
   }
@@ -306,16 +306,16 @@ export class Projector {
       { events: this.inHand(), reason: this.#outage?.reason },
       'gives back what it holds until the outage is over',
     );
-    await this.#intake.hold();
+    await this.#consumer.hold();
     this.#forget();
     await this.#runner.interrupt();
-    this.#intake.giveBack();
+    this.#consumer.requeue();
     this.#heartbeat.returned('at our word');
     this.#unsettledSince = undefined;
     for (let attempt = 0; !(await this.#runner.isOutageOver()); attempt++)
       await backOff(attempt, BACK_OFF.probe, this.#stopping.signal);
     this.#outage = undefined;
     this.#deps.log.info('the outage is over: takes again');
-    this.#intake.resume();
+    this.#consumer.resume();
   }
 }

@@ -7,7 +7,7 @@ import { IndexUnavailableError, SnapshotLostError } from '../order-index/port.ts
 import { compareWithLive } from './compare.ts';
 import { copyLive } from './copy.ts';
 import { EventSourceError, type EventSource } from './event-source.ts';
-import { forgetErasures } from './forget-erasures.ts';
+import { propagateErasures } from './propagate-erasures.ts';
 import { beginStandby } from './housekeeping.ts';
 import type { Response } from './model.ts';
 import type { Action } from './next.ts';
@@ -115,7 +115,7 @@ async function moved(action: Swap, run: RunState, deps: ActionDependencies): Pro
   const response = await swap(action, deps);
   if (response.kind !== 'done') return response;
   if (action.from !== action.to) await beginStandby(deps.index, action.from, deps.now().getTime());
-  if (run.kind === 'activation' || run.request.source !== 'index') await forgetErasures(deps);
+  if (run.kind === 'activation' || run.request.source !== 'index') await propagateErasures(deps);
   if (run.kind === 'rebuild' && run.request.source === 'history' && run.request.from === undefined)
     await forgetLostParked(deps.index, run.startedAt);
   return response;

@@ -142,7 +142,7 @@ describeForEachBackend('a broker', (backend) => {
       await broker.publish(events(1, 3));
       const [first, second] = await received(recorded, 2);
       assert.ok(first && second);
-      subscription.giveBack([first, second]);
+      subscription.requeue([first, second]);
       const again = (await received(recorded, 4)).slice(2, 4);
       assert.deepEqual(idsIn(again), ['o-1-1', 'o-1-2']);
       assert.deepEqual(
@@ -160,7 +160,7 @@ describeForEachBackend('a broker', (backend) => {
       const deliveries = await received(recorded, 2);
       subscription.settle(deliveries);
       subscription.settle(deliveries);
-      subscription.giveBack(deliveries);
+      subscription.requeue(deliveries);
       await broker.publish([outgoingEvent(3)]);
       assert.deepEqual(idsIn(await received(recorded, 3)), ['o-1-1', 'o-1-2', 'o-1-3']);
     });
@@ -172,7 +172,7 @@ describeForEachBackend('a broker', (backend) => {
       const recorded = recordingHandlers((delivery) => {
         if (idsIn([delivery])[0] !== 'o-1-1') return;
         counts.push(delivery.redeliveries);
-        queueMicrotask(() => subscription.giveBack([delivery]));
+        queueMicrotask(() => subscription.requeue([delivery]));
       });
       const subscription = await broker.consume({ prefetch: 1 }, recorded);
       await broker.publish(events(1, 2));
@@ -191,7 +191,7 @@ describeForEachBackend('a broker', (backend) => {
       assert.ok(first && second);
       await subscription.cancel();
       subscription.settle([first]);
-      subscription.giveBack([second]);
+      subscription.requeue([second]);
       await eventually(async () => assert.equal(await broker.queueDepth(), 3));
       assert.equal(recorded.deliveries.length, 2);
       const next = recordingHandlers();
@@ -254,7 +254,7 @@ describeForEachBackend('a broker', (backend) => {
       const deliveries = await received(recorded, 1);
       await restarted();
       subscription.settle(deliveries);
-      subscription.giveBack(deliveries);
+      subscription.requeue(deliveries);
       const again = recordingHandlers();
       await broker.consume({ prefetch: 10 }, again);
       assert.deepEqual(idsIn(await received(again, 1)), ['o-1-1']);

@@ -133,7 +133,7 @@ describeForEachBackend('the dead letters of a broker', (backend) => {
       await broker.consumeDeadLetters(async (letter) => void received.push(plain(letter)));
       const recorded = recordingHandlers((delivery) => {
         const isPoison = delivery.kind === 'event' && /"o-1-1"/.test(Buffer.from(delivery.body).toString());
-        queueMicrotask(() => subscription[isPoison ? 'giveBack' : 'settle']([delivery]));
+        queueMicrotask(() => subscription[isPoison ? 'requeue' : 'settle']([delivery]));
       });
       const subscription = await broker.consume({ prefetch: 10 }, recorded);
       const beforeMs = Date.now();

@@ -6,7 +6,7 @@ import { DEFAULT_STORAGE_LIMITS, foldStored } from '../../src/order/fold.ts';
 import type { OrderIndex } from '../../src/order-index/port.ts';
 import { compareWithLive } from '../../src/rebuild/compare.ts';
 import { copyLive } from '../../src/rebuild/copy.ts';
-import { forgetErasures } from '../../src/rebuild/forget-erasures.ts';
+import { propagateErasures } from '../../src/rebuild/propagate-erasures.ts';
 import type { EventSource, SourceEvent } from '../../src/rebuild/event-source.ts';
 import { replay } from '../../src/rebuild/replay.ts';
 import type { CopyProgress, ReplayProgress, RunState } from '../../src/rebuild/state.ts';
@@ -361,7 +361,7 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
           .result;
         await index.generations.renameEpoch((await index.registry()).epoch, { live: built });
         // Whoever dies in the middle does it again.
-        for (let time = 0; time < 2; time++) await forgetErasures({ index, ...AT_ONCE });
+        for (let time = 0; time < 2; time++) await propagateErasures({ index, ...AT_ONCE });
         assert.deepEqual([await deadLettersOf('erased'), await parkedData('erased')], [0, [[9, {}]]]);
         const places = early.map(({ sequence, data }) => [sequence, data]);
         assert.deepEqual([await deadLettersOf('not'), await parkedData('not')], [1, places]);
@@ -381,7 +381,7 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
         assert.equal((await index.registry()).targets.length, 2);
         const refuse: OrderIndex['write'] = (_target, writes) =>
           Promise.resolve(writes.map(() => ({ kind: 'refused', path: 'erasedAt', reason: 'is not mapped' })));
-        await forgetErasures({ index: { ...index, write: refuse }, ...AT_ONCE });
+        await propagateErasures({ index: { ...index, write: refuse }, ...AT_ONCE });
         const { targets } = await index.registry();
         assert.deepEqual(
           targets.map(({ generation }) => generation),

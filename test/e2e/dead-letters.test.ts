@@ -182,7 +182,7 @@ describe('dead letters', function () {
       await broker.open();
       const subscription = await broker.consume(
         { prefetch: 1 },
-        recordingHandlers((delivery) => queueMicrotask(() => subscription.giveBack([delivery]))),
+        recordingHandlers((delivery) => queueMicrotask(() => subscription.requeue([delivery]))),
       );
       const poison = eventOf('D', 1);
       await broker.publish([messageOf(poison)]);

@@ -53,7 +53,7 @@ export class MemoryBroker implements Pick<
     const positionsOf = (deliveries: readonly LiveDelivery[]) => deliveries.map(({ position }) => position);
     return {
       settle: (deliveries: readonly LiveDelivery[]) => void subscription.settled.push(...positionsOf(deliveries)),
-      giveBack: (deliveries: readonly LiveDelivery[]) => void subscription.returned.push(...positionsOf(deliveries)),
+      requeue: (deliveries: readonly LiveDelivery[]) => void subscription.returned.push(...positionsOf(deliveries)),
       cancel: () => {
         subscription.cancelled = true;
         return Promise.resolve();

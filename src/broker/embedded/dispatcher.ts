@@ -53,8 +53,8 @@ export class Dispatcher {
         this.#queue.settle(idsOf(consumer, deliveries));
         this.wake();
       },
-      giveBack: (deliveries) => {
-        this.#queue.giveBack(idsOf(consumer, deliveries));
+      requeue: (deliveries) => {
+        this.#queue.requeue(idsOf(consumer, deliveries));
         this.wake();
       },
       cancel: async () => {

@@ -72,7 +72,7 @@ export class LiveQueue {
     return out;
   }
 
-  giveBack(ids: readonly number[]): void {
+  requeue(ids: readonly number[]): void {
     for (const id of ids) this.#taken.delete(id);
     this.#returned = [...this.#returned, ...ids].sort((a, b) => a - b);
   }

@@ -6,7 +6,7 @@ import type { BrokerLog } from '../broker-log.ts';
 import type { DeadLetter, DeadLetterSubscription } from '../port.ts';
 import { messageOf, openChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
-import { HealingConnection } from './healing-connection.ts';
+import { ReconnectingConnection } from './reconnecting-connection.ts';
 import { receivedDeadLetter } from './received-dead-letter.ts';
 import { within } from './within.ts';
 
@@ -34,7 +34,7 @@ const CANCEL_TIMEOUT_MS = 5_000;
 export class DeadLetterConsumer implements DeadLetterSubscription {
   readonly #options: DeadLetterConsumerOptions;
   readonly #handler: (letter: DeadLetter) => Promise<void>;
-  readonly #connection: HealingConnection;
+  readonly #connection: ReconnectingConnection;
   readonly #cancelling = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #channel: Channel | undefined;
@@ -43,7 +43,7 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
   constructor(options: DeadLetterConsumerOptions, handler: (letter: DeadLetter) => Promise<void>) {
     this.#options = options;
     this.#handler = handler;
-    this.#connection = new HealingConnection(options, options.connectionName, {
+    this.#connection = new ReconnectingConnection(options, options.connectionName, {
       prepare: (model) => this.#attach(model),
       lost: () => {
         this.#channel = undefined;

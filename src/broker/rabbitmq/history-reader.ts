@@ -5,7 +5,7 @@ import { BrokerUnavailableError } from '../port.ts';
 import type { HistoryMessage, HistoryStart, ReadHistoryOptions } from '../port.ts';
 import { messageOf, openChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
-import { HealingConnection } from './healing-connection.ts';
+import { ReconnectingConnection } from './reconnecting-connection.ts';
 import { endOfHistory, isBarrier, streamOffsetOf } from './history-barrier.ts';
 
 export interface HistoryReaderOptions extends ConnectOptions {
@@ -67,7 +67,7 @@ interface Buffered {
 class HistoryReader {
   readonly #options: HistoryReaderOptions;
   readonly #from: HistoryStart;
-  readonly #connection: HealingConnection;
+  readonly #connection: ReconnectingConnection;
   #session: Session | undefined;
   #buffer: Buffered[] = [];
   /** How many of the buffer's messages have been taken; they are cut off all at once. */
@@ -83,7 +83,7 @@ class HistoryReader {
   constructor(options: HistoryReaderOptions, from: HistoryStart) {
     this.#options = options;
     this.#from = from;
-    this.#connection = new HealingConnection(options, `order-search ${options.prefix} history`, {
+    this.#connection = new ReconnectingConnection(options, `order-search ${options.prefix} history`, {
       prepare: (model) => this.#attach(model),
       lost: () => {
         this.#session = undefined;

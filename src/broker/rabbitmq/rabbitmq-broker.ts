@@ -19,7 +19,7 @@ import { codeOf, onOwnChannel, openConfirmChannel } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import { DeadLetterConsumer } from './dead-letter-consumer.ts';
 import { emitEvent } from './emit-event.ts';
-import { HealingConnection, asBrokerError } from './healing-connection.ts';
+import { ReconnectingConnection, asBrokerError } from './reconnecting-connection.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
 import { barrierMessage } from './history-barrier.ts';
 import { readHistory } from './history-reader.ts';
@@ -61,8 +61,8 @@ class RabbitMqBroker implements Broker {
   readonly #queues: QueueNames;
   readonly #topology: Topology;
   readonly #watch: TopologyWatch;
-  readonly #publishing: HealingConnection;
-  readonly #consuming: HealingConnection;
+  readonly #publishing: ReconnectingConnection;
+  readonly #consuming: ReconnectingConnection;
   readonly #subscriptions = new Set<Subscription>();
   readonly #deadLetterConsumers = new Set<DeadLetterConsumer>();
   readonly #pace = new HeartbeatPace();
@@ -77,14 +77,14 @@ class RabbitMqBroker implements Broker {
     this.#queues = queueNames(options.prefix);
     this.#topology = topologyOf(options);
     this.#watch = new TopologyWatch(this.#topology, options.log);
-    this.#publishing = new HealingConnection(options, `order-search ${options.prefix} publishing`, {
+    this.#publishing = new ReconnectingConnection(options, `order-search ${options.prefix} publishing`, {
       prepare: (model) => this.#preparePublishing(model),
       lost: (reason) => {
         this.#publisher?.abandon(reason);
         this.#publisher = undefined;
       },
     });
-    this.#consuming = new HealingConnection(options, `order-search ${options.prefix} consuming`, {
+    this.#consuming = new ReconnectingConnection(options, `order-search ${options.prefix} consuming`, {
       prepare: (model) => this.#prepareConsuming(model),
       lost: (reason) => {
         for (const subscription of [...this.#subscriptions]) this.#loseSubscription(subscription, reason);

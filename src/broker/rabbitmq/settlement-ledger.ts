@@ -7,7 +7,7 @@ export interface Instruction {
 /** To be sent in this order: acknowledgements first. */
 export interface ReturnInstructions {
   readonly acknowledge: readonly Instruction[];
-  readonly giveBack: readonly Instruction[];
+  readonly requeue: readonly Instruction[];
 }
 
 /**
@@ -58,11 +58,11 @@ export class SettlementLedger {
     return instructions;
   }
 
-  giveBack(tags: readonly number[]): ReturnInstructions {
+  requeue(tags: readonly number[]): ReturnInstructions {
     const acknowledge = this.flush();
     const returned = new Set(tags);
     const head = this.#takeHead((tag) => returned.has(tag));
-    return { acknowledge, giveBack: [...head, ...this.#takeEach([...returned])] };
+    return { acknowledge, requeue: [...head, ...this.#takeEach([...returned])] };
   }
 
   #heldTags(): number[] {

@@ -114,13 +114,13 @@ export class Subscription implements LiveSubscription {
     if (session.ledger.held > 0) this.#flushSoon(session);
   }
 
-  giveBack(deliveries: readonly LiveDelivery[]): void {
+  requeue(deliveries: readonly LiveDelivery[]): void {
     const session = this.#session;
     if (session === undefined) return;
     this.#settleNow(session);
-    const instructions = session.ledger.giveBack(tagsOf(session, deliveries));
+    const instructions = session.ledger.requeue(tagsOf(session, deliveries));
     acknowledge(session, instructions.acknowledge);
-    requeue(session, instructions.giveBack);
+    requeue(session, instructions.requeue);
     this.#endIfDone(session);
   }
 
@@ -153,7 +153,7 @@ export class Subscription implements LiveSubscription {
     session.ledger.delivered(tag);
     // What was on its way when it was cancelled.
     if (this.#cancelled) {
-      requeue(session, session.ledger.giveBack([tag]).giveBack);
+      requeue(session, session.ledger.requeue([tag]).requeue);
       return;
     }
     const delivery = toDelivery(this.#options, message);

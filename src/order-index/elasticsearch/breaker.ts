@@ -4,7 +4,7 @@ import { IndexUnavailableError } from '../port.ts';
 export type BreakerState = 'closed' | 'open' | 'halfOpen';
 
 /** How a request goes through a {@link Breaker}. */
-export type Way = 'run' | 'look';
+export type CallKind = 'run' | 'look';
 
 export interface BreakerOptions {
   readonly name: string;
@@ -18,7 +18,7 @@ export interface BreakerOptions {
    * not ready is not asked, so its breaker would never close again. `failed`: `look` where no run has failed since one got through.
    * @throws IndexUnavailableError
    */
-  readonly probe?: (failed: Way) => Promise<unknown>;
+  readonly probe?: (failed: CallKind) => Promise<unknown>;
 }
 
 /**
@@ -110,7 +110,7 @@ async function lookFailed(circuit: Circuit, row: Row, notTried: () => Error, out
 /** The outages in a row, and whether there is a run among them. */
 interface Row {
   length: number;
-  failed: Way;
+  failed: CallKind;
   /** Whether looks have failed since anything got through. */
   hasLookFailed: boolean;
   lastOutage: string;

@@ -76,7 +76,10 @@ async function lossFindings({ names, control }: HealthSources): Promise<Finding[
   const end = `delete the document ${LOST_INDICES} from ${names.control}`;
   return lost.map(({ index, content, at }) => {
     const { gone, remedy } = LOSSES[content];
-    return { state: 'degraded', reason: `${index} was lost and made anew at ${at}, without ${gone}: ${remedy}, ${end}` };
+    return {
+      state: 'degraded',
+      reason: `${index} was lost and made anew at ${at}, without ${gone}: ${remedy}, ${end}`,
+    };
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Client } from '@elastic/elasticsearch';
-import type { Breaker, Way } from './breaker.ts';
+import type { Breaker, CallKind } from './breaker.ts';
 import { replace } from './bulk-request.ts';
 import type { BulkWriter } from './bulk-writer.ts';
 import { unavailable } from './errors.ts';
@@ -24,7 +24,7 @@ interface WriteProbing {
  * serves would else be out of service, after any outage, until somebody has made room.
  * @throws IndexUnavailableError
  */
-export async function probeWrites({ client, writer, writes, control }: WriteProbing, failed: Way): Promise<void> {
+export async function probeWrites({ client, writer, writes, control }: WriteProbing, failed: CallKind): Promise<void> {
   if (failed === 'run') {
     const source = { id: PROBE_ID, writtenAt: new Date().toISOString(), value: {} };
     // The writer goes through the breaker itself, and tells it all there is to know.

@@ -133,7 +133,10 @@ describe('parked events and control records in Elasticsearch', () => {
       assert.equal(await index.countDeadLetters(), 0);
       const { state, reason } = await index.health();
       assert.equal(state, 'degraded');
-      assert.match(reason ?? '', /-dead-letters was lost and made anew at .*, without the dead letters in it: see what was refused in the logs/);
+      assert.match(
+        reason ?? '',
+        /-dead-letters was lost and made anew at .*, without the dead letters in it: see what was refused in the logs/,
+      );
     });
   });
 

@@ -96,7 +96,7 @@ describe('consuming from RabbitMQ', () => {
       await broker.publish(Array.from({ length: 3 }, (_, index) => outgoingEvent(index + 1)));
       const subscription = await broker.consume({ prefetch: 2 }, recorded);
       await eventually(() => assert.equal(recorded.deliveries.length, 2));
-      subscription.giveBack(recorded.deliveries.slice());
+      subscription.requeue(recorded.deliveries.slice());
       await eventually(() => assert.equal(recorded.deliveries.length, 4));
       const behind = recorded.deliveries.at(-1);
       assert.ok(behind && behind.redeliveries > 0);
@@ -113,9 +113,9 @@ describe('consuming from RabbitMQ', () => {
       const subscription = await broker.consume({ prefetch: 10 }, recorded);
       await broker.publish([outgoingEvent(1), outgoingEvent(2)]);
       await eventually(() => assert.equal(recorded.deliveries.length, 2));
-      subscription.giveBack(recorded.deliveries);
+      subscription.requeue(recorded.deliveries);
       await eventually(() => assert.equal(recorded.deliveries.length, 4));
-      subscription.giveBack(recorded.deliveries.slice(2));
+      subscription.requeue(recorded.deliveries.slice(2));
       await eventually(() => assert.equal(recorded.deliveries.length, 6));
       assert.deepEqual(
         recorded.deliveries.map(({ redeliveries }) => redeliveries),
@@ -136,7 +136,7 @@ describe('consuming from RabbitMQ', () => {
       await eventually(() => assert.equal(recorded.deliveries.length, 3));
       await subscription.cancel();
       subscription.settle(recorded.deliveries.slice(0, 1));
-      subscription.giveBack(recorded.deliveries.slice(1));
+      subscription.requeue(recorded.deliveries.slice(1));
       await eventually(async () => assert.equal(await broker.queueDepth(), 3));
       assert.equal(recorded.deliveries.length, 3);
       assert.deepEqual(recorded.lost, []);

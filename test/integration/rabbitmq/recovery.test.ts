@@ -200,7 +200,7 @@ describe('recovering from a lost RabbitMQ', () => {
       await eventually(() => assert.equal(recorded.deliveries.length, 2));
       // The tags of the two are the same number.
       subscription.settle(recorded.deliveries.slice(0, 1));
-      subscription.giveBack(recorded.deliveries.slice(0, 1));
+      subscription.requeue(recorded.deliveries.slice(0, 1));
       await broker.close();
       const kept = await takeFrom(`${prefix}.projector`);
       assert.equal(eventIdOf(kept.content), 'o-1-1');

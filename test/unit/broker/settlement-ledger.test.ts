@@ -71,9 +71,9 @@ describe('SettlementLedger', () => {
     it('acknowledges first what is held, so that it does not go back with them', () => {
       const ledger = ledgerWith(4);
       ledger.settle([2]);
-      assert.deepEqual(ledger.giveBack([1, 3, 4]), {
+      assert.deepEqual(ledger.requeue([1, 3, 4]), {
         acknowledge: [{ tag: 2, multiple: false }],
-        giveBack: [{ tag: 4, multiple: true }],
+        requeue: [{ tag: 4, multiple: true }],
       });
     });
   });
@@ -83,7 +83,7 @@ describe('SettlementLedger', () => {
       const ledger = ledgerWith(2);
       ledger.settle([1]);
       assert.deepEqual(ledger.settle([1, 7]), []);
-      assert.deepEqual(ledger.giveBack([1, 7]), { acknowledge: [], giveBack: [] });
+      assert.deepEqual(ledger.requeue([1, 7]), { acknowledge: [], requeue: [] });
     });
   });
 
@@ -91,7 +91,7 @@ describe('SettlementLedger', () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('deliver' as const), count: fc.integer({ min: 1, max: 20 }) }),
       fc.record({
-        kind: fc.constantFrom('settle' as const, 'giveBack' as const),
+        kind: fc.constantFrom('settle' as const, 'requeue' as const),
         tags: fc.array(fc.integer({ min: 1, max: 60 })),
       }),
       fc.record({ kind: fc.constant('flush' as const) }),
@@ -118,9 +118,9 @@ describe('SettlementLedger', () => {
               server.apply(ledger.settle(taken.tags), server.acknowledged);
               taken.tags.filter(undecided).forEach((tag) => settled.add(tag));
             } else {
-              const { acknowledge, giveBack } = ledger.giveBack(taken.tags);
+              const { acknowledge, requeue } = ledger.requeue(taken.tags);
               server.apply(acknowledge, server.acknowledged);
-              server.apply(giveBack, server.returned);
+              server.apply(requeue, server.returned);
               taken.tags.filter(undecided).forEach((tag) => returned.add(tag));
             }
             assert.equal(ledger.unsettled, delivered - settled.size - returned.size);

@@ -120,7 +120,7 @@ class World {
     peer.heartbeat.stoppedTaking();
   }
 
-  giveBack(peer: Peer): void {
+  requeue(peer: Peer): void {
     if (peer.stalled) return;
     this.stopTaking(peer);
     this.#returnHand(peer);
@@ -247,7 +247,7 @@ const COMMON = {
 } satisfies Record<string, Act>;
 const RARE = {
   'stop taking': (world, peer) => world.stopTaking(peer),
-  'give back': (world, peer) => world.giveBack(peer),
+  'give back': (world, peer) => world.requeue(peer),
   'take again': (world, peer) => world.takeAgain(peer),
   'lose the connection': (world, peer) => world.loseConnection(peer),
   kill: (world, peer) => world.kill(peer),
@@ -311,7 +311,7 @@ describe('what several projectors promise of freshness', function () {
         async (world, first) => {
           world.receive(first);
           await world.pass(3_000);
-          world.giveBack(first);
+          world.requeue(first);
         },
       ],
       [

@@ -46,7 +46,11 @@ describe('an index that was lost and made anew', () => {
   });
 
   it('is not by one from a part of the history', async () => {
-    assert.deepEqual(await lostAfter({ source: 'history', from: '2026-02-01T00:00:00.000Z' }), ['before', 'since', 'letters']);
+    assert.deepEqual(await lostAfter({ source: 'history', from: '2026-02-01T00:00:00.000Z' }), [
+      'before',
+      'since',
+      'letters',
+    ]);
   });
 
   it('is not by one from the index, which has the documents alone', async () => {

@@ -88,7 +88,7 @@ describe('the embedded broker', () => {
       await broker.publish(events);
       const settled: number[] = [];
       const recorded = recordingHandlers((delivery) => {
-        if (delivery.redeliveries === 0 && delivery.position % 7 === 0) subscription.giveBack([delivery]);
+        if (delivery.redeliveries === 0 && delivery.position % 7 === 0) subscription.requeue([delivery]);
         else {
           settled.push(delivery.position);
           subscription.settle([delivery]);
@@ -114,7 +114,7 @@ describe('the embedded broker', () => {
       broker = await opened({ deliveryLimit: 1 });
       await broker.publishHeartbeat(new Date());
       const recorded = recordingHandlers((delivery) => {
-        if (delivery.kind === 'heartbeat') subscription.giveBack([delivery]);
+        if (delivery.kind === 'heartbeat') subscription.requeue([delivery]);
       });
       const letters: DeadLetter[] = [];
       await broker.consumeDeadLetters((letter) => Promise.resolve(void letters.push(letter)));

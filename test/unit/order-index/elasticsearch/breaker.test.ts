@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createBreaker } from '../../../../src/order-index/elasticsearch/breaker.ts';
-import type { Breaker, Way } from '../../../../src/order-index/elasticsearch/breaker.ts';
+import type { Breaker, CallKind } from '../../../../src/order-index/elasticsearch/breaker.ts';
 import { IndexUnavailableError } from '../../../../src/order-index/port.ts';
 import { eventually } from '../../../support/eventually.ts';
 
@@ -171,7 +171,7 @@ describe('the circuit breaker', () => {
   });
 
   describe('when nobody asks for anything once it is half-open', () => {
-    let probed: Way[];
+    let probed: CallKind[];
     let probe: () => Promise<unknown>;
     let own: Breaker;
     /** It is half-open: whoever waits for this is before the probe. */
@@ -199,7 +199,7 @@ describe('the circuit breaker', () => {
     });
     afterEach(() => own.close());
 
-    const failing = async (...ways: Way[]) => {
+    const failing = async (...ways: CallKind[]) => {
       for (const way of ways) await assert.rejects(own[way](outage));
     };
     /** For as long as it takes from the first outage to the probe. */

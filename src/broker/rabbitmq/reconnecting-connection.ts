@@ -24,7 +24,7 @@ const STABLE_AFTER_MS = 10_000;
  * One connection that makes itself anew for as long as it is open. There is one way to heal: whoever notices that a channel or
  * a consumer on it is gone drops the whole connection, and the next one is prepared from the start.
  */
-export class HealingConnection {
+export class ReconnectingConnection {
   readonly #options: ConnectOptions & { readonly log: BrokerLog };
   readonly #name: string;
   readonly #hooks: ConnectionHooks;

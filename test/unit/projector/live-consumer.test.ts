@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { BrokerUnavailableError, type EventDelivery, type LiveDelivery } from '../../../src/broker/port.ts';
-import { Intake } from '../../../src/projector/intake.ts';
+import { LiveConsumer } from '../../../src/projector/live-consumer.ts';
 import { eventually } from '../../support/eventually.ts';
 import { MemoryBroker } from '../../support/memory-broker.ts';
 
@@ -10,7 +10,7 @@ function bytes(length: number): Uint8Array {
   return new Uint8Array(length);
 }
 
-describe('Intake', () => {
+describe('LiveConsumer', () => {
   let broker: MemoryBroker;
   let taken: EventDelivery[];
   let heartbeats: LiveDelivery[];
@@ -18,12 +18,12 @@ describe('Intake', () => {
   let failures: unknown[];
   let retries: number[];
   let stops: number;
-  let intake: Intake;
+  let consumer: LiveConsumer;
   beforeEach(() => {
     broker = new MemoryBroker();
     stops = 0;
     [taken, heartbeats, losses, failures, retries] = [[], [], [], [], []];
-    intake = new Intake(broker, OPTIONS, {
+    consumer = new LiveConsumer(broker, OPTIONS, {
       onEvent: (delivery) => taken.push(delivery),
       onHeartbeat: (delivery) => heartbeats.push(delivery),
       onLost: (reason) => losses.push(reason),
@@ -36,29 +36,29 @@ describe('Intake', () => {
       },
     });
   });
-  afterEach(() => intake.close());
+  afterEach(() => consumer.close());
 
   const settleTaken = () => {
-    for (const delivery of taken.splice(0)) intake.settle(delivery);
+    for (const delivery of taken.splice(0)) consumer.settle(delivery);
   };
 
   describe('when events are delivered', () => {
     it('counts them and their bytes until they are settled, each once', async () => {
-      await intake.open();
+      await consumer.open();
       const position = broker.deliver(bytes(300));
       broker.deliver(bytes(200));
-      assert.deepEqual([intake.count(), intake.bytes()], [2, 500]);
+      assert.deepEqual([consumer.count(), consumer.bytes()], [2, 500]);
       const [first] = taken;
       assert.ok(first);
-      intake.settle(first);
-      intake.settle(first);
-      assert.deepEqual([intake.count(), intake.bytes(), broker.current.settled], [1, 200, [position]]);
+      consumer.settle(first);
+      consumer.settle(first);
+      assert.deepEqual([consumer.count(), consumer.bytes(), broker.current.settled], [1, 200, [position]]);
     });
 
     it('settles heartbeats at once, and holds none', async () => {
-      await intake.open();
+      await consumer.open();
       const position = broker.deliverHeartbeat(1_000);
-      assert.deepEqual([intake.count(), heartbeats.length, broker.current.settled], [0, 1, [position]]);
+      assert.deepEqual([consumer.count(), heartbeats.length, broker.current.settled], [0, 1, [position]]);
     });
 
     it('keeps what comes before the subscription is known, in order', async () => {
@@ -69,12 +69,12 @@ describe('Intake', () => {
         assert.deepEqual([taken, heartbeats], [[], []]);
         return Promise.resolve();
       };
-      await intake.open();
+      await consumer.open();
       assert.deepEqual(
         taken.map(({ body }) => body.byteLength),
         [1, 2],
       );
-      assert.deepEqual([heartbeats.length, intake.bytes()], [1, 3]);
+      assert.deepEqual([heartbeats.length, consumer.bytes()], [1, 3]);
       settleTaken();
       assert.deepEqual(broker.current.settled, [2, 1, 3]);
     });
@@ -85,42 +85,42 @@ describe('Intake', () => {
         subscription.handlers.onLost('cut');
         return Promise.resolve();
       };
-      await intake.open();
-      assert.deepEqual([taken, intake.count(), losses], [[], 0, ['cut']]);
+      await consumer.open();
+      assert.deepEqual([taken, consumer.count(), losses], [[], 0, ['cut']]);
     });
   });
 
   describe('when what is in hand exceeds the bytes', () => {
     it('takes no more until half of it is settled, and then as many as fit', async () => {
-      await intake.open();
+      await consumer.open();
       for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
       const [full] = broker.subscriptions;
-      assert.equal(intake.state(), 'full');
+      assert.equal(consumer.state(), 'full');
       await eventually(() => assert.deepEqual([full?.cancelled, stops], [true, 1]));
-      for (const delivery of taken.splice(0, 3)) intake.settle(delivery);
-      assert.deepEqual([intake.bytes(), broker.subscriptions.length], [600, 1]);
-      for (const delivery of taken.splice(0, 1)) intake.settle(delivery);
+      for (const delivery of taken.splice(0, 3)) consumer.settle(delivery);
+      assert.deepEqual([consumer.bytes(), broker.subscriptions.length], [600, 1]);
+      for (const delivery of taken.splice(0, 1)) consumer.settle(delivery);
       await eventually(() => assert.equal(broker.subscriptions.length, 2));
-      assert.equal(intake.state(), 'taking');
+      assert.equal(consumer.state(), 'taking');
       assert.equal(broker.current.options.prefetch, 5);
       settleTaken();
       assert.deepEqual([full?.settled.length, broker.current.settled.length], [6, 0]);
     });
 
     it('takes a single message that is larger than all the bytes', async () => {
-      await intake.open();
+      await consumer.open();
       broker.deliver(bytes(5_000));
-      assert.deepEqual([taken.length, intake.state()], [1, 'full']);
+      assert.deepEqual([taken.length, consumer.state()], [1, 'full']);
       settleTaken();
       await eventually(() => assert.equal(broker.subscriptions.length, 2));
       assert.equal(broker.current.options.prefetch, 1);
     });
 
     it('takes again at once when the connection is lost meanwhile: what it held is void', async () => {
-      await intake.open();
+      await consumer.open();
       for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
       broker.current.handlers.onLost('cut');
-      assert.deepEqual([intake.count(), intake.bytes(), losses], [0, 0, ['cut']]);
+      assert.deepEqual([consumer.count(), consumer.bytes(), losses], [0, 0, ['cut']]);
       await eventually(() => assert.equal(broker.subscriptions.length, 2));
       settleTaken();
       assert.deepEqual(
@@ -130,7 +130,7 @@ describe('Intake', () => {
     });
 
     it('waits out a broker that is away when it wants to take again', async () => {
-      await intake.open();
+      await consumer.open();
       for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
       let away = 2;
       broker.beforeConsumed = () =>
@@ -143,50 +143,50 @@ describe('Intake', () => {
 
   describe('when a connection is lost', () => {
     it('voids what that one delivered, and nothing of a later one', async () => {
-      await intake.open();
+      await consumer.open();
       for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
       const first = broker.current;
-      for (const delivery of taken.splice(0, 4)) intake.settle(delivery);
+      for (const delivery of taken.splice(0, 4)) consumer.settle(delivery);
       await eventually(() => assert.equal(broker.subscriptions.length, 2));
       broker.deliver(bytes(100));
       first.handlers.onLost('cut');
-      assert.deepEqual([intake.count(), intake.bytes(), losses], [1, 100, ['cut']]);
+      assert.deepEqual([consumer.count(), consumer.bytes(), losses], [1, 100, ['cut']]);
     });
   });
 
   describe('when everything is given back', () => {
     it('returns it where it came from, settles none of it, and takes again when told', async () => {
-      await intake.open();
+      await consumer.open();
       const positions = [broker.deliver(bytes(10)), broker.deliver(bytes(20))];
-      await intake.hold();
+      await consumer.hold();
       assert.deepEqual([broker.current.cancelled, stops], [true, 1]);
-      intake.giveBack();
-      assert.deepEqual([intake.count(), intake.bytes(), broker.current.returned], [0, 0, positions]);
+      consumer.requeue();
+      assert.deepEqual([consumer.count(), consumer.bytes(), broker.current.returned], [0, 0, positions]);
       settleTaken();
       assert.deepEqual(broker.current.settled, []);
-      intake.resume();
+      consumer.resume();
       await eventually(() => assert.equal(broker.subscriptions.length, 2));
-      assert.equal(intake.state(), 'taking');
+      assert.equal(consumer.state(), 'taking');
     });
 
     it('does not take again because of what is settled or lost while it is held', async () => {
-      await intake.open();
+      await consumer.open();
       for (let n = 0; n < 6; n++) broker.deliver(bytes(200));
-      await intake.hold();
+      await consumer.hold();
       settleTaken();
       broker.current.handlers.onLost('cut');
-      await intake.close();
+      await consumer.close();
       assert.equal(broker.subscriptions.length, 1);
     });
   });
 
   describe('when it fails for another reason than the broker', () => {
     it('says so', async () => {
-      await intake.open();
-      await intake.hold();
+      await consumer.open();
+      await consumer.hold();
       const bug = new TypeError('a bug');
       broker.beforeConsumed = () => Promise.reject(bug);
-      intake.resume();
+      consumer.resume();
       await eventually(() => assert.deepEqual(failures, [bug]));
     });
   });

@@ -9,7 +9,7 @@ import type { WriteTarget } from '../order-index/port.ts';
 import type { RebuildIndex } from './state.ts';
 import { LostTargetError, RefusedError, writeSurely } from './write-surely.ts';
 
-export interface ForgetDependencies {
+export interface PropagationDependencies {
   readonly index: RebuildIndex;
   readonly signal: AbortSignal;
   /** Told how many orders have been compared, of one standby after the other. */
@@ -26,7 +26,7 @@ const LOADED_AT_ONCE = 200;
  * orders all goes now that is kept elsewhere: their dead letters, what is parked of them, and what the other write targets say.
  * @throws IndexUnavailableError, SnapshotLostError, the signal's reason: the same again
  */
-export async function forgetErasures(deps: ForgetDependencies): Promise<void> {
+export async function propagateErasures(deps: PropagationDependencies): Promise<void> {
   const { index, signal } = deps;
   const { live, targets } = await index.registry();
   const orderIds = [...new Set([...(await ordersParked(deps)), ...(await ordersWithDeadLetters(deps))])];
@@ -50,7 +50,7 @@ export async function forgetErasures(deps: ForgetDependencies): Promise<void> {
 }
 
 /** A standby that does not take a tombstone would bring back what was erased: nobody may be moved there. */
-async function buryOrDiverge(standby: string, live: WriteTarget, deps: ForgetDependencies): Promise<void> {
+async function buryOrDiverge(standby: string, live: WriteTarget, deps: PropagationDependencies): Promise<void> {
   try {
     await bury(standby, live, deps);
   } catch (error) {
@@ -65,7 +65,7 @@ async function erasedOf(orderIds: readonly string[], live: WriteTarget, index: R
 }
 
 /** Those of which more than the place of an event is parked. */
-async function ordersParked({ index, signal }: ForgetDependencies): Promise<Set<string>> {
+async function ordersParked({ index, signal }: PropagationDependencies): Promise<Set<string>> {
   const orderIds = new Set<string>();
   for await (const page of parkedPages(index, PARKED_PAGE)) {
     signal.throwIfAborted();
@@ -74,7 +74,7 @@ async function ordersParked({ index, signal }: ForgetDependencies): Promise<Set<
   return orderIds;
 }
 
-async function ordersWithDeadLetters({ index, signal }: ForgetDependencies): Promise<Set<string>> {
+async function ordersWithDeadLetters({ index, signal }: PropagationDependencies): Promise<Set<string>> {
   const orderIds = new Set<string>();
   for (let cursor: string | null = ''; cursor !== null;) {
     signal.throwIfAborted();
@@ -86,7 +86,7 @@ async function ordersWithDeadLetters({ index, signal }: ForgetDependencies): Pro
 }
 
 /** Writes the tombstones that a standby lacks. @throws LostTargetError, RefusedError */
-async function bury(standby: string, live: WriteTarget, deps: ForgetDependencies): Promise<void> {
+async function bury(standby: string, live: WriteTarget, deps: PropagationDependencies): Promise<void> {
   const { index, signal } = deps;
   for await (const suspects of behindLive(standby, live, deps)) {
     const erased = await erasedOf(suspects, live, index);

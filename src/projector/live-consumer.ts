@@ -1,20 +1,20 @@
 import type { Broker, EventDelivery, HeartbeatDelivery, LiveDelivery, LiveSubscription } from '../broker/port.ts';
 
-export interface IntakeOptions {
+export interface LiveConsumerOptions {
   /** Deliveries unsettled at a time. */
   readonly prefetch: number;
   /** Of message bodies in hand. The broker counts messages, not bytes: above this nothing more is taken until half of it is settled. */
   readonly maxBytes: number;
 }
 
-export interface IntakeHandlers {
+export interface LiveConsumerHandlers {
   onEvent(delivery: EventDelivery): void;
   onHeartbeat(delivery: HeartbeatDelivery): void;
   /** Everything in hand is void, and will be delivered again. */
   onLost(reason: string): void;
   /** Nothing more is taken for now. What was on its way has gone back to the queue unseen. */
   onStopped(): void;
-  /** Taking could not be taken up again; a bug unless the broker was away, which the intake waits out by `retry`. */
+  /** Taking could not be taken up again; a bug unless the broker was away, which the consumer waits out by `retry`. */
   onFailure(error: unknown): void;
   /** Waits before the next attempt to subscribe; rejects when there shall be none. */
   retry(attempt: number, error: unknown): Promise<void>;
@@ -35,10 +35,10 @@ interface InHand {
  * What is taken from the live queue and not settled yet, held within bounds of count and bytes. While it is held, nothing
  * more is taken.
  */
-export class Intake {
+export class LiveConsumer {
   readonly #broker: Pick<Broker, 'consume'>;
-  readonly #options: IntakeOptions;
-  readonly #handlers: IntakeHandlers;
+  readonly #options: LiveConsumerOptions;
+  readonly #handlers: LiveConsumerHandlers;
   readonly #inHand = new Map<number, InHand>();
   #bytes = 0;
   #averageBytes = 0;
@@ -47,7 +47,7 @@ export class Intake {
   /** Cancelling and subscribing never overlap. */
   #transition: Promise<void> = Promise.resolve();
 
-  constructor(broker: Pick<Broker, 'consume'>, options: IntakeOptions, handlers: IntakeHandlers) {
+  constructor(broker: Pick<Broker, 'consume'>, options: LiveConsumerOptions, handlers: LiveConsumerHandlers) {
     this.#broker = broker;
     this.#options = options;
     this.#handlers = handlers;
@@ -93,11 +93,11 @@ export class Intake {
   }
 
   /** Returns deliveries to the queue, everything in hand unless told which. Settling them afterwards does nothing. */
-  giveBack(deliveries?: readonly EventDelivery[]): void {
+  requeue(deliveries?: readonly EventDelivery[]): void {
     const given = deliveries?.flatMap(({ position }) => this.#inHand.get(position) ?? []) ?? [...this.#inHand.values()];
     for (const held of given) this.#forget(held);
     const bySubscription = Map.groupBy(given, ({ subscription }) => subscription);
-    for (const [subscription, held] of bySubscription) subscription.giveBack(held.map(({ delivery }) => delivery));
+    for (const [subscription, held] of bySubscription) subscription.requeue(held.map(({ delivery }) => delivery));
     this.#takeWhereItFits();
   }
 

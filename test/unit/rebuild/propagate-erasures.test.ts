@@ -7,7 +7,7 @@ import { foldStored, FOLD_VERSION } from '../../../src/order/fold.ts';
 import { documentWrite } from '../../../src/order-index/document-write.ts';
 import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
-import { forgetErasures } from '../../../src/rebuild/forget-erasures.ts';
+import { propagateErasures } from '../../../src/rebuild/propagate-erasures.ts';
 import type { RebuildIndex } from '../../../src/rebuild/state.ts';
 import { endlesslyParked } from '../../support/endlessly-parked.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -35,7 +35,11 @@ describe('forgetting what erased orders have left', () => {
     const stopping = new AbortController();
     const reason = new Error('stopping');
     const { signal } = stopping;
-    const forgetting = forgetErasures({ index: index as unknown as RebuildIndex, signal, onCompared: () => undefined });
+    const forgetting = propagateErasures({
+      index: index as unknown as RebuildIndex,
+      signal,
+      onCompared: () => undefined,
+    });
     const rejected = assert.rejects(forgetting, reason);
     await eventually(() => assert.ok(pages() > 2));
     stopping.abort(reason);
@@ -75,7 +79,7 @@ describe('forgetting what erased orders have left', () => {
       await index.write(registry.live, writes, 'live');
       const compared: number[] = [];
       const onCompared = (orders: number) => compared.push(orders);
-      await forgetErasures({ index, signal: new AbortController().signal, onCompared });
+      await propagateErasures({ index, signal: new AbortController().signal, onCompared });
       assert.deepEqual(compared, [3, 6]);
     });
   });
