@@ -39,7 +39,9 @@ export function createKeySet(
   return async (header, token) => {
     if (loadedAt !== undefined && now() - loadedAt > MAX_AGE_MS) {
       // It fails for nobody: the known keys go on, and it is tried again after the cooldown.
-      await keySet.reload().catch(() => undefined);
+      const reloaded = keySet.reload().catch(() => undefined);
+      // Nor does anybody wait again for a provider that has just not answered.
+      if (!failure) await reloaded;
     }
     return await keySet(header, token);
   };

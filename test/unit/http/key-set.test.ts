@@ -9,6 +9,8 @@ describe('a key set', () => {
   let published: JWK[];
   /** What the provider answers with; undefined: nothing, it is away. */
   let status: number | undefined;
+  /** Whether it takes for ever. */
+  let isSilent: boolean;
   let fetches: number;
   let time: number;
   let keySet: ReturnType<typeof createKeySet>;
@@ -17,11 +19,12 @@ describe('a key set', () => {
     const pair = await generateKeyPair('ES256', { extractable: true });
     ({ privateKey } = pair);
     published = [{ ...(await exportJWK(pair.publicKey)), kid: 'known', alg: 'ES256' }];
-    [status, fetches, time] = [200, 0, 0];
+    [status, fetches, time, isSilent] = [200, 0, 0, false];
     keySet = createKeySet(new URL('https://id.example/jwks'), {
       now: () => time,
       fetch: () => {
         fetches += 1;
+        if (isSilent) return new Promise<never>(() => undefined);
         if (status === undefined) return Promise.reject(new Error('away'));
         return Promise.resolve(new Response(JSON.stringify({ keys: published }), { status }));
       },
@@ -63,6 +66,17 @@ describe('a key set', () => {
       });
     });
   }
+
+  it('is not waited for again once it has failed', async () => {
+    assert.equal(await isTaken('known'), true);
+    status = undefined;
+    time = 60 * MINUTE_MS;
+    assert.equal(await isTaken('known'), true);
+    isSilent = true;
+    time += MINUTE_MS;
+    assert.equal(await isTaken('known'), true);
+    assert.equal(fetches, 3);
+  });
 
   it('forgets a key ten minutes after it was taken out', async () => {
     assert.equal(await isTaken('known'), true);
