@@ -39,7 +39,8 @@ export interface Broker {
   /** About how many messages the history holds: for progress, not for correctness. @throws QueueGoneError, BrokerUnavailableError */
   historySize(): Promise<number>;
   /**
-   * Declares anew what somebody has deleted of what `open` declared, and logs it. What cannot be declared is told by `health`.
+   * Declares anew what somebody has deleted of what `open` declared, but for the history, and logs it. What cannot be declared, and a history
+   * that is gone, is told by `health`.
    * @throws BrokerUnavailableError
    */
   keepTopology(): Promise<void>;

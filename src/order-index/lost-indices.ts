@@ -48,5 +48,7 @@ async function change(
 }
 
 function lostIn(record: ControlRecord | undefined): readonly LostIndex[] {
-  return (record?.value['lost'] ?? []) as readonly LostIndex[];
+  const lost = (record?.value['lost'] ?? []) as readonly (Omit<LostIndex, 'content'> & Partial<LostIndex>)[];
+  // A note of a former release tells by the index's name alone.
+  return lost.map((one) => ({ content: one.index.endsWith('-dead-letters') ? 'dead-letters' : 'parked', ...one }));
 }

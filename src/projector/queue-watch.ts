@@ -31,13 +31,19 @@ export class QueueWatch {
   }
 
   async #look(): Promise<void> {
-    try {
-      await this.#broker.keepTopology();
+    await unlessUnavailable(async () => {
       if ((await this.#broker.queueDepth()) === 0) this.#untakenSince = undefined;
       else this.#untakenSince ??= Date.now();
-    } catch (error) {
-      // The broker's own health tells why it cannot be asked.
-      if (!(error instanceof BrokerUnavailableError)) throw error;
-    }
+    });
+    await unlessUnavailable(() => this.#broker.keepTopology());
+  }
+}
+
+/** The broker's own health tells why it cannot be asked. */
+async function unlessUnavailable(look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    if (!(error instanceof BrokerUnavailableError)) throw error;
   }
 }

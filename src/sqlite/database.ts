@@ -20,6 +20,9 @@ const LOCK_WAIT_MS = 250;
 /** Orders are personal data. A folder that is there already keeps the rights that it has. */
 const OWNER_ONLY = 0o700;
 
+/** As many as SQLite writes before it moves them into the file and begins the log anew, and so overwrites them: 1,000 pages. */
+const MAX_LOG_BYTES = 4 * 1024 * 1024;
+
 /** SQLite's primary result codes for what the world did: the statement may succeed later. */
 const WORLDS_FAULT: ReadonlySet<number> = new Set([
   5, // SQLITE_BUSY
@@ -95,7 +98,8 @@ function openForThisProcessAlone(path: string): DatabaseSync {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
     database.exec('BEGIN IMMEDIATE; COMMIT');
     // What is deleted is overwritten, not only given free: an erased order's texts must not stay in the file.
-    database.exec('PRAGMA secure_delete = ON');
+    // And what one long transaction has left in the log is cut off, since short ones would not overwrite it for long.
+    database.exec(`PRAGMA secure_delete = ON; PRAGMA journal_size_limit = ${MAX_LOG_BYTES}`);
     setDurability(database, 'power-loss');
     return database;
   } catch (error) {

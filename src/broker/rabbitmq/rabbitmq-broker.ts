@@ -76,7 +76,7 @@ class RabbitMqBroker implements Broker {
     this.#options = options;
     this.#queues = queueNames(options.prefix);
     this.#topology = topologyOf(options);
-    this.#watch = new TopologyWatch(this.#topology, options.log);
+    this.#watch = new TopologyWatch(this.#topology, this.#queues.history, options.log);
     this.#publishing = new ReconnectingConnection(options, `order-search ${options.prefix} publishing`, {
       prepare: (model) => this.#preparePublishing(model),
       lost: (reason) => {

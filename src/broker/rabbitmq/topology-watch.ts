@@ -3,7 +3,7 @@ import type { PartHealth } from '../../observability/health.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerTopologyError, QueueGoneError } from '../port.ts';
 import { assertTopology, exists } from './assert-topology.ts';
-import type { Topology } from './topology.ts';
+import type { BindingDeclaration, Topology } from './topology.ts';
 
 /** What was declared: a queue or the exchange. */
 interface Part {
@@ -21,29 +21,41 @@ interface Part {
  * any more takes everything all the same.
  */
 export class TopologyWatch {
-  readonly #topology: Topology;
+  readonly #kept: Topology;
+  readonly #historyBindings: readonly BindingDeclaration[];
+  readonly #history: Part;
   readonly #log: BrokerLog;
   readonly #gone = new Map<string, Part>();
   #problem: string | undefined;
 
-  constructor(topology: Topology, log: BrokerLog) {
-    this.#topology = topology;
-    this.#log = log;
+  constructor({ exchange, liveQueue, queues, bindings }: Topology, history: string, log: BrokerLog) {
+    this.#kept = {
+      exchange,
+      liveQueue,
+      queues: queues.filter(({ name }) => name !== history),
+      bindings: bindings.filter(({ queue }) => queue !== history),
+    };
+    this.#historyBindings = bindings.filter(({ queue }) => queue === history);
+    this.#history = historyPart(history);
+    this.#log = sayingOnce(log);
   }
 
   /**
    * Declares anew what is gone, and binds the queues. RabbitMQ does not tell whether a binding was there, so they are bound each time,
-   * which changes nothing where they are. What cannot be declared is a reason in `health`.
+   * which changes nothing where they are. A history that is gone stays so until the service starts anew: an empty one would pass for
+   * all that there was. That, and what cannot be declared, is a reason in `health`.
    * @throws whatever amqplib rejects with when the connection is lost
    */
   async keep(model: ChannelModel): Promise<void> {
     try {
       if (!(await this.#isWhole(model))) {
         await this.#lookAtEach(model);
-        await assertTopology(model, this.#topology, this.#log);
+        await assertTopology(model, this.#kept, this.#log);
       }
+      for (const part of this.#parts()) this.#found(part);
+      if (await this.#isHistoryBound(model)) this.#found(this.#history);
+      else this.#missed(this.#history);
       this.#problem = undefined;
-      for (const part of [...this.#gone.values()]) this.#found(part);
     } catch (error) {
       if (!(error instanceof BrokerTopologyError)) throw error;
       if (this.#problem !== error.message)
@@ -54,12 +66,12 @@ export class TopologyWatch {
 
   /** A queue of ours was there when it was counted. */
   foundQueue(name: string): void {
-    this.#found(queuePart(name));
+    this.#found(this.#partOf(name));
   }
 
   /** The error for whoever has looked for a queue of ours. */
   missedQueue(name: string, cause: unknown): QueueGoneError {
-    const part = queuePart(name);
+    const part = this.#partOf(name);
     this.#missed(part);
     return new QueueGoneError(reasonOf(part), { cause });
   }
@@ -70,11 +82,13 @@ export class TopologyWatch {
     return reasons.map((reason) => ({ state: 'degraded', reason }));
   }
 
-  /** On one channel, since it almost always is. */
+  /** On one channel, since it almost always is. @throws BrokerTopologyError where the exchange is another one now */
   #isWhole(model: ChannelModel): Promise<boolean> {
+    const { exchange, bindings } = this.#kept;
     return exists(model, async (channel) => {
       for (const { look } of this.#parts()) await look(channel);
-      for (const { queue, exchange, key } of this.#topology.bindings) await channel.bindQueue(queue, exchange, key);
+      await channel.assertExchange(exchange.name, exchange.type, { durable: true });
+      await bind(channel, bindings);
     });
   }
 
@@ -82,9 +96,21 @@ export class TopologyWatch {
     for (const part of this.#parts()) if (!(await exists(model, part.look))) this.#missed(part);
   }
 
+  #isHistoryBound(model: ChannelModel): Promise<boolean> {
+    return exists(model, async (channel) => {
+      await this.#history.look(channel);
+      await bind(channel, this.#historyBindings);
+    });
+  }
+
   #parts(): Part[] {
-    const { exchange, queues } = this.#topology;
+    const { exchange, queues } = this.#kept;
     return [exchangePart(exchange.name), ...queues.map(({ name }) => queuePart(name))];
+  }
+
+  #partOf(queue: string): Part {
+    const part = queuePart(queue);
+    return part.title === this.#history.title ? this.#history : part;
   }
 
   #found({ title, afterwards }: Part): void {
@@ -97,24 +123,46 @@ export class TopologyWatch {
   }
 }
 
+async function bind(channel: Channel, bindings: readonly BindingDeclaration[]): Promise<void> {
+  for (const { queue, exchange, key } of bindings) await channel.bindQueue(queue, exchange, key);
+}
+
 function queuePart(name: string): Part {
   return {
     title: `the queue ${name}`,
-    meanwhile: 'what is published does not get into it',
+    meanwhile: 'what is published does not get into it until a projector declares it anew',
     afterwards: 'what was in it and what was published meanwhile is not',
     look: (channel) => channel.checkQueue(name),
   };
 }
 
+function historyPart(name: string): Part {
+  const meanwhile = 'what is published is not in it: start the service anew, which declares it';
+  return { ...queuePart(name), meanwhile };
+}
+
 function exchangePart(name: string): Part {
   return {
     title: `the exchange ${name}`,
-    meanwhile: 'RabbitMQ refuses what is published to it',
+    meanwhile: 'RabbitMQ refuses what is published to it until a projector declares it anew',
     afterwards: 'RabbitMQ has refused what was published meanwhile, and the bindings of other services are gone',
     look: (channel) => channel.checkExchange(name),
   };
 }
 
 function reasonOf({ title, meanwhile }: Part): string {
-  return `${title} is gone, and ${meanwhile} until a projector declares it anew`;
+  return `${title} is gone, and ${meanwhile}`;
+}
+
+/** What is warned of at each look is logged at the first. */
+function sayingOnce(log: BrokerLog): BrokerLog {
+  const said = new Set<string>();
+  return {
+    info: (fields, message) => log.info(fields, message),
+    error: (fields, message) => log.error(fields, message),
+    warn: (fields, message) => {
+      if (!said.has(message)) log.warn(fields, message);
+      said.add(message);
+    },
+  };
 }

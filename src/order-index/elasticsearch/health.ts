@@ -90,7 +90,8 @@ const LOSSES = {
   },
   'dead-letters': {
     gone: 'the dead letters in it',
-    remedy: 'see what was refused in the logs ("dead-lettered"), publish again what is needed, and then',
+    remedy:
+      'see what was refused in the logs ("dead-lettered"), publish again what is needed, and once no other index is named as lost',
   },
 };
 

@@ -67,7 +67,7 @@ describe('recovering from a lost RabbitMQ', () => {
       ['info', part],
     ]);
     const [gone, back] = log.entries.map(({ message }) => message);
-    assert.match(gone ?? '', / is gone, and .* until a projector declares it anew$/);
+    assert.match(gone ?? '', / is gone, and .* declare/);
     assert.match(back ?? '', / is there again; /);
   }
 
@@ -85,7 +85,7 @@ describe('recovering from a lost RabbitMQ', () => {
       await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
       await assert.rejects(broker.historySize(), QueueGoneError);
       await inState('degraded');
-      assert.match(broker.health().reason ?? '', /\.history is gone.*until a projector declares it anew/);
+      assert.match(broker.health().reason ?? '', /\.history is gone.*start the service anew/);
       assert.equal(await broker.queueDepth(), 0);
       await inState('degraded');
       await openOnce(prefix);
@@ -138,7 +138,7 @@ describe('recovering from a lost RabbitMQ', () => {
       await expectRoutedToBoth();
     });
 
-    for (const name of ['projector', 'history', 'dead-letters']) {
+    for (const name of ['projector', 'dead-letters']) {
       it(`declares a deleted queue anew, binds it, and says so: ${name}`, async () => {
         await withChannel((channel) => channel.deleteQueue(`${prefix}.${name}`));
         await broker.keepTopology();
@@ -148,20 +148,50 @@ describe('recovering from a lost RabbitMQ', () => {
       });
     }
 
+    it('leaves a deleted history as it is, which would be empty, and says so until it is there again', async () => {
+      await withChannel((channel) => channel.deleteQueue(`${prefix}.history`));
+      for (let look = 0; look < 2; look++) await broker.keepTopology();
+      await inState('degraded');
+      assert.match(broker.health().reason ?? '', /\.history is gone.*start the service anew/);
+      await assert.rejects(broker.historySize(), QueueGoneError);
+      await openOnce(prefix);
+      await broker.keepTopology();
+      await inState('up');
+      expectLossLogged(`the queue ${prefix}.history`);
+    });
+
     it('tells by its health, and once in the log, what it cannot declare, until it can', async () => {
       await withChannel(async (channel) => {
         await channel.deleteExchange(exchange);
-        await channel.deleteQueue(`${prefix}.history`);
-        await channel.assertExchange(exchange, 'fanout', { durable: true });
+        await channel.assertExchange(exchange, 'direct', { durable: true });
       });
       for (let look = 0; look < 2; look++) await broker.keepTopology();
       await inState('degraded');
-      assert.match(broker.health().reason ?? '', /history is gone.*declared differently: type is 'fanout' in RabbitMQ/);
-      assert.equal(log.entries.filter(({ level }) => level === 'error').length, 2);
+      assert.match(broker.health().reason ?? '', /declared differently: type is 'direct' in RabbitMQ/);
+      assert.deepEqual(
+        log.entries.map(({ level }) => level),
+        ['error'],
+      );
       await withChannel((channel) => channel.deleteExchange(exchange));
       await broker.keepTopology();
       await inState('up');
       await expectRoutedToBoth();
+    });
+
+    it('warns once of a queue that is declared differently, while something else cannot be', async () => {
+      await withChannel(async (channel) => {
+        await channel.deleteQueue(`${prefix}.dead-letters`);
+        await channel.assertQueue(`${prefix}.dead-letters`, { arguments: { 'x-queue-type': 'quorum' } });
+        await channel.deleteQueue(`${prefix}.projector`);
+        await channel.assertQueue(`${prefix}.projector`);
+        await channel.deleteExchange(exchange);
+      });
+      for (let look = 0; look < 3; look++) {
+        await broker.keepTopology();
+        await withChannel((channel) => channel.deleteExchange(exchange));
+      }
+      await inState('degraded');
+      assert.equal(log.entries.filter(({ level }) => level === 'warn').length, 1);
     });
 
     it('fails while there is no connection', async () => {

@@ -66,6 +66,17 @@ describe('a SQLite database of the service', () => {
       assert.ok(!isInFile());
     });
 
+    it('is nothing that one long transaction wrote, once some short ones have followed its deletion', () => {
+      const log = join(directory, 'deep', 'down', 'a.db-wal');
+      inTransaction(database, () => {
+        for (let number = 0; number < 3_000; number++) insert(number, 'Zebulon '.repeat(500));
+      });
+      assert.ok(readFileSync(log, 'latin1').includes('Zebulon'));
+      database.exec("UPDATE numbers SET text = ''");
+      for (let number = 3_000; number < 6_000; number++) insert(number);
+      assert.ok(!readFileSync(log, 'latin1').includes('Zebulon'));
+    });
+
     it('is nothing where it has made the folder, which is for the owner alone', () => {
       for (const folder of ['deep', 'deep/down']) assert.equal(statSync(join(directory, folder)).mode & 0o777, 0o700);
     });
