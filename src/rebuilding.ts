@@ -59,7 +59,8 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     housekeeping: createHousekeeping(deps, records, (request) => rebuilds.start(request)),
   });
   const operations = {
-    ...{ index, records, now, readsFiles: config.role === 'api' || config.rebuild.importDir !== undefined },
+    ...{ index, records, now, importDir: config.rebuild.importDir },
+    readsFiles: config.role === 'api' || config.rebuild.importDir !== undefined,
     ...{ wake: () => runner.wake(), signal: stopping },
   };
   const rebuilds = createRebuildOperations(operations);

@@ -95,7 +95,7 @@ export async function fileSource(importDir: string | undefined, path: string): P
 async function allowedFile(importDir: string | undefined, path: string): Promise<string> {
   if (importDir === undefined) throw new EventSourceError('IMPORT_DIR is not set: files are read from there only');
   // What lies outside is not looked for: whether it is there is nobody's business.
-  if (!isInside(resolve(importDir), resolve(importDir, path))) throw outside(path);
+  if (!isUnder(importDir, path)) throw outside(path);
   try {
     const [folder, file] = await Promise.all([realpath(importDir), realpath(resolve(importDir, path))]);
     if (!isInside(folder, file)) throw outside(path);
@@ -106,6 +106,11 @@ async function allowedFile(importDir: string | undefined, path: string): Promise
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     throw new EventSourceError(`${path} cannot be read in IMPORT_DIR: ${code}`, { cause: error });
   }
+}
+
+/** Whether a path, from there or absolute, names something under the import directory; links are not looked at. */
+export function isUnder(importDir: string, path: string): boolean {
+  return isInside(resolve(importDir), resolve(importDir, path));
 }
 
 function isInside(folder: string, file: string): boolean {

@@ -3,6 +3,7 @@ import { pause } from '../back-off/pause.ts';
 import { divergenceOf } from '../order-index/diverge.ts';
 import { IndexConfigurationError, IndexUnavailableError, type Generation } from '../order-index/port.ts';
 import { viewOf, type RunView } from './view.ts';
+import { isUnder } from './event-source.ts';
 import { NO_WISHES, type Kept, type RunRecords, type Wish } from './records.ts';
 import {
   canBeCancelled,
@@ -20,6 +21,8 @@ export interface OperationsDependencies {
   readonly records: RunRecords;
   /** False where it is known that no file can be read: of the instance that runs it others need not know. */
   readonly readsFiles: boolean;
+  /** Where this instance reads files from. */
+  readonly importDir?: string | undefined;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Lets this instance's runner look at once. */
@@ -62,10 +65,8 @@ export function createRebuildOperations(deps: OperationsDependencies) {
   };
   return {
     async start(request: RebuildRequest) {
-      if (request.source === 'file' && !deps.readsFiles) {
-        const message = 'IMPORT_DIR is not set: set it to the folder that the file is in';
-        return { kind: 'invalid' as const, path: 'source', message };
-      }
+      const mistake = mistakeIn(request, deps);
+      if (mistake) return { kind: 'invalid' as const, ...mistake };
       const run = { id: randomUUID(), kind: 'rebuild', request, startedAt: now() } as const;
       const begun = await openAndBegin(run, deps);
       if (begun.kind === 'refused') return begun;
@@ -90,6 +91,16 @@ export function createRebuildOperations(deps: OperationsDependencies) {
       return { kind: 'accepted' as const, rebuild: viewOf(kept, await records.wishes(id), now()) };
     },
   };
+}
+
+/** What can be told before it begins: the file itself is looked for by the instance that reads it. */
+function mistakeIn({ source, path = '' }: RebuildRequest, { readsFiles, importDir }: OperationsDependencies) {
+  if (source !== 'file') return undefined;
+  if (!readsFiles)
+    return { path: 'source', message: 'IMPORT_DIR is not set: set it to the folder that the file is in' };
+  if (path.includes('\0') || (importDir !== undefined && !isUnder(importDir, path)))
+    return { path: 'path', message: 'must name a file in IMPORT_DIR, relative to it' };
+  return undefined;
 }
 
 /** The run that is not over, an activation too. @throws IndexUnavailableError */

@@ -64,13 +64,33 @@ describe('what operators do about rebuilds and generations', () => {
     runner.start();
     const signal = new AbortController().signal;
     const deps = {
-      ...{ index, records, readsFiles: false, now: () => Date.now(), wake: () => runner.wake(), signal },
+      ...{
+        index,
+        records,
+        readsFiles: true,
+        importDir: '/imports',
+        now: () => Date.now(),
+        wake: () => runner.wake(),
+        signal,
+      },
       ...{ activationLimitMs, startPatienceMs, givingUpLimitMs },
     };
     return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
   }
 
   const { request } = aRebuild();
+
+  describe('when the file that is to be read lies elsewhere', () => {
+    for (const path of ['../orders.ndjson', '/etc/orders.ndjson', '.', 'a/../..', 'orders\0.ndjson']) {
+      it(`does not begin: ${JSON.stringify(path)}`, async () => {
+        const { rebuilds } = operated({});
+        const started = await rebuilds.start({ ...request, source: 'file', path });
+        const message = 'must name a file in IMPORT_DIR, relative to it';
+        assert.deepEqual(started, { kind: 'invalid', path: 'path', message });
+        assert.deepEqual(await rebuilds.list(), []);
+      });
+    }
+  });
 
   describe('when what Elasticsearch refuses for good stands in the way', () => {
     it('fails, says why, and lets the next one begin', async () => {
