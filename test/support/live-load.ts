@@ -17,7 +17,7 @@ export function* unrulyEvents(seed: string): Generator<CloudEvent, never> {
   const eventsPerOrder = { min: EVENTS_PER_ORDER, max: EVENTS_PER_ORDER };
   for (let part = 1; ; part++) {
     const options = { seed: `${seed} ${part}`, idPrefix: `${seed}-${part}`, orders: ORDERS_AT_A_TIME, eventsPerOrder };
-    yield* generateEvents({ ...options, shuffleWindow: 600, duplicateShare: 0.12 });
+    yield* generateEvents({ ...options, shuffleWindow: 600, duplicateShare: 0.18 });
   }
 }
 
