@@ -10,13 +10,16 @@ module.exports = class CountingReporter extends reporters.Spec {
     let ended = false;
     runner.once('end', () => (ended = true));
     const tookMs = timeFiles(runner);
-    process.on('exit', () => {
+    process.on('exit', (exitCode) => {
       const { passes, failures } = this.stats;
       const failed = this.failures.map((test) => ({
         title: test.fullTitle(),
         error: test.err?.stack ?? test.err?.message ?? '',
       }));
-      writeFileSync(options.reporterOptions.file, JSON.stringify({ passes, failures, failed, ended, tookMs }));
+      writeFileSync(
+        options.reporterOptions.file,
+        JSON.stringify({ passes, failures, failed, ended, exitCode, tookMs }),
+      );
     });
   }
 };

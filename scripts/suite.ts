@@ -1,4 +1,4 @@
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MINUTE_MS, run, type Ended } from './run-command.ts';
@@ -75,6 +75,8 @@ interface Report {
   readonly failures: number;
   readonly failed: readonly Failure[];
   readonly ended: boolean;
+  /** That the process was about to end with. */
+  readonly exitCode: number;
   readonly tookMs: Readonly<Record<string, number>>;
 }
 
@@ -98,7 +100,14 @@ export async function runJob(job: Job, specs: readonly string[], inBackground: b
   const mocha = ['node_modules/mocha/bin/mocha.js', ...reporter, ...job.mochaOptions, ...specs];
   const logFile = join(folder, 'output.log');
   const limitMs = SUITES[job.suite].limitMinutes * MINUTE_MS * (SUITES[job.suite].parts / job.parts);
-  const { end, tookMs } = await run(process.execPath, mocha, { limitMs, env, ...(inBackground && { logFile }) });
+  // It is written as the process exits.
+  const isOver = () => existsSync(file);
+  const { end, tookMs } = await run(process.execPath, mocha, {
+    limitMs,
+    env,
+    isOver,
+    ...(inBackground && { logFile }),
+  });
   if (inBackground) console.log(`${headline}\n${readFileSync(logFile, 'utf8')}`);
   const report = readReport(file);
   rmSync(folder, { recursive: true });
@@ -107,11 +116,14 @@ export async function runJob(job: Job, specs: readonly string[], inBackground: b
 }
 
 function outcomeOf(name: string, report: Report | undefined, end: Ended['end']): Outcome {
-  const failed = report?.failures ?? 0;
+  if (!report) return brokenOff(name, `did not end well: ${end ?? 'no exit code'}`);
+  const { passes, failures, failed, ended, exitCode, tookMs } = report;
+  // Node itself hung in its own end, once in some dozen runs: nothing of ours runs then any more.
+  if (typeof end !== 'number') console.log(`${name}: its process was over, did not go away, and was killed`);
   // Mocha's exit code is the number of failures; anything else is a suite that broke off or left something open.
-  const isBroken = report?.ended !== true || (end !== 0 && failed === 0);
-  const whole = { passed: report?.passes ?? 0, failed, failures: report?.failed ?? [], tookMs: report?.tookMs ?? {} };
-  return isBroken ? sumOf([whole, brokenOff(name, `did not end well: ${end ?? 'no exit code'}`)]) : whole;
+  const isBroken = !ended || (exitCode !== 0 && failures === 0);
+  const whole = { passed: passes, failed: failures, failures: failed, tookMs };
+  return isBroken ? sumOf([whole, brokenOff(name, `did not end well: ${exitCode}`)]) : whole;
 }
 
 /** Counts as a failure of its own. */
