@@ -116,6 +116,8 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
     await untilReady(leader);
     await publish(backend, published);
     await untilDrained(backend, leader);
+    // Each aggregate is built for itself.
+    await upToDate(`/revenue/daily?${DAYS}`);
     await upToDate(`/sellers/${FINISHED.sellerId}/dashboard?${DAYS}`);
     await watch.finish();
     await leader.kill();

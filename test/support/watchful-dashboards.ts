@@ -6,7 +6,10 @@ import { EVENT_DAYS, FINISHED, STEADY } from './aggregate-events.ts';
 
 /** Someone who looks at revenue and dashboards all the time. */
 export interface DashboardWatch {
-  /** From now on the finished seller's numbers are what they are now, and those of its currency. */
+  /**
+   * From now on the finished seller's numbers are what they are now, and those of its currency.
+   * @throws AssertionError where either was not built yet, or has nothing of it
+   */
   finish(): Promise<void>;
   /**
    * Ends it.
@@ -70,8 +73,10 @@ class Watch {
   async finish(): Promise<void> {
     for (const page of ['revenue', 'finished'] as const) {
       const response = await fetch(`${this.#url}${PATHS[page]}`);
-      const seen = finishedIn((await response.json()) as Read);
-      assert.ok(seen.days.length > 0, 'nothing was finished');
+      const text = await response.text();
+      assert.equal(response.status, 200, `${PATHS[page]}: ${text}`);
+      const seen = finishedIn(JSON.parse(text) as Read);
+      assert.ok(seen.days.length > 0, `${PATHS[page]}: nothing was finished`);
       this.#finished.set(page, seen);
     }
   }
