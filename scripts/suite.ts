@@ -119,11 +119,13 @@ function outcomeOf(name: string, report: Report | undefined, end: Ended['end']):
   if (!report) return brokenOff(name, `did not end well: ${end ?? 'no exit code'}`);
   const { passes, failures, failed, ended, exitCode, tookMs } = report;
   // Node itself hung in its own end, once in some dozen runs: nothing of ours runs then any more.
-  if (typeof end !== 'number') console.log(`${name}: its process was over, did not go away, and was killed`);
+  const lingered = end === 'SIGKILL';
+  if (lingered) console.log(`${name}: its process was over, did not go away, and was killed`);
+  const code = lingered ? exitCode : end;
   // Mocha's exit code is the number of failures; anything else is a suite that broke off or left something open.
-  const isBroken = !ended || (exitCode !== 0 && failures === 0);
+  const isBroken = !ended || (code !== 0 && failures === 0);
   const whole = { passed: passes, failed: failures, failures: failed, tookMs };
-  return isBroken ? sumOf([whole, brokenOff(name, `did not end well: ${exitCode}`)]) : whole;
+  return isBroken ? sumOf([whole, brokenOff(name, `did not end well: ${code ?? 'no exit code'}`)]) : whole;
 }
 
 /** Counts as a failure of its own. */

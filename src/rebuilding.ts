@@ -59,8 +59,7 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
     housekeeping: createHousekeeping(deps, records, (request) => rebuilds.start(request)),
   });
   const operations = {
-    ...{ index, records, now, importDir: config.rebuild.importDir },
-    readsFiles: config.role === 'api' || config.rebuild.importDir !== undefined,
+    ...{ index, records, now, importDir: config.rebuild.importDir, runsElsewhere: config.role === 'api' },
     ...{ wake: () => runner.wake(), signal: stopping },
   };
   const rebuilds = createRebuildOperations(operations);

@@ -194,8 +194,7 @@ export class BatchRunner {
 
   /** Resolves when everything is settled, or has given up waiting. */
   async idle(): Promise<void> {
-    await this.#suspects.idle();
-    await this.#queue.onIdle();
+    await this.#workIdle();
     await this.#letters.idle();
   }
 
@@ -203,12 +202,17 @@ export class BatchRunner {
   async interrupt(): Promise<void> {
     this.#interruption.abort(new Interrupted());
     this.#letters.drop();
-    await this.#suspects.idle();
-    await this.#queue.onIdle();
+    await this.#workIdle();
     // What was under way may have refused some more.
     this.#letters.drop();
     await this.#letters.idle();
     this.#interruption = new AbortController();
+  }
+
+  /** All but the letters. */
+  async #workIdle(): Promise<void> {
+    await this.#suspects.idle();
+    await this.#queue.onIdle();
   }
 
   /** Whether the outage is over: everything that it spoilt gets through. What does is not tried again. Says why where it is not. */

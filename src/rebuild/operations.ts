@@ -19,10 +19,10 @@ import {
 export interface OperationsDependencies {
   readonly index: RebuildIndex & { open(): Promise<void> };
   readonly records: RunRecords;
-  /** False where it is known that no file can be read: of the instance that runs it others need not know. */
-  readonly readsFiles: boolean;
   /** Where this instance reads files from. */
   readonly importDir?: string | undefined;
+  /** Whether another instance runs the rebuild, whose folder need not be known here. */
+  readonly runsElsewhere: boolean;
   /** Epoch milliseconds. */
   readonly now: () => number;
   /** Lets this instance's runner look at once. */
@@ -94,9 +94,9 @@ export function createRebuildOperations(deps: OperationsDependencies) {
 }
 
 /** What can be told before it begins: the file itself is looked for by the instance that reads it. */
-function mistakeIn({ source, path = '' }: RebuildRequest, { readsFiles, importDir }: OperationsDependencies) {
+function mistakeIn({ source, path = '' }: RebuildRequest, { importDir, runsElsewhere }: OperationsDependencies) {
   if (source !== 'file') return undefined;
-  if (!readsFiles)
+  if (importDir === undefined && !runsElsewhere)
     return { path: 'source', message: 'IMPORT_DIR is not set: set it to the folder that the file is in' };
   if (path.includes('\0') || (importDir !== undefined && !isUnder(importDir, path)))
     return { path: 'path', message: 'must name a file in IMPORT_DIR, relative to it' };

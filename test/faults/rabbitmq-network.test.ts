@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { connect } from 'amqplib';
 import { queueNames } from '../../src/broker/rabbitmq/topology.ts';
 import type { CloudEvent } from '../../src/sample/cloud-event.ts';
 import { createRandom } from '../../src/sample/random.ts';
@@ -95,8 +94,12 @@ describe('a drain over a bad network to RabbitMQ', function () {
       const events = shuffledEvents({ seed: 'deleted', orders: 300 });
       const running = await inTheMiddle(events);
       await assertLeft();
-      await deleteLiveQueue(backend);
-      await eventually(async () => assert.equal(await countConsumers(backend), 1));
+      const { live } = queueNames(backend.prefix);
+      await withChannel((channel) => channel.deleteQueue(live));
+      await eventually(async () => {
+        const { consumerCount } = await withChannel((channel) => channel.checkQueue(live));
+        assert.equal(consumerCount, 1);
+      });
       await publish(backend, events);
       await running.drainAndStop();
       await assertExactly(backend, events);
@@ -116,23 +119,3 @@ describe('a drain over a bad network to RabbitMQ', function () {
     });
   });
 });
-
-async function deleteLiveQueue({ environment, prefix }: TestBackend): Promise<void> {
-  const connection = await connect(environment['AMQP_URL'] ?? '');
-  const channel = await connection.createChannel();
-  await channel.deleteQueue(queueNames(prefix).live);
-  await channel.close();
-  await connection.close();
-}
-
-/** @throws while the queue does not exist */
-async function countConsumers({ environment, prefix }: TestBackend): Promise<number> {
-  const connection = await connect(environment['AMQP_URL'] ?? '');
-  try {
-    const channel = await connection.createChannel();
-    channel.on('error', () => undefined); // The call rejects too.
-    return (await channel.checkQueue(queueNames(prefix).live)).consumerCount;
-  } finally {
-    await connection.close();
-  }
-}

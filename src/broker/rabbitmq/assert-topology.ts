@@ -4,7 +4,7 @@ import { BrokerTopologyError } from '../port.ts';
 import { codeOf, messageOf, onOwnChannel } from './connect.ts';
 import { describeDifference, parseDifference } from './declaration-difference.ts';
 import type { DeclarationDifference } from './declaration-difference.ts';
-import type { QueueDeclaration, Topology } from './topology.ts';
+import type { BindingDeclaration, ExchangeDeclaration, QueueDeclaration, Topology } from './topology.ts';
 
 const REMEDY = "change this service's configuration to match, or drain and delete it in RabbitMQ and start again";
 
@@ -15,11 +15,19 @@ const REMEDY = "change this service's configuration to match, or drain and delet
  */
 export async function assertTopology(model: ChannelModel, topology: Topology, log: BrokerLog): Promise<void> {
   const { exchange, queues, bindings } = topology;
-  await declare(model, (channel) => channel.assertExchange(exchange.name, exchange.type, { durable: true }));
+  await declare(model, (channel) => declareExchange(channel, exchange));
   for (const queue of queues) await assertQueue(model, queue, log);
-  await declare(model, async (channel) => {
-    for (const binding of bindings) await channel.bindQueue(binding.queue, binding.exchange, binding.key);
-  });
+  await declare(model, (channel) => bindQueues(channel, bindings));
+}
+
+/** @throws whatever amqplib rejects with, also where it is declared differently */
+export async function declareExchange(channel: Channel, { name, type }: ExchangeDeclaration): Promise<void> {
+  await channel.assertExchange(name, type, { durable: true });
+}
+
+/** Changes nothing where a binding is there. @throws whatever amqplib rejects with, also where a queue or an exchange is not there */
+export async function bindQueues(channel: Channel, bindings: readonly BindingDeclaration[]): Promise<void> {
+  for (const { queue, exchange, key } of bindings) await channel.bindQueue(queue, exchange, key);
 }
 
 /**

@@ -2,8 +2,8 @@ import type { Channel, ChannelModel } from 'amqplib';
 import type { PartHealth } from '../../observability/health.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerTopologyError, QueueGoneError } from '../port.ts';
-import { assertTopology, exists } from './assert-topology.ts';
-import type { BindingDeclaration, Topology } from './topology.ts';
+import { assertTopology, bindQueues, declareExchange, exists } from './assert-topology.ts';
+import type { Topology } from './topology.ts';
 
 /** What was declared: a queue or the exchange. */
 interface Part {
@@ -21,22 +21,22 @@ interface Part {
  * any more takes everything all the same.
  */
 export class TopologyWatch {
+  readonly #topology: Topology;
+  /** Without the history. */
   readonly #kept: Topology;
-  readonly #historyBindings: readonly BindingDeclaration[];
-  readonly #history: Part;
+  readonly #history: string;
   readonly #log: BrokerLog;
   readonly #gone = new Map<string, Part>();
   #problem: string | undefined;
 
-  constructor({ exchange, liveQueue, queues, bindings }: Topology, history: string, log: BrokerLog) {
+  constructor(topology: Topology, history: string, log: BrokerLog) {
+    this.#topology = topology;
     this.#kept = {
-      exchange,
-      liveQueue,
-      queues: queues.filter(({ name }) => name !== history),
-      bindings: bindings.filter(({ queue }) => queue !== history),
+      ...topology,
+      queues: topology.queues.filter(({ name }) => name !== history),
+      bindings: topology.bindings.filter(({ queue }) => queue !== history),
     };
-    this.#historyBindings = bindings.filter(({ queue }) => queue === history);
-    this.#history = historyPart(history);
+    this.#history = history;
     this.#log = sayingOnce(log);
   }
 
@@ -53,8 +53,9 @@ export class TopologyWatch {
         await assertTopology(model, this.#kept, this.#log);
       }
       for (const part of this.#parts()) this.#found(part);
-      if (await this.#isHistoryBound(model)) this.#found(this.#history);
-      else this.#missed(this.#history);
+      const history = historyPart(this.#history);
+      if (await this.#isHistoryBound(model)) this.#found(history);
+      else this.#missed(history);
       this.#problem = undefined;
     } catch (error) {
       if (!(error instanceof BrokerTopologyError)) throw error;
@@ -87,8 +88,8 @@ export class TopologyWatch {
     const { exchange, bindings } = this.#kept;
     return exists(model, async (channel) => {
       for (const { look } of this.#parts()) await look(channel);
-      await channel.assertExchange(exchange.name, exchange.type, { durable: true });
-      await bind(channel, bindings);
+      await declareExchange(channel, exchange);
+      await bindQueues(channel, bindings);
     });
   }
 
@@ -97,9 +98,10 @@ export class TopologyWatch {
   }
 
   #isHistoryBound(model: ChannelModel): Promise<boolean> {
+    const bindings = this.#topology.bindings.filter(({ queue }) => queue === this.#history);
     return exists(model, async (channel) => {
-      await this.#history.look(channel);
-      await bind(channel, this.#historyBindings);
+      await channel.checkQueue(this.#history);
+      await bindQueues(channel, bindings);
     });
   }
 
@@ -109,8 +111,7 @@ export class TopologyWatch {
   }
 
   #partOf(queue: string): Part {
-    const part = queuePart(queue);
-    return part.title === this.#history.title ? this.#history : part;
+    return queue === this.#history ? historyPart(queue) : queuePart(queue);
   }
 
   #found({ title, afterwards }: Part): void {
@@ -121,10 +122,6 @@ export class TopologyWatch {
     if (!this.#gone.has(part.title)) this.#log.error({ part: part.title }, reasonOf(part));
     this.#gone.set(part.title, part);
   }
-}
-
-async function bind(channel: Channel, bindings: readonly BindingDeclaration[]): Promise<void> {
-  for (const { queue, exchange, key } of bindings) await channel.bindQueue(queue, exchange, key);
 }
 
 function queuePart(name: string): Part {

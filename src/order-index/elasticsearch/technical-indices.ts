@@ -24,7 +24,13 @@ export interface TechnicalIndicesOptions {
   readonly control: Control;
 }
 
-type Wanted = readonly [index: string, mappingName: MappingName];
+type Wanted<Name extends MappingName = MappingName> = readonly [index: string, mappingName: Name];
+
+interface WantedIndices {
+  readonly control: Wanted<'control'>;
+  readonly parked: Wanted<'parked'>;
+  readonly deadLetters: Wanted<'dead-letters'>;
+}
 
 /**
  * Creates what is missing of the parked, dead letter and control index; idempotent, also when several instances do it at once.
@@ -54,26 +60,23 @@ export async function restoreTechnicalIndices(options: TechnicalIndicesOptions):
 async function ensureNotingLosses(options: TechnicalIndicesOptions): Promise<void> {
   const { control, parked, deadLetters } = wantedIndices(options);
   await ensure(control, options);
-  await ensureNotingLoss('parked', parked, options);
-  await ensureNotingLoss('dead-letters', deadLetters, options);
-}
-
-async function ensureNotingLoss(
-  content: LostIndex['content'],
-  wanted: Wanted,
-  options: TechnicalIndicesOptions,
-): Promise<void> {
-  if (!(await exists(wanted, options))) {
-    const [index] = wanted;
-    options.log.error({ index }, LOST);
-    await noteLostIndex(options.control, { index, content, at: new Date().toISOString() });
+  for (const wanted of [parked, deadLetters]) {
+    if (!(await exists(wanted, options))) await noteLoss(wanted, options);
+    await ensure(wanted, options);
   }
-  await ensure(wanted, options);
 }
 
 const LOST = 'the index was lost, and is made anew: what was in it is gone';
 
-function wantedIndices({ names }: TechnicalIndicesOptions): Record<'control' | 'parked' | 'deadLetters', Wanted> {
+async function noteLoss(
+  [index, content]: Wanted<LostIndex['content']>,
+  { control, log }: TechnicalIndicesOptions,
+): Promise<void> {
+  log.error({ index }, LOST);
+  await noteLostIndex(control, { index, content, at: new Date().toISOString() });
+}
+
+function wantedIndices({ names }: TechnicalIndicesOptions): WantedIndices {
   return {
     control: [names.control, 'control'],
     parked: [names.parked, 'parked'],

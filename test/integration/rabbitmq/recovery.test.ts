@@ -98,7 +98,19 @@ describe('recovering from a lost RabbitMQ', () => {
       for (let look = 0; look < 2; look++) await assert.rejects(broker.historySize(), QueueGoneError);
       await openOnce(prefix);
       for (let look = 0; look < 2; look++) await broker.historySize();
-      expectLossLogged(`the queue ${prefix}.history`);
+      const part = `the queue ${prefix}.history`;
+      assert.deepEqual(log.entries, [
+        {
+          level: 'error',
+          fields: { part },
+          message: `${part} is gone, and what is published is not in it: start the service anew, which declares it`,
+        },
+        {
+          level: 'info',
+          fields: { part },
+          message: `${part} is there again; what was in it and what was published meanwhile is not`,
+        },
+      ]);
     });
   });
 

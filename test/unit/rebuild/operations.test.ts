@@ -64,15 +64,8 @@ describe('what operators do about rebuilds and generations', () => {
     runner.start();
     const signal = new AbortController().signal;
     const deps = {
-      ...{
-        index,
-        records,
-        readsFiles: true,
-        importDir: '/imports',
-        now: () => Date.now(),
-        wake: () => runner.wake(),
-        signal,
-      },
+      ...{ index, records, importDir: '/imports', runsElsewhere: false, now: () => Date.now() },
+      ...{ wake: () => runner.wake(), signal },
       ...{ activationLimitMs, startPatienceMs, givingUpLimitMs },
     };
     return { rebuilds: createRebuildOperations(deps), generations: createGenerationOperations(deps) };
