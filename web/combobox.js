@@ -48,6 +48,8 @@ export function createCombobox({ box, list, told, choose }) {
   box.addEventListener('input', () => {
     // What is typed is meant, and no longer what an arrow had come to.
     mark(undefined);
+    // What is typed next is another text: nothing of what was offered has to do with it.
+    if (box.value === '') list.replaceChildren();
     want(true);
   });
   box.addEventListener('blur', () => want(false));

@@ -214,6 +214,15 @@ describe('the search page', function () {
       await countIs('4 orders');
     });
 
+    it('offers nothing of before once the box is empty, however soon something else is typed', async () => {
+      await open();
+      await box().pressSequentially('white');
+      await offeredAre('3 suggestions');
+      const typed = ['', 't'].map((text) => `box.value = '${text}'; box.dispatchEvent(new InputEvent('input'));`);
+      await page.evaluate(`const box = document.querySelector('#q'); ${typed.join('')}`);
+      assert.deepEqual([await isOpen(), await offered().count()], [false, 0]);
+    });
+
     it('lets Enter search for what was typed where nothing was chosen, and Tab go on', async () => {
       await open();
       await box().pressSequentially('white');
