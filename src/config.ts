@@ -6,6 +6,7 @@ import {
   credentialsOf,
   flag,
   haveWholeCredentials,
+  hostName,
   hosts,
   isNotReserved,
   isWebUrl,
@@ -29,6 +30,8 @@ export interface Config {
   readonly http: {
     readonly host: string;
     readonly port: number;
+    /** Undefined where callers have to say who they are: then any name will do. */
+    readonly allowedHosts: readonly string[] | undefined;
     readonly corsOrigins: readonly string[];
     /** Of each caller; undefined: no limit. */
     readonly requestsPerMinute: number | undefined;
@@ -190,6 +193,9 @@ const VARIABLES = z.object({
   AUTH_JWKS_URL: z.string().refine(isWebUrl, 'use the http(s) URL of a JSON Web Key Set').optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
+  ALLOWED_HOSTS: list(
+    hostName('use host names such as orders.example, separated by commas, without a scheme or a port'),
+  ).default([]),
   CORS_ORIGINS: list(
     origin('use origins such as https://shop.example, separated by commas, without a path or a default port'),
   ).default([]),
@@ -230,14 +236,15 @@ function describeIssues(error: z.ZodError, given: Given): string[] {
 
 function toConfig(values: Values): Config {
   const embedded = !values.AMQP_URL || !values.ELASTICSEARCH_URL;
+  const auth = toAuth(values, embedded);
   return {
     backend: embedded ? { kind: 'embedded', dataDir: values.DATA_DIR } : toServices(values),
     prefix: values.PREFIX,
     exchange: values.EXCHANGE ?? values.PREFIX,
     bindingKeys: values.BINDING_KEYS,
     role: values.ROLE,
-    http: toHttp(values),
-    auth: toAuth(values, embedded),
+    http: toHttp(values, auth),
+    auth,
     projector: toProjector(values),
     index: { shards: values.SHARDS, replicas: values.REPLICAS, refreshInterval: values.REFRESH_INTERVAL },
     history: { maxAge: values.HISTORY_MAX_AGE, maxBytes: values.HISTORY_MAX_BYTES },
@@ -252,10 +259,11 @@ function toConfig(values: Values): Config {
   };
 }
 
-function toHttp(values: Values): Config['http'] {
+function toHttp(values: Values, auth: AuthConfig): Config['http'] {
   return {
     host: values.HOST,
     port: values.PORT,
+    allowedHosts: auth.kind === 'off' ? values.ALLOWED_HOSTS : undefined,
     corsOrigins: values.CORS_ORIGINS,
     requestsPerMinute: values.RATE_LIMIT_PER_MINUTE || undefined,
     trustedProxies: values.TRUSTED_PROXIES,

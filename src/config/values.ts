@@ -109,6 +109,14 @@ export function origin(remedy: string) {
     .refine(isOrigin, remedy);
 }
 
+/** In lower case, as a URL has it. */
+export function hostName(remedy: string) {
+  return z
+    .string()
+    .transform((text) => text.toLowerCase())
+    .refine((text) => URL.parse(`http://${text}`)?.hostname === text, remedy);
+}
+
 function decodes(text: string): boolean {
   try {
     decodeURIComponent(text);

@@ -4,6 +4,7 @@ import compression from 'compression';
 import express from 'express';
 import type { Express, Request, RequestHandler } from 'express';
 import helmet from 'helmet';
+import { allowHosts } from './allowed-hosts.ts';
 import { clientModules } from './client-modules.ts';
 import { allowOrigins } from './cors.ts';
 import type { HttpDependencies } from './dependencies.ts';
@@ -13,6 +14,7 @@ import { ProblemError, methodNotAllowed, problemHandler, routeNotFound } from '.
 import { limitRequests } from './rate-limit.ts';
 import { observeRequests } from './request-observation.ts';
 import { MAX_BODY_BYTES, mountRoutes } from './route.ts';
+import type { Route } from './route.ts';
 import { aggregateRoutes } from './routes/aggregates.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
@@ -34,6 +36,8 @@ const WEB_DIRECTORY = fileURLToPath(new URL('../../web', import.meta.url));
 export interface HttpPolicy {
   /** Of pages that may use it, beside its own. */
   readonly corsOrigins?: readonly string[];
+  /** Names of the public DNS under which it may be called, in lower case; undefined: any. Health and metrics answer under all. */
+  readonly allowedHosts?: readonly string[] | undefined;
   /** Of each caller; undefined: no limit. Health and metrics have none. */
   readonly requestsPerMinute?: number | undefined;
   /** Proxies in front of it, each of which adds the address that it saw to `X-Forwarded-For`. */
@@ -49,7 +53,7 @@ export function createHttpApp(
   serves: 'all' | 'operations' = 'all',
   policy: HttpPolicy = {},
 ): Express {
-  const { corsOrigins = [], requestsPerMinute, trustedProxies = 0 } = policy;
+  const { corsOrigins = [], allowedHosts, requestsPerMinute, trustedProxies = 0 } = policy;
   const app = express();
   app.set('trust proxy', trustedProxies);
   app.disable('x-powered-by');
@@ -64,17 +68,10 @@ export function createHttpApp(
   app.use(refuseOtherSites);
   const operations = operationsRoutes(dependencies);
   mountRoutes(app, operations, dependencies.authenticate);
+  if (allowedHosts) app.use(allowHosts(allowedHosts));
   if (serves === 'all') {
-    const ofOrders = [...searchRoutes(dependencies), ...orderRoutes(dependencies), ...customerRoutes(dependencies)];
-    const readers = [...ofOrders, ...aggregateRoutes(dependencies)];
-    const operators = [...parkedRoutes(dependencies), ...deadLetterRoutes(dependencies), ...lagRoutes(dependencies)];
-    const rebuilders = [
-      ...rebuildRoutes(dependencies),
-      ...generationRoutes(dependencies),
-      ...verificationRoutes(dependencies),
-    ];
     const limit = limitRequests(requestsPerMinute);
-    const documented = withDocumentation([...readers, ...operators, ...rebuilders, ...operations], VERSION);
+    const documented = withDocumentation([...routesOf(dependencies), ...operations], VERSION);
     const others = documented.filter((route) => !operations.includes(route));
     mountRoutes(app, others, dependencies.authenticate, limit);
     app.use(compression(), pageSettings(dependencies), clientModules(), vendorModules(), pages());
@@ -83,6 +80,22 @@ export function createHttpApp(
   app.use(routeNotFound);
   app.use(problemHandler(dependencies.log));
   return app;
+}
+
+/** Of readers, operators, and those who rebuild. */
+function routesOf(dependencies: HttpDependencies): Route[] {
+  return [
+    ...searchRoutes(dependencies),
+    ...orderRoutes(dependencies),
+    ...customerRoutes(dependencies),
+    ...aggregateRoutes(dependencies),
+    ...parkedRoutes(dependencies),
+    ...deadLetterRoutes(dependencies),
+    ...lagRoutes(dependencies),
+    ...rebuildRoutes(dependencies),
+    ...generationRoutes(dependencies),
+    ...verificationRoutes(dependencies),
+  ];
 }
 
 /** The pages need nothing but what this service itself serves. HTTPS and its headers are the matter of what terminates TLS. */

@@ -42,7 +42,8 @@ describe('readConfig', () => {
       assert.deepEqual(config.backend, { kind: 'embedded', dataDir: 'data' });
       assert.deepEqual(config.auth, { kind: 'off', reason: 'embedded' });
       assert.deepEqual(config.http, {
-        ...{ host: '127.0.0.1', port: 3000, corsOrigins: [], requestsPerMinute: undefined, trustedProxies: 0 },
+        ...{ host: '127.0.0.1', port: 3000, allowedHosts: [], corsOrigins: [], requestsPerMinute: undefined },
+        trustedProxies: 0,
       });
     });
 
@@ -234,6 +235,23 @@ describe('readConfig', () => {
     });
   });
 
+  describe('when it is called by names of the public DNS', () => {
+    it('keeps them as browsers send them, where nobody has to say who they are', () => {
+      const { http } = configOf({ ALLOWED_HOSTS: 'Orders.Example, preview-3000.ide.example' });
+      assert.deepEqual(http.allowedHosts, ['orders.example', 'preview-3000.ide.example']);
+      assert.equal(
+        configOf({ ALLOWED_HOSTS: 'a.example', AUTH_JWT_SECRET: 's'.repeat(32) }).http.allowedHosts,
+        undefined,
+      );
+      for (const name of ['https://a.example', 'a.example:3000', 'a.example/', 'bücher.example', 'a b'])
+        assert.match(
+          problemsOf({ ALLOWED_HOSTS: name }).join(),
+          /^ALLOWED_HOSTS="[^"]+": use host names such as /,
+          name,
+        );
+    });
+  });
+
   describe('when the aggregates are configured', () => {
     it('takes how often they are brought up to date, how long they are kept, and how long a day stays open', () => {
       const given = { ROLLUP_INTERVAL_MS: '250', ROLLUP_RETENTION_DAYS: '730', LATE_GRACE_SECONDS: '0' };
@@ -337,6 +355,7 @@ describe('readConfig', () => {
       'AUTH',
       'AUTH_JWT_SECRET',
       'AUTH_JWKS_URL',
+      'ALLOWED_HOSTS',
       'CORS_ORIGINS',
       'LOG_LEVEL',
       '__proto__',
