@@ -35,13 +35,14 @@ interface WantedIndices {
 /**
  * Creates what is missing of the parked, dead letter and control index; idempotent, also when several instances do it at once.
  * Each gets its write alias in the same call: the one name under which it is written, which never creates an index. The control
- * index is the last to be created at the very first start: where it is there, the others were too, and one that is missing is lost.
+ * index is the last to be created at the very first start, and orders are written after that: where it or any order is there, all of
+ * them were there too, and one that is missing is lost.
  * @throws IndexConfigurationError where a name is taken by an alias
  * @throws IndexUnavailableError
  */
 export async function openTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
   const { control, parked, deadLetters } = wantedIndices(options);
-  if (await exists(control, options)) await ensureNotingLosses(options);
+  if ((await exists(control, options)) || (await hasOrders(options))) await restoreTechnicalIndices(options);
   else for (const wanted of [parked, deadLetters, control]) await ensure(wanted, options);
 }
 
@@ -89,6 +90,16 @@ async function exists([index]: Wanted, { client }: TechnicalIndicesOptions): Pro
     return await client.indices.exists({ index });
   } catch (thrown) {
     throw unavailable(`looking for ${index}`, thrown);
+  }
+}
+
+async function hasOrders({ client, names: { alias } }: TechnicalIndicesOptions): Promise<boolean> {
+  try {
+    const complete = { track_total_hits: false, allow_partial_search_results: false };
+    const { hits } = await client.search({ index: alias, size: 1, terminate_after: 1, _source: false, ...complete });
+    return hits.hits.length > 0;
+  } catch (thrown) {
+    throw unavailable(`looking for orders in ${alias}`, thrown);
   }
 }
 

@@ -5,6 +5,7 @@ import type { ParkedEvent } from '../../../src/order-index/port.ts';
 import { IndexUnavailableError } from '../../../src/order-index/port.ts';
 import { indexUnderTest } from './index-under-test.ts';
 import type { IndexUnderTest } from './index-under-test.ts';
+import { sampleWrite } from './sample-orders.ts';
 import { unreliableElasticsearch } from './unreliable-elasticsearch.ts';
 
 describe('parked events and control records in Elasticsearch', () => {
@@ -137,6 +138,27 @@ describe('parked events and control records in Elasticsearch', () => {
         reason ?? '',
         /-dead-letters was lost and made anew at .*, without the dead letters in it: see what was refused in the logs/,
       );
+    });
+  });
+
+  describe('when all but the orders has vanished', () => {
+    const vanish = async () => {
+      const { control, parked, deadLetters } = under.names;
+      await under.elasticsearch.indices.delete({ index: [control, parked, deadLetters] });
+      await under.instance().open();
+    };
+
+    it('is taken by an instance that starts for lost', async () => {
+      const { live } = await index.registry();
+      await index.write(live, [sampleWrite({ orderId: 'O-1' })], 'live');
+      await index.refresh();
+      await vanish();
+      assert.deepEqual((await lostIndices(index)).map(({ content }) => content), ['parked', 'dead-letters']); // prettier-ignore
+    });
+
+    it('is taken for a first start where there is no order either', async () => {
+      await vanish();
+      assert.deepEqual(await lostIndices(index), []);
     });
   });
 
