@@ -14,7 +14,7 @@ import { listen, type HttpServer } from './http/server.ts';
 import { createInHandReader } from './service/in-hand-reader.ts';
 import { LagRecorder } from './service/lag-recorder.ts';
 import { createGaugeReader } from './service/gauges.ts';
-import { formerInstanceOf, instanceOf, rebuilderOf } from './service/instance.ts';
+import { instanceOf, rebuilderOf } from './service/instance.ts';
 import { sharedRead } from './service/shared-read.ts';
 import { serviceHealth, type SharedKnowledge } from './service/health.ts';
 import type { Logger } from './observability/logging.ts';
@@ -193,7 +193,6 @@ async function startProjecting(service: Service): Promise<void> {
       freshnessIntervalMs: FRESHNESS_INTERVAL_MS,
       sweepIntervalMs: SWEEP_INTERVAL_MS,
       instance: instanceOf(config),
-      formerInstance: formerInstanceOf(config),
       // A single active consumer's queue hands out nothing to the next one before it has noticed.
       lossNoticedMs: options.singleActiveConsumer ? 0 : LOSS_NOTICED_MS,
       withdrawAfterMs: WITHDRAW_AFTER_MS,

@@ -12,7 +12,10 @@ export interface Lease {
 export interface LeaseOptions {
   readonly index: Pick<OrderIndex, 'readControl' | 'writeControl'>;
   readonly name: string;
-  /** The same after a restart: whoever had the name before is dead, but where it renews the lease, which two do that have one name by mistake. */
+  /**
+   * The same after a restart: whoever had the name before is dead, but where it renews the lease, which two do that have one name by
+   * mistake.
+   */
   readonly instance: string;
   /** One that is not renewed for this long, by the clock of whoever looks, is given up. */
   readonly expiryMs: number;
@@ -24,7 +27,7 @@ export interface LeaseOptions {
 
 interface Held {
   readonly owner: string | null;
-  /** Of all that ever go by the owner's name each has another; an older release does not say. */
+  /** Of all that ever go by the owner's name each has another. */
   readonly process: string | null;
   /** Grows with every renewal: what stands still is what expires. */
   readonly beat: number;

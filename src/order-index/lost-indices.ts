@@ -24,7 +24,8 @@ export async function noteLostIndex(
 }
 
 /**
- * Of parked events that were missed before: everything was read from the history since, which parks them again. Dead letters do not come back.
+ * Of parked events that were missed before: everything was read from the history since, which parks them again. Dead letters do not come
+ * back.
  * @throws IndexUnavailableError
  */
 export async function forgetLostParked(
@@ -48,7 +49,5 @@ async function change(
 }
 
 function lostIn(record: ControlRecord | undefined): readonly LostIndex[] {
-  const lost = (record?.value['lost'] ?? []) as readonly (Omit<LostIndex, 'content'> & Partial<LostIndex>)[];
-  // A note of a former release tells by the index's name alone.
-  return lost.map((one) => ({ content: one.index.endsWith('-dead-letters') ? 'dead-letters' : 'parked', ...one }));
+  return (record?.value['lost'] ?? []) as readonly LostIndex[];
 }

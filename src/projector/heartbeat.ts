@@ -12,7 +12,6 @@ import {
   readFreshness,
   recordProgress,
   SKEW_MS,
-  succeed,
   trustIn,
   withoutGone,
   type FreshnessRecord,
@@ -28,8 +27,6 @@ export interface HeartbeatOptions {
   readonly intervalMs: number;
   /** Names this projector among those that use the same index. One that starts under the name of another takes its place. */
   readonly instance: string;
-  /** Its name by releases that wrote no `process`; undefined where nobody can tell. */
-  readonly formerInstance?: string | undefined;
   /** How long the broker may take to notice a lost connection while it goes on handing out messages to others. */
   readonly lossNoticedMs: number;
   /** Learns from every beat whether the others could have their say; one of its own unless given. */
@@ -69,19 +66,18 @@ export class Heartbeat {
 
   /**
    * Makes itself known before anything is taken: from then on the others reckon with what it has in hand. One that had its name and
-   * has not left in good order is dead, but the broker may not have noticed. So is one of an older release that had its former name: it
-   * would listen where this one does.
+   * has not left in good order is dead, but the broker may not have noticed.
    * @throws IndexUnavailableError
    */
   async announce(): Promise<void> {
-    const { index, lossNoticedMs, formerInstance } = this.#options;
+    const { index, lossNoticedMs } = this.#options;
     for (;;) {
-      const { record, revision } = await readFreshness(index);
-      const { predecessors, left } = succeed(record, this.#instance, formerInstance);
-      const noticed = Date.now() + SKEW_MS + (predecessors.every(hasLeft) ? 0 : lossNoticedMs);
-      this.#settled.returned(Math.max(noticed, ...predecessors.map(({ returnedAt }) => returnedAt)));
+      const read = await readFreshness(index);
+      const predecessor = read.record.instances[this.#instance];
+      const noticed = Date.now() + SKEW_MS + (!predecessor || hasLeft(predecessor) ? 0 : lossNoticedMs);
+      this.#settled.returned(Math.max(noticed, predecessor?.returnedAt ?? 0));
       const progress = this.#progress(Date.now());
-      if (await recordProgress(index, { record: left, revision }, this.#instance, progress, this.#asOf ?? 0)) return;
+      if (await recordProgress(index, read, this.#instance, progress, this.#asOf ?? 0)) return;
     }
   }
 

@@ -35,13 +35,12 @@ export interface ProjectorOptions {
   readonly sweepIntervalMs: number;
   /** Names this projector among those that use the same index (`heartbeat.ts`). */
   readonly instance: string;
-  readonly formerInstance?: string | undefined;
   readonly lossNoticedMs: number;
   /** How long an early event waits in memory before it is parked, where several projectors share the queue; else 0. */
   readonly earlyHoldMs: number;
   /** After an outage of this length what is held goes back to the queue, and nothing is taken until it is over. */
   readonly withdrawAfterMs: number;
-  /** After this time a delivery that cannot be dead-lettered goes back to the queue; ten minutes unless told. */
+  /** After this time a delivery that cannot be dead-lettered goes back to the queue; by default ten minutes. */
   readonly letterHoldMs?: number;
 }
 
@@ -299,7 +298,7 @@ export class Projector {
 
   /**
    * Messages must not be held for ever: RabbitMQ closes a channel after its `consumer_timeout`, and every return counts towards the
-   * delivery limit. So once an outage has lasted, everything goes back, once, and the world is probed without taking.
+   * delivery limit. So once an outage has lasted, everything goes back, once, and the index is probed without taking.
    */
   async #withdraw(): Promise<void> {
     this.#deps.log.warn(

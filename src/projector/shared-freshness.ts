@@ -11,9 +11,9 @@ export interface InstanceProgress {
   readonly at: number;
   /** Up to then deliveries of its may have gone back to the queue unsettled. */
   readonly returnedAt: number;
-  /** Events that it had taken and not settled then. One that has left has none; an older release does not say. */
+  /** Events that it had taken and not settled then; absent in a farewell. */
   readonly inHand?: number;
-  /** Of all that ever go by a name each has another; an older release does not say. */
+  /** Of all that ever go by a name each has another; absent in a farewell. */
   readonly process?: string;
 }
 
@@ -102,18 +102,6 @@ export function withoutGone(record: FreshnessRecord, own: string, now: number) {
   const ids = new Set(gone.map(({ id }) => id));
   const instances = Object.fromEntries(Object.entries(record.instances).filter(([id]) => !ids.has(id)));
   return { record: { ...record, instances }, distrustedUntil: distrustLeft(gone, now) };
-}
-
-/**
- * Those that one which starts under the name `own` follows, and the record without what nobody will write any more: releases that wrote no
- * `process` called a projector `formerName`, which was `hostname:port`, without HOST.
- */
-export function succeed(record: FreshnessRecord, own: string, formerName: string | undefined) {
-  const isOlder = ([id, { process }]: [string, InstanceProgress]) => id === formerName && process === undefined;
-  const all = Object.entries(record.instances);
-  const predecessors = all.filter((entry) => entry[0] === own || isOlder(entry)).map(([, progress]) => progress);
-  const instances = Object.fromEntries(all.filter((entry) => !isOlder(entry)));
-  return { predecessors, left: { ...record, instances } };
 }
 
 type Other = InstanceProgress & { readonly id: string };

@@ -42,9 +42,9 @@ const HELD_BACK = {
 };
 
 /**
- * Begins the rebuild that the code needs: once for each live generation and code, and for one code at most once an hour. What was cancelled,
- * failed or was rolled back since is for an operator to decide, and so is what a rebuild for this code has not mended: that is logged once.
- * A rebuild that could not be begun was not tried. Its calls reject with IndexUnavailableError.
+ * Begins the rebuild that the code needs: once for each live generation and code, and for one code at most once an hour. What was
+ * cancelled, failed or was rolled back since is for an operator to decide, and so is what a rebuild for this code has not mended: that is
+ * logged once. A rebuild that could not be begun was not tried. Its calls reject with IndexUnavailableError.
  */
 export function createAutoRebuild({
   index,
@@ -55,7 +55,7 @@ export function createAutoRebuild({
   let told: object | undefined;
   return async (reason) => {
     const { need, isMadeByThisCode } = await look(index);
-    const tries = await readTries(index, need, reason, now());
+    const tries = await readTries(index);
     const why = whyHeldBack(tries, need, isMadeByThisCode, now());
     if (why !== undefined) {
       if (!isDeepStrictEqual(told, { ...need, why })) log.warn({ reason, ...need }, HELD_BACK[why]);
@@ -72,19 +72,8 @@ export function createAutoRebuild({
   };
 }
 
-/** A record of the release before this one names a reason and nothing else: where that is today's, it is kept as a try of today's need. */
-async function readTries(
-  index: AutoRebuildDependencies['index'],
-  need: Need,
-  reason: string | undefined,
-  now: number,
-): Promise<readonly Try[]> {
-  const value = (await index.readControl(CONTROL_ID))?.value;
-  if (value === undefined) return [];
-  if (value['tries'] !== undefined) return value['tries'] as readonly Try[];
-  if (value['reason'] !== reason) return [];
-  const tries = [{ ...need, at: now }];
-  await index.writeControl(CONTROL_ID, { tries });
+async function readTries(index: Pick<OrderIndex, 'readControl'>): Promise<readonly Try[]> {
+  const { tries = [] } = ((await index.readControl(CONTROL_ID))?.value ?? {}) as { tries?: readonly Try[] };
   return tries;
 }
 

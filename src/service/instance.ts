@@ -10,8 +10,3 @@ export function instanceOf(config: Config): string {
 export function rebuilderOf({ http: { host, port } }: Config): string {
   return `${hostname()}/${host}:${port === 0 ? `0/${process.pid}` : port}`;
 }
-
-/** As releases named it before HOST was told too. Where the port is any, no other process ever had its name. */
-export function formerInstanceOf({ backend, http: { port } }: Config): string | undefined {
-  return backend.kind === 'embedded' || port === 0 ? undefined : `${hostname()}:${port}`;
-}

@@ -99,13 +99,4 @@ describe('a lease', () => {
       time += RENEW_MS;
     }
   });
-
-  it('goes on soon where an older release has held it under the same name, which says nothing of processes', async () => {
-    const store = index();
-    await store.writeControl('lease:rebuild', { owner: 'a', beat: 7 });
-    const [newer, other] = [leaseOf(store, 'a'), leaseOf(store, 'b')];
-    assert.deepEqual([await newer.hold(), await other.hold()], [false, false]);
-    time += 2 * RENEW_MS;
-    assert.deepEqual([await other.hold(), await newer.hold()], [false, true]);
-  });
 });

@@ -33,7 +33,6 @@ describe('Heartbeat', () => {
       log: createLogger('info', { write: (line) => void lines.push(line) }),
       intervalMs: INTERVAL_MS,
       instance,
-      formerInstance: `former ${instance}`,
       lossNoticedMs: LOSS_NOTICED_MS,
       silence: new SilenceWatch(SILENT_MS),
     });
@@ -83,31 +82,6 @@ describe('Heartbeat', () => {
       await said({ own: farewell(before, before + 5_000) });
       await heartbeat.announce();
       assert.deepEqual([own().returnedAt, hasLeft(own())], [before + 5_000, false]);
-    });
-  });
-
-  describe('when it begins in the place of an older release, which called it otherwise', () => {
-    const former = () => ({ settledTo: Date.now(), at: Date.now(), returnedAt: 0 });
-
-    it('takes over its entry, so that nobody waits for it, and reckons with what it had in hand', async () => {
-      await said({ 'former own': former(), another: former() });
-      const before = Date.now();
-      await heartbeat.announce();
-      assert.deepEqual(Object.keys(instances()).sort(), ['another', 'own']);
-      assert.ok(own().returnedAt >= before + LOSS_NOTICED_MS);
-    });
-
-    it('goes by the last word of one that has left in good order', async () => {
-      const before = Date.now();
-      await said({ 'former own': farewell(before, before + 5_000) });
-      await heartbeat.announce();
-      assert.deepEqual([Object.keys(instances()), own().returnedAt], [['own'], before + 5_000]);
-    });
-
-    it('leaves one of the present release alone that has such a name', async () => {
-      await said({ 'former own': { ...former(), process: 'another' } });
-      await heartbeat.announce();
-      assert.deepEqual(Object.keys(instances()).sort(), ['former own', 'own']);
     });
   });
 

@@ -114,22 +114,6 @@ describe('AUTO_REBUILD', () => {
     assert.equal(starts, 2);
   });
 
-  it('takes what the former release remembers, by its reason alone, for begun, and remembers it as its own', async () => {
-    await control.writeControl('auto-rebuild', { reason: REASON });
-    await service()();
-    await service()();
-    assert.equal(starts, 0);
-    assert.match(logged[0] ?? '', /begun once already/);
-    const need = { generation: live.name, createdAt: live.createdAt, ...code };
-    assert.deepEqual((await control.readControl('auto-rebuild'))?.value, { tries: [{ ...need, at: now }] });
-  });
-
-  it('begins what the former release remembers for another reason', async () => {
-    await control.writeControl('auto-rebuild', { reason: 'mapped otherwise: status' });
-    await service()();
-    assert.equal(starts, 1);
-  });
-
   it('begins once for each of two releases that run side by side', async () => {
     const [one, other] = [service(), service()];
     for (let time = 0; time < 4; time++) {

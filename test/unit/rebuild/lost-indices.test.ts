@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createLogger } from '../../../src/observability/logging.ts';
 import { FOLD_VERSION } from '../../../src/order/fold.ts';
 import { createEmbeddedIndex } from '../../../src/order-index/embedded/index.ts';
-import { LOST_INDICES, lostIndices, noteLostIndex } from '../../../src/order-index/lost-indices.ts';
+import { lostIndices, noteLostIndex } from '../../../src/order-index/lost-indices.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { perform } from '../../../src/rebuild/actions.ts';
 import type { RebuildRequest } from '../../../src/rebuild/state.ts';
@@ -55,13 +55,5 @@ describe('an index that was lost and made anew', () => {
 
   it('is not by one from the index, which has the documents alone', async () => {
     assert.deepEqual(await lostAfter({ source: 'index' }), ['before', 'since', 'letters']);
-  });
-
-  it('is known by its name where a former release has noted it', async () => {
-    const record = await index.readControl(LOST_INDICES);
-    const lost = ['o-parked', 'o-dead-letters'].map((name) => ({ index: name, at: '2026-03-01T09:00:00.000Z' }));
-    await index.writeControl(LOST_INDICES, { lost }, record?.revision ?? null);
-    const contents = (await lostIndices(index)).map(({ content }) => content);
-    assert.deepEqual(contents, ['parked', 'dead-letters']);
   });
 });
