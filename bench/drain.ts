@@ -1,9 +1,9 @@
 /**
- * `npm run bench:drain`: how fast a full queue is drained into Elasticsearch, beside what people write by hand, and beside what the broker and
- * Elasticsearch give at most. The same kind of queue, the same events, each contender a process of its own, watched from outside; interleaved
- * rounds with rotated order after a warm-up that is discarded; every document is looked at. Medians [min–max], and the ratio of medians
- * to the hand-written bulk consumer. The last line is `ratio to bulk-node: R`, of events a second.
- * EVENTS (120,000), ROUNDS (5), ONLY (a regular expression of names). Uses RabbitMQ and Elasticsearch under prefixes of its own.
+ * `npm run bench:drain`: how fast a full queue is drained into Elasticsearch, beside what people write by hand, and beside what the broker
+ * and Elasticsearch give at most. The same kind of queue, the same events, each contender a process of its own, watched from outside;
+ * interleaved rounds with rotated order after a warm-up that is discarded; every document is looked at. Medians [min–max], and the ratio of
+ * medians to the hand-written bulk consumer. The last line is `ratio to bulk-node: R`, of events a second. EVENTS (120,000), ROUNDS (5),
+ * ONLY (a regular expression of names). Uses RabbitMQ and Elasticsearch under prefixes of its own.
  */
 import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

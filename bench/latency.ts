@@ -1,14 +1,14 @@
 /**
  * `npm run bench:latency`: from a confirmed publish to the order being found by a search, at some shares of what the service drains at most
- * (which is measured first, from a full queue). Events arrive at random (Poisson) in an open loop: the schedule waits for no answer, and what
- * is late because something stood still is published at once then; a publish counts from the instant at which its confirm arrives.
- * Some of the events, evenly spread, are watched all their way: when the projector's connection to RabbitMQ has passed them on, when the bulk
- * request with them is answered (both noted by proxies through which the service works), when a search finds them. It asks every 20 ms, and
- * says how exact that was. Of a stage that was over before the confirm arrived the time is negative: so the stages of an event add up.
- * LEVELS (10,50,80, percent), SECONDS (30) a level after WARM_UP_SECONDS (10), PROBES_PER_SECOND (50), CAPACITY (events a second; measured
- * unless told, by ROUNDS (3) drains of EVENTS (40,000) each after one that warms up); PREFETCH, BATCH_SIZE, BATCH_DELAY_MS,
- * BULK_CONCURRENCY and REFRESH_INTERVAL are the service's. Takes about 4 minutes.
- * Uses RabbitMQ and Elasticsearch on this machine under prefixes of its own.
+ * (which is measured first, from a full queue). Events arrive at random (Poisson) in an open loop: the schedule waits for no answer, and
+ * what is late because something stood still is published at once then; a publish counts from the instant at which its confirm arrives.
+ * Some of the events, evenly spread, are watched all their way: when the projector's connection to RabbitMQ has passed them on, when the
+ * bulk request with them is answered (both noted by proxies through which the service works), when a search finds them. It asks every 20
+ * ms, and says how exact that was. Of a stage that was over before the confirm arrived the time is negative: so the stages of an event add
+ * up. LEVELS (10,50,80, percent), SECONDS (30) a level after WARM_UP_SECONDS (10), PROBES_PER_SECOND (50), CAPACITY (events a second;
+ * measured unless told, by ROUNDS (3) drains of EVENTS (40,000) each after one that warms up); PREFETCH, BATCH_SIZE, BATCH_DELAY_MS,
+ * BULK_CONCURRENCY and REFRESH_INTERVAL are the service's. Takes about 4 minutes. Uses RabbitMQ and Elasticsearch on this machine under
+ * prefixes of its own.
  */
 import { Client } from '@elastic/elasticsearch';
 import { SHARED_SERVICES } from '../test/support/test-backend.ts';

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:projectors`: events a second that one projector and two of them drain from the live queue. Each draining begins with all events in
- * the queue and the projectors running, but for the first that they take. Interleaved rounds, medians [min–max].
- * EVENTS (50,000), ROUNDS (3). Uses RabbitMQ and Elasticsearch under prefixes of its own.
+ * `npm run bench:projectors`: events a second that one projector and two of them drain from the live queue. Each draining begins with all
+ * events in the queue and the projectors running, but for the first that they take. Interleaved rounds, medians [min–max]. EVENTS (50,000),
+ * ROUNDS (3). Uses RabbitMQ and Elasticsearch under prefixes of its own.
  */
 import { generateEvents } from '../test/support/generate-events.ts';
 import { drainBy, SETTINGS } from './projectors/drain.ts';

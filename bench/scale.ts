@@ -1,15 +1,16 @@
 /**
  * `npm run bench:scale`: how throughput (a full queue is drained, as in `bench:drain`), peak memory and searches change
- * - `orders`: with the number of orders in the index. They are written past the queue; then the queue holds the next events of some of them,
+ * - `orders`: with the number of orders in the index. They are written past the queue; then the queue holds the next events of some of
+ * them,
  *   evenly spread; each of these orders is looked at afterwards.
  * - `events`: with the number of events that an order has near each other in the queue.
  * - `items`: with the number of items of an order, three events each; of longer orders there are fewer.
  * - `projectors`: from one projector to two (`bench:projectors`).
- * Searches of all kinds of `bench:search` by turns, through a service that only answers: CLIENTS (8) of them for SEARCH_SECONDS (5) when the
- * drain is over; of `projectors` one client while it is under way.
- * ONLY (a regular expression of sections), EVENTS (20,000) a drain, ROUNDS (1) of all sections but the first, ORDERS (10000,100000,1000000),
- * EVENTS_PER_ORDER (1,2,3,4), ITEMS (1,10,100,500). All of it is meant to take less than 12 minutes on 2 cores, half of them to write a
- * million orders. Uses RabbitMQ and Elasticsearch on this machine under prefixes of its own.
+ * Searches of all kinds of `bench:search` by turns, through a service that only answers: CLIENTS (8) of them for SEARCH_SECONDS (5) when
+ * the drain is over; of `projectors` one client while it is under way. ONLY (a regular expression of sections), EVENTS (20,000) a drain,
+ * ROUNDS (1) of all sections but the first, ORDERS (10000,100000,1000000), EVENTS_PER_ORDER (1,2,3,4), ITEMS (1,10,100,500). All of it is
+ * meant to take less than 12 minutes on 2 cores, half of them to write a million orders. Uses RabbitMQ and Elasticsearch on this machine
+ * under prefixes of its own.
  */
 import { Client } from '@elastic/elasticsearch';
 import { generateEvents } from '../test/support/generate-events.ts';

@@ -1,6 +1,7 @@
 /**
- * `npm run audit`: whether something is known against what the service runs with, by `npm audit`. Ends with 1 where that is of severity high
- * or critical, otherwise with 0: also where nobody can be asked (not every registry that serves packages serves audits), but then it says so.
+ * `npm run audit`: whether something is known against what the service runs with, by `npm audit`. Ends with 1 where that is of severity
+ * high or critical, otherwise with 0: also where nobody can be asked (not every registry that serves packages serves audits), but then it
+ * says so.
  */
 import { spawnSync } from 'node:child_process';
 

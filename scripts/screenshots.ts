@@ -1,7 +1,7 @@
 /**
- * `npm run screenshots`: the pictures in docs/, of the real pages. Starts the embedded default with its sample orders in a folder of its own,
- * lets happen to it what an operator deals with, and takes each page on a desktop and a phone, light and dark. Names are in many scripts:
- * where no font has Chinese and Korean (Debian: fonts-wqy-microhei) they are boxes.
+ * `npm run screenshots`: the pictures in docs/, of the real pages. Starts the embedded default with its sample orders in a folder of its
+ * own, lets happen to it what an operator deals with, and takes each page on a desktop and a phone, light and dark. Names are in many
+ * scripts: where no font has Chinese and Korean (Debian: fonts-wqy-microhei) they are boxes.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,8 @@
 /**
  * `npm test [SUITE…] [-- MOCHA OPTIONS]`: starts what the tests talk to, runs the suites in parts, some of them at a time, measures
  * the coverage of all but the e2e and fault tests together, tells which files took longest, and closes with one line for all:
- * `N passed, N failed`. A part that crashes or does not end, coverage under the floor and (in CI) a missing service count as a failure each.
+ * `N passed, N failed`. A part that crashes or does not end, coverage under the floor and (in CI) a missing service count as a failure
+ * each.
  */
 import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import ts from 'typescript';
@@ -85,7 +86,8 @@ interface Lane {
 
 /**
  * Three at once, since each waits for services, browsers and outages for a third of its time. One of them takes the fault tests, so that
- * their drains do not compete with each other, until the others have nothing else left. The unit tests begin while the services are started.
+ * their drains do not compete with each other, until the others have nothing else left. The unit tests begin while the services are
+ * started.
  */
 const LANES: readonly Lane[] = [
   { suites: ['contract', 'integration', 'e2e', 'faults'], inBackground: false },

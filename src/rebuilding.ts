@@ -37,7 +37,10 @@ export interface Rebuilding {
   /** Runs rebuilds on this instance from now on. */
   start(): void;
   stop(): Promise<void>;
-  /** Whether events are being read again that the live generation may lack: its holes are none to declare missing meanwhile. @throws IndexUnavailableError */
+  /**
+   * Whether events are being read again that the live generation may lack: its holes are none to declare missing meanwhile. @throws
+   * IndexUnavailableError
+   */
   isReplaying(): Promise<boolean>;
   /** What a scrape is told; no total before that is known. @throws IndexUnavailableError */
   measure(): Promise<RebuildMeasures>;

@@ -1,20 +1,20 @@
 import { operate } from './search-client.js';
 
-/** @typedef {import('./rebuilds.js').Wish} Wish */
+/** @typedef {import('./rebuilds.js').Command} Command */
 
 /**
  * The form that starts a rebuild: all that `POST /admin/rebuilds` takes, of which only what goes with the rest of it is shown and sent.
  * @param {HTMLFormElement} form
- * @param {Wish} wish
+ * @param {Command} command
  * @param {() => Promise<void>} started
  */
-export function startForm(form, wish, started) {
+export function startForm(form, command, started) {
   void offerProjections(form).then(() => fit(form));
   form.addEventListener('change', () => fit(form));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     if (form.dataset['running'] === 'true') return;
-    void wish('The rebuild has started.', async () => {
+    void command('The rebuild has started.', async () => {
       const rebuild = await operate('POST', 'admin/rebuilds', { body: requestOf(form) });
       await started();
       return rebuild;

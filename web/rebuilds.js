@@ -11,7 +11,7 @@ import { follow, operate } from './search-client.js';
  *   total: number | null, ratePerSecond: number | null, etaSeconds: number | null, paused: boolean, startedAt: string,
  *   finishedAt: string | null, error: string | null, stalled: string | null }} Rebuild
  * @typedef {import('./admin-page.js').Act} Act
- * @typedef {(done: string, action: () => Promise<Rebuild>) => Promise<void>} Wish
+ * @typedef {(done: string, action: () => Promise<Rebuild>) => Promise<void>} Command
  */
 
 /**
@@ -27,13 +27,13 @@ export function createRebuilds(act, ended) {
   let over;
   const looks = createNewest();
   const earlier = createRebuildTable();
-  /** What an operator wants of a rebuild, which the service answers with; the stream may tell before that it is over. @type {Wish} */
-  const wish = (done, action) => act(({ id }) => (id === over ? undefined : done), action);
-  startForm(form, wish, () => panel.update());
+  /** What an operator wants of a rebuild, which the service answers with; the stream may tell before that it is over. @type {Command} */
+  const command = (done, action) => act(({ id }) => (id === over ? undefined : done), action);
+  startForm(form, command, () => panel.update());
 
   /** @param {Rebuild} rebuild */
   function show(rebuild) {
-    showRebuild(find('#rebuild', HTMLElement), rebuild, wish);
+    showRebuild(find('#rebuild', HTMLElement), rebuild, command);
     setRunning(form, rebuild.finishedAt === null);
   }
 
@@ -104,9 +104,9 @@ function endText({ projection, source, state }) {
 /**
  * @param {HTMLElement} frame
  * @param {Rebuild} rebuild
- * @param {Wish} wish
+ * @param {Command} command
  */
-function showRebuild(frame, rebuild, wish) {
+function showRebuild(frame, rebuild, command) {
   const { id, kind, projection, source, state, generation, finishedAt, paused, error, stalled } = rebuild;
   const what = kind === 'activation' ? `Moving readers to ${generation}` : `${projection} from ${source}`;
   const standing = paused && finishedAt === null ? `${state}, paused` : state;
@@ -131,7 +131,7 @@ function showRebuild(frame, rebuild, wish) {
   if (error !== null) body.append(element('p', { className: 'wrong' }, [error]));
   const key = `${id} ${finishedAt} ${paused}`;
   const old = frame.querySelector('.actions');
-  const actions = old instanceof HTMLElement && old.dataset['key'] === key ? old : actionsOf(rebuild, wish);
+  const actions = old instanceof HTMLElement && old.dataset['key'] === key ? old : actionsOf(rebuild, command);
   actions.dataset['key'] = key;
   frame.dataset['state'] = state;
   if (old === actions) frame.firstElementChild?.replaceWith(body);
@@ -150,11 +150,11 @@ function progressText({ processed, total, ratePerSecond, etaSeconds, startedAt, 
   return `${of}${rate}${left}`;
 }
 
-/** @param {Rebuild} rebuild @param {Wish} wish */
-function actionsOf({ id, finishedAt, paused, generation }, wish) {
+/** @param {Rebuild} rebuild @param {Command} command */
+function actionsOf({ id, finishedAt, paused, generation }, command) {
   if (finishedAt !== null) return element('div', { className: 'actions', hidden: true });
   const change = (/** @type {string} */ name, /** @type {string} */ done) =>
-    wish(done, () => operate('POST', `admin/rebuilds/${encodeURIComponent(id)}/${name}`));
+    command(done, () => operate('POST', `admin/rebuilds/${encodeURIComponent(id)}/${name}`));
   const pause = paused
     ? button(['Resume'], () => change('resume', 'It goes on.'))
     : button(['Pause'], () => change('pause', 'It is paused; live writes go on.'));

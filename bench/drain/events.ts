@@ -43,8 +43,8 @@ const CUSTOMERS = 20_000;
 const SELLERS = 400;
 
 /**
- * Deterministic by the count: histories of orders that overlap, half of the follow-ups soon and half much later. Beside the event's own facts
- * `data` holds `snapshot`, the whole document after it, for contenders that cannot fold: whoever folds parses it in vain.
+ * Deterministic by the count: histories of orders that overlap, half of the follow-ups soon and half much later. Beside the event's own
+ * facts `data` holds `snapshot`, the whole document after it, for contenders that cannot fold: whoever folds parses it in vain.
  */
 export function datasetOf(count: number): Dataset {
   const random = createRandom('drain');

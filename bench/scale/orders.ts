@@ -14,7 +14,10 @@ const LOOK_MS = 500;
 const MERGED_WITHIN_MS = 60_000;
 const AGGREGATED_WITHIN_MS = 4 * 60_000;
 
-/** Adds the parts from `from` to before `to` to the index, past the queue, as fast as can be; then everything is visible, and no merge goes on. */
+/**
+ * Adds the parts from `from` to before `to` to the index, past the queue, as fast as can be; then everything is visible, and no merge goes
+ * on.
+ */
 export async function fill(client: Client, index: OrderIndex, alias: string, from: number, to: number): Promise<void> {
   const startedAt = performance.now();
   const seconds = () => (performance.now() - startedAt) / 1_000;

@@ -16,7 +16,10 @@ export function indexOf({ environment, prefix }: TestBackend): OrderIndex {
   });
 }
 
-/** The documents of whole histories, as the projector would have written them, past the queue. Returns what was written. @throws Error where one was not */
+/**
+ * The documents of whole histories, as the projector would have written them, past the queue. Returns what was written. @throws Error where
+ * one was not
+ */
 export async function writeOrders(index: OrderIndex, events: readonly CloudEvent[]): Promise<readonly DocumentWrite[]> {
   const writes = foldedOrders(events.map((event) => JSON.stringify(event)));
   for (let at = 0; at < writes.length; at += WRITTEN_AT_ONCE)

@@ -1,12 +1,18 @@
 /** What a bench has to end and to delete, however it ends itself. */
 export interface Leftovers {
-  /** Call it before the thing is made. What it returns takes it away now; else it happens at the end, the newest first. @throws Error once the bench was interrupted */
+  /**
+   * Call it before the thing is made. What it returns takes it away now; else it happens at the end, the newest first. @throws Error once
+   * the bench was interrupted
+   */
   add(remove: () => Promise<void>): () => Promise<void>;
 }
 
 const INTERRUPTED_EXIT_CODE = 130;
 
-/** Runs a bench; whether it ends, fails or is interrupted (Ctrl-C, SIGTERM), nothing of it is left. A second signal ends the process at once. */
+/**
+ * Runs a bench; whether it ends, fails or is interrupted (Ctrl-C, SIGTERM), nothing of it is left. A second signal ends the process at
+ * once.
+ */
 export async function runBench(bench: (leftovers: Leftovers) => Promise<void>): Promise<void> {
   const steps = new Set<() => Promise<void>>();
   const interrupted = new AbortController();

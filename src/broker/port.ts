@@ -3,10 +3,12 @@ import type { Refusal, TraceContext } from '../order/event.ts';
 
 /**
  * The port to the message broker: live deliveries, publishing, dead letters. Two adapters: `rabbitmq/` and `embedded/`.
- * Whatever is the world's fault (a lost connection, a timeout, an alarm) rejects with {@link BrokerUnavailableError}.
+ * An outage (a lost connection, a timeout, an alarm) rejects with {@link BrokerUnavailableError}.
  */
 export interface Broker {
-  /** Connects and asserts the topology. @throws BrokerTopologyError when something is declared differently. @throws BrokerUnavailableError */
+  /**
+   * Connects and asserts the topology. @throws BrokerTopologyError when something is declared differently. @throws BrokerUnavailableError
+   */
   open(): Promise<void>;
   /**
    * Takes deliveries from the live queue, at most `prefetch` unsettled at a time. The adapter re-subscribes by itself after a lost
@@ -21,8 +23,8 @@ export interface Broker {
   markHistory(marker: Uint8Array): Promise<void>;
   /**
    * The replayable log from a place to its end as it is when the iteration begins, in the order of publishing; nothing of what was
-   * confirmed before is left out. Read as fast as it is iterated, with few messages in memory; a lost connection is taken up again where it was.
-   * To break off ends it. Throws the signal's reason when it is aborted. @throws BrokerUnavailableError when the broker stays away
+   * confirmed before is left out. Read as fast as it is iterated, with few messages in memory; a lost connection is taken up again where it
+   * was. To break off ends it. Throws the signal's reason when it is aborted. @throws BrokerUnavailableError when the broker stays away
    */
   readHistory(options: ReadHistoryOptions): AsyncIterable<HistoryMessage>;
   /** Confirmed and mandatory, with the untouched body. Resolves when it is durable: only then may the delivery be settled. */
@@ -39,8 +41,8 @@ export interface Broker {
   /** About how many messages the history holds: for progress, not for correctness. @throws QueueGoneError, BrokerUnavailableError */
   historySize(): Promise<number>;
   /**
-   * Declares anew what somebody has deleted of what `open` declared, but for the history, and logs it. What cannot be declared, and a history
-   * that is gone, is told by `health`.
+   * Declares anew what somebody has deleted of what `open` declared, but for the history, and logs it. What cannot be declared, and a
+   * history that is gone, is told by `health`.
    * @throws BrokerUnavailableError
    */
   keepTopology(): Promise<void>;

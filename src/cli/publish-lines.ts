@@ -153,7 +153,10 @@ class SendWindow {
     deps.signal.addEventListener('abort', () => this.#wake(), { once: true });
   }
 
-  /** Resolves when it is on its way, not when it is confirmed; without sending it where it is interrupted before. @throws BrokerPermissionError, BrokerUnavailableError */
+  /**
+   * Resolves when it is on its way, not when it is confirmed; without sending it where it is interrupted before. @throws
+   * BrokerPermissionError, BrokerUnavailableError
+   */
   async send(entry: Entry): Promise<void> {
     while (!this.#isInterrupted() && (this.#failed.length > 0 || this.#isFull(entry))) {
       if (this.#failed.length > 0) await this.#recover();

@@ -208,12 +208,12 @@ function exitCodeOf({ state }: Rebuild): ExitCode {
   return state === 'CANCELLED' ? EXIT.cancelled : EXIT.done;
 }
 
-function changeCommand(context: CliContext, wish: 'pause' | 'resume' | 'cancel', description: string): Command {
-  const command = new Command(wish)
+function changeCommand(context: CliContext, verb: 'pause' | 'resume' | 'cancel', description: string): Command {
+  const command = new Command(verb)
     .description(description)
     .argument('[id]', 'the newest one unless given')
     .action((id: string | undefined, flags: ServiceFlags) =>
-      useService(context, flags, (client) => change(id, wish, client, flags, context)),
+      useService(context, flags, (client) => change(id, verb, client, flags, context)),
     );
   return withServiceFlags(command);
 }
@@ -222,15 +222,15 @@ const CHANGED = { pause: 'is paused', resume: 'goes on', cancel: 'is being cance
 
 async function change(
   id: string | undefined,
-  wish: 'pause' | 'resume' | 'cancel',
+  verb: 'pause' | 'resume' | 'cancel',
   client: ServiceClient,
   { json }: ServiceFlags,
   context: CliContext,
 ): Promise<ExitCode> {
   const known = id ?? (await find(undefined, client))?.id;
   if (known === undefined) return none(context);
-  const rebuild = await client.request({ method: 'POST', path: `${pathOf(known)}/${wish}`, answer: rebuildSchema });
-  const standing = rebuild.state === 'CANCELLED' ? 'was cancelled' : CHANGED[wish];
+  const rebuild = await client.request({ method: 'POST', path: `${pathOf(known)}/${verb}`, answer: rebuildSchema });
+  const standing = rebuild.state === 'CANCELLED' ? 'was cancelled' : CHANGED[verb];
   context.stdout.write(json ? jsonOf(rebuild) : `rebuild ${rebuild.id} ${standing}\n`);
   return EXIT.done;
 }

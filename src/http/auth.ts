@@ -110,8 +110,8 @@ export function createAuthenticator(config: AuthSettings): Authenticate {
 }
 
 /**
- * `Act-As seller s-1001`, the id encoded as in an address. It proves nothing, and needs not: it is read only where everyone may do everything,
- * and can only take rights away.
+ * `Act-As seller s-1001`, the id encoded as in an address. It proves nothing, and needs not: it is read only where everyone may do
+ * everything, and can only take rights away.
  */
 function actedAs(authorization = ''): Caller | undefined {
   const [, role, encoded = ''] = /^Act-As +(\w+) +(\S+)$/.exec(authorization) ?? [];

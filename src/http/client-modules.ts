@@ -8,9 +8,9 @@ const CLIENT_DIRECTORY = new URL('client/', SOURCE_DIRECTORY);
 const DOMAIN_MODULES = ['order/currency.ts'];
 
 /**
- * The typed client for the pages, and what of the domain they need: `client/*.ts` and `order/currency.ts` under their own names, without their types, which blanks replace, so that a browser
- * shows the lines and columns of the source. Node's own `stripTypeScriptTypes` does the same by the same package, and warns of itself
- * at each start.
+ * The typed client for the pages, and what of the domain they need: `client/*.ts` and `order/currency.ts` under their own names, without
+ * their types, which blanks replace, so that a browser shows the lines and columns of the source. Node's own `stripTypeScriptTypes` does
+ * the same by the same package, and warns of itself at each start.
  */
 export function clientModules(): Router {
   const modules = Router({ caseSensitive: true, strict: true });

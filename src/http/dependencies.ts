@@ -168,6 +168,8 @@ export type RebuildRequest = Pick<
   'projection' | 'source' | 'path' | 'from' | 'activate' | 'keep' | 'allowPartial'
 >;
 
+export type RebuildCommand = 'pause' | 'resume' | 'cancel';
+
 /** All reject with IndexUnavailableError while the index is away. */
 export interface RebuildOperations {
   /** What can be rebuilt beside the orders: the aggregates. */
@@ -185,7 +187,7 @@ export interface RebuildOperations {
   /** Idempotent. `over`: it has ended, or is past the point where this can be done. */
   change(
     id: string,
-    wish: 'pause' | 'resume' | 'cancel',
+    command: RebuildCommand,
   ): Promise<
     | { readonly kind: 'accepted'; readonly rebuild: RebuildView }
     | { readonly kind: 'not_found' }

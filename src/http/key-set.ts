@@ -8,8 +8,8 @@ const COOLDOWN_MS = 1_000;
 const FAILURE_COOLDOWN_MS = 5_000;
 
 /**
- * The keys of a JSON Web Key Set (RFC 7517), fetched when they are first needed, when a token names one that is not known, and when they are
- * old. Where they cannot be fetched again the known ones go on: who is signed in does not depend on the provider's every minute.
+ * The keys of a JSON Web Key Set (RFC 7517), fetched when they are first needed, when a token names one that is not known, and when they
+ * are old. Where they cannot be fetched again the known ones go on: who is signed in does not depend on the provider's every minute.
  * @param now milliseconds of a clock that is never put back
  */
 export function createKeySet(

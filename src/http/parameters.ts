@@ -3,7 +3,10 @@ import { isDay } from '../order/day.ts';
 import { parseInstant } from '../order/instant.ts';
 import { MAX_ORDER_ID_BYTES } from '../order/event-schemas.ts';
 
-/** Schemas of URL parameters, with what JSON Schema cannot be told of them by itself; they arrive as a string, or as a list of strings where one is repeated. */
+/**
+ * Schemas of URL parameters, with what JSON Schema cannot be told of them by itself; they arrive as a string, or as a list of strings where
+ * one is repeated.
+ */
 
 /** What is wrong with what is no text: where it is repeated, that; else `otherwise`. */
 function noText(input: unknown, otherwise: string): string {

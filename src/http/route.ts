@@ -8,7 +8,10 @@ import type { EventStream } from './event-stream.ts';
 import { MALFORMED_BODY, ProblemError, badInputProblem, methodNotAllowed } from './problem-details.ts';
 import type { InputError } from './problem-details.ts';
 
-/** `open`: anyone. `reader`: any caller with a valid token, restricted to what it may see. `staff`: support and admins. `admin`: admins alone. */
+/**
+ * `open`: anyone. `reader`: any caller with a valid token, restricted to what it may see. `staff`: support and admins. `admin`: admins
+ * alone.
+ */
 export type Access = 'open' | 'reader' | 'staff' | 'admin';
 
 const NO_BODY = z.strictObject({});
@@ -100,8 +103,8 @@ function inputErrors(error: z.ZodError | undefined): InputError[] {
 const noLimit: RequestHandler = (_request, _response, next) => next();
 
 /**
- * Adds the routes to the app; other methods of their paths answer 405. `limit` sees who calls, before anything is done for it. Where two patterns match a path, the first one has it for all
- * methods.
+ * Adds the routes to the app; other methods of their paths answer 405. `limit` sees who calls, before anything is done for it. Where two
+ * patterns match a path, the first one has it for all methods.
  */
 export function mountRoutes(
   app: Express,

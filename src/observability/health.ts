@@ -28,8 +28,8 @@ export interface HealthReport {
 }
 
 /**
- * Without the index there are no answers, with a projector that is stuck they are wrong in silence. A lost broker, or an index that takes no
- * writes, only makes them older, which every answer says. It must not take all instances out of service at once.
+ * Without the index there are no answers, with a projector that is stuck they are wrong in silence. A lost broker, or an index that takes
+ * no writes, only makes them older, which every answer says. It must not take all instances out of service at once.
  */
 function canServe({ index, projector }: Reported): boolean {
   return index?.state !== 'down' && (projector?.state !== 'down' || projector.isHeldUp === true);

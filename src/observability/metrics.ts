@@ -7,7 +7,10 @@ export type UpdateOutcome = (typeof UPDATE_OUTCOMES)[number];
 /** The values of `circuit_breaker_state`. */
 export const BREAKER_STATES = { closed: 0, halfOpen: 0.5, open: 1 } as const;
 
-/** The metrics of contract §6, typed by their labels; `projection` is `orders`, `revenue-daily` or `seller-daily`. Label values must come from fixed sets, never from events or URLs. */
+/**
+ * The metrics of contract §6, typed by their labels; `projection` is `orders`, `revenue-daily` or `seller-daily`. Label values must come
+ * from fixed sets, never from events or URLs.
+ */
 export interface Metrics {
   readonly registry: Registry;
   readonly lagSeconds: Gauge<'projection'>;

@@ -12,7 +12,7 @@ import type { Span, SpanStart, TracePlace, Tracing, TracingLog } from './tracing
 
 /** Only `start-tracing.ts` imports this, and only where spans are exported; and tests. */
 
-/** The greatest batch: each of its messages has a link. The SDK keeps 128 unless told. */
+/** The greatest batch: each of its messages has a link. The SDK keeps 128 by default. */
 const MAX_LINKS = 10_000;
 const CLOSE_WITHIN_MS = 2_000;
 

@@ -3,7 +3,7 @@ import type { AggregateKey } from '../order/contribution.ts';
 /**
  * The aggregated read models (design §4): what they are made from, which is the documents of one generation of the orders, and the
  * rows that are kept of them, in generations of their own behind an alias of their own. All methods are idempotent, and throw
- * {@link IndexUnavailableError} for the world's fault, {@link AggregateMovedError} where a generation is gone.
+ * {@link IndexUnavailableError} during an outage, {@link AggregateMovedError} where a generation is gone.
  */
 export interface Aggregates {
   readonly source: AggregateSource;
@@ -119,9 +119,15 @@ export interface AggregateStore {
   drop(generation: string): Promise<void>;
   /** Deletes the rows of days before this one; how many. Nothing where the aggregate has no days. */
   expire(generation: string, beforeDay: string): Promise<number>;
-  /** The rows of the live generation, also those of zeros, by day, currency and seller; without their products. `signal` as in a search. @throws AggregatesNotBuiltError where none is live */
+  /**
+   * The rows of the live generation, also those of zeros, by day, currency and seller; without their products. `signal` as in a search.
+   * @throws AggregatesNotBuiltError where none is live
+   */
   rows(query: RowQuery, signal?: AbortSignal): Promise<readonly AggregateRow[]>;
-  /** The rows of the live generation with their products, after the given key, in the order of their keys' UTF-8 bytes; empty at the end. @throws AggregatesNotBuiltError where none is live */
+  /**
+   * The rows of the live generation with their products, after the given key, in the order of their keys' UTF-8 bytes; empty at the end.
+   * @throws AggregatesNotBuiltError where none is live
+   */
   wholeRows(page: { readonly after: string | undefined; readonly size: number }): Promise<readonly AggregateRow[]>;
   /**
    * The products that brought the most, by revenue, then SKU and currency (by their UTF-8 bytes), over all rows of the query: each for

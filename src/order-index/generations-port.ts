@@ -4,12 +4,15 @@ import { compareUtf8 } from '../order/utf8-order.ts';
 /**
  * The generations of the index of orders and the registry that says what is live and what is written to (design §2 and §3): for
  * whoever rebuilds, swaps, rolls back and prunes. Every method is idempotent, so that it can be repeated after a crash or a lost
- * answer. All throw {@link IndexUnavailableError} for the world's fault, also where a generation is gone that must be there.
+ * answer. All throw {@link IndexUnavailableError} during an outage, also where a generation is gone that must be there.
  */
 export interface Generations {
   /** All that there are, by number; also those that nothing refers to. @throws RegistryError where nobody can say what they are */
   list(): Promise<readonly Generation[]>;
-  /** An empty one by the present code, with settings for a fast build: no replicas, and nothing visible before `refresh`. Nobody writes to it yet. */
+  /**
+   * An empty one by the present code, with settings for a fast build: no replicas, and nothing visible before `refresh`. Nobody writes to
+   * it yet.
+   */
   create(number: number): Promise<'created' | 'exists'>;
   /**
    * Moves the registry from `expectedEpoch` to the next one, with a change, in one atomic call. A repeat after a lost answer

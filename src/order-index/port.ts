@@ -16,12 +16,13 @@ export type * from './search-port.ts';
 /**
  * The port to the index of orders: its generations, the documents, what is parked, and search. Two adapters:
  * `elasticsearch/` and `embedded/`. Expected outcomes are values; {@link IndexUnavailableError} is thrown by reads only,
- * when the world is at fault (refused connection, timeout, 429, 5xx, open breaker).
+ * during an outage (refused connection, timeout, 429, 5xx, open breaker).
  */
 export interface OrderIndex extends DeadLetterStore, OrderSearch {
   /**
    * Makes sure that the technical indices and the first generation exist; idempotent, also when several instances start at once.
-   * @throws IndexConfigurationError where the alias's name is taken by an index, points at more than one generation, or newer code owns a write target
+   * @throws IndexConfigurationError where the alias's name is taken by an index, points at more than one generation, or newer code owns a
+   * write target
    * @throws IndexUnavailableError
    */
   open(): Promise<void>;
@@ -29,7 +30,10 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   registry(): Promise<Registry>;
   /** The documents by order id, in real time; a new order has no entry. */
   load(from: WriteTarget, orderIds: readonly string[]): Promise<LoadResult>;
-  /** Writes each document with its version as the external version. One outcome a write, in the same order. Never throws for the world's or a document's fault. */
+  /**
+   * Writes each document with its version as the external version. One outcome a write, in the same order. Never throws, neither during an
+   * outage nor for a refused document.
+   */
   write(
     target: WriteTarget,
     writes: readonly DocumentWrite[],
@@ -52,14 +56,20 @@ export interface OrderIndex extends DeadLetterStore, OrderSearch {
   listParkedPlaces(page: { readonly after?: ParkedPlace; readonly size: number }): Promise<readonly TakenPlace[]>;
   countParked(): Promise<number>;
 
-  /** Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. `signal` as in a search. @throws IndexUnavailableError */
+  /**
+   * Reads through the alias, without real time (design §2: no reader goes back at a swap). Hidden orders are undefined. `signal` as in a
+   * search. @throws IndexUnavailableError
+   */
   get(orderId: string, signal?: AbortSignal): Promise<OrderDocument | undefined>;
   /** Like `get`, and hidden orders too: for who must know that a write has arrived. @throws IndexUnavailableError */
   getAny(orderId: string, signal?: AbortSignal): Promise<OrderDocument | undefined>;
 
   /** A small document of `orders-control`, in real time. @throws IndexUnavailableError */
   readControl(id: string): Promise<ControlRecord | undefined>;
-  /** Compare-and-set where `expected` is given (`null`: must not exist yet); false when another writer was first. @throws IndexUnavailableError */
+  /**
+   * Compare-and-set where `expected` is given (`null`: must not exist yet); false when another writer was first. @throws
+   * IndexUnavailableError
+   */
   writeControl(id: string, value: Readonly<Record<string, unknown>>, expected?: string | null): Promise<boolean>;
 
   readonly generations: Generations;
@@ -88,7 +98,7 @@ export type WriteOutcome =
   | { readonly kind: 'refused'; readonly reason: string; readonly path: string }
   /** The target's address is gone or blocked: look at the registry again. */
   | { readonly kind: 'moved'; readonly reason: string }
-  /** The world's fault: keep it and try again later. */
+  /** An outage: keep it and try again later. */
   | { readonly kind: 'unavailable'; readonly reason: string };
 
 export type LoadResult =

@@ -4,7 +4,10 @@ import type { Completion } from '../order/suggest.ts';
 
 /** The part of the port that readers use: what they see is what was refreshed, through the read alias. */
 export interface OrderSearch {
-  /** `signal`, here and below: aborted once nobody waits for the answer; rejects with its reason then. @throws InvalidCursorError, IndexUnavailableError */
+  /**
+   * `signal`, here and below: aborted once nobody waits for the answer; rejects with its reason then. @throws InvalidCursorError,
+   * IndexUnavailableError
+   */
   search(query: SearchQuery, signal?: AbortSignal): Promise<SearchPage>;
   /** For a search box, at every key. @throws IndexUnavailableError */
   suggest(query: SuggestQuery, signal?: AbortSignal): Promise<Suggestions>;

@@ -6,8 +6,8 @@ import { searchStrings } from './search-text.ts';
 const MAX_CHARACTERS = 500_000;
 
 /**
- * {@link searchStrings}, made once of each text for as long as it is in use: for those that many orders have in common, as products and tags.
- * Keeps half a million characters of them at most.
+ * {@link searchStrings}, made once of each text for as long as it is in use: for those that many orders have in common, as products and
+ * tags. Keeps half a million characters of them at most.
  */
 export function rememberStrings(): StringsOf {
   const known = new LRUCache<string, readonly string[]>({

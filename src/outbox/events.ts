@@ -8,7 +8,7 @@ export interface NewEvent {
   /** The service's, such as `/order-service`. */
   readonly source: string;
   readonly data: Readonly<Record<string, unknown>>;
-  /** When it happened; now unless told. */
+  /** When it happened; by default now. */
   readonly time?: Date;
   /** W3C Trace Context, where there is one. */
   readonly traceparent?: string;
@@ -102,7 +102,9 @@ export function storedEvent(body: unknown): OutboxEvent {
   return { id, type, orderId: subject, sequence, time, body: new TextEncoder().encode(body) };
 }
 
-/** Forgets what was published before that; returns how many events. Nobody else does: call it now and then, or the outbox grows for ever. */
+/**
+ * Forgets what was published before that; returns how many events. Nobody else does: call it now and then, or the outbox grows for ever.
+ */
 export async function pruneOutbox(connection: SqlConnection, publishedBefore: Date): Promise<number> {
   const text = `
 WITH pruned AS (DELETE FROM order_outbox WHERE published_at < $1 RETURNING 1)

@@ -14,9 +14,9 @@ export interface RelayOptions {
   readonly publish: (events: readonly OutboxEvent[]) => Promise<void>;
   /** Told of what did not work, and will be tried again. */
   readonly onTrouble: (error: unknown) => void;
-  /** At most so many events at a time; 500 unless told. */
+  /** At most so many events at a time; by default 500. */
   readonly batchSize?: number;
-  /** How often it looks without being notified; every second unless told. */
+  /** How often it looks without being notified; by default every second. */
   readonly pollMs?: number;
   /** Called at each step of a turn. */
   readonly reached?: (step: RelayStep) => Promise<void>;

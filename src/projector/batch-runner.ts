@@ -49,7 +49,7 @@ export interface BatchRunnerDependencies {
   readonly read: (arrival: Arrival) => ReadDelivery;
   /** Acknowledges to the broker. */
   readonly settle: (delivery: EventDelivery) => void;
-  /** Told of everything that the world spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
+  /** Told of everything that an outage spoilt, and with undefined whenever something has gone through and nothing is spoilt any more. */
   readonly outage: (reason: string | undefined) => void;
   /** Told whenever something has ended, so that something else could begin. */
   readonly ended: () => void;
@@ -61,7 +61,7 @@ export interface BatchRunnerDependencies {
 
 const WORKING_SET = { maxOrders: 10_000, maxBytes: 32 * 1024 * 1024 };
 
-/** Runs batches side by side until everything in them is settled, whatever the world does; `interrupt` makes them give up waiting. */
+/** Runs batches side by side until everything in them is settled, through any outage; `interrupt` makes them give up waiting. */
 export class BatchRunner {
   readonly #deps: BatchRunnerDependencies;
   readonly #queue: PQueue;
@@ -70,7 +70,7 @@ export class BatchRunner {
   readonly #letters: DeadLetterSender;
   readonly #suspects: Suspects;
   #interruption = new AbortController();
-  /** Of each batch that the world keeps from getting through. */
+  /** Of each batch that an outage keeps from getting through. */
   readonly #probes = new Map<object, Probe>();
 
   constructor(options: BatchRunnerOptions, deps: BatchRunnerDependencies) {
@@ -198,7 +198,7 @@ export class BatchRunner {
     await this.#letters.idle();
   }
 
-  /** Whatever waits for the world gives up; what is under way ends first. Batches added later wait as ever. */
+  /** Whatever waits for the end of an outage gives up; what is under way ends first. Batches added later wait as ever. */
   async interrupt(): Promise<void> {
     this.#interruption.abort(new Interrupted());
     this.#letters.drop();

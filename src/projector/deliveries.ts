@@ -16,7 +16,10 @@ export function letterForDelivery(
   return { body: delivery.body, refusal, ...hints, attempts: delivery.redeliveries + 1, firstFailedAt, lastFailedAt };
 }
 
-/** What the broker has to be told of an event that is refused. A skip that is refused has no effect: a rebuild from the history would believe it. */
+/**
+ * What the broker has to be told of an event that is refused. A skip that is refused has no effect: a rebuild from the history would
+ * believe it.
+ */
 export function refusedOffer(offer: Offer, refusal: Refusal, now: Date): RefusedMessage {
   const { orderId, event } = offer;
   const letter = letterForOffer(offer, refusal, now.toISOString());

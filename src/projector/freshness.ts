@@ -29,8 +29,8 @@ export class SettledHeartbeats {
   }
 
   /**
-   * Deliveries went back to the queue, all that are open unless told which. They stand before whatever is published from now on, and somewhere among what was published
-   * before: heartbeats from before prove nothing any more.
+   * Deliveries went back to the queue: those given, or all that are open. They stand before whatever is published from now on, and
+   * somewhere among what was published before: heartbeats from before prove nothing any more.
    */
   returned(until: number, positions: Iterable<number> = [...this.#open.keys()]): void {
     for (const position of positions) this.#open.delete(position);
@@ -44,7 +44,9 @@ export class SettledHeartbeats {
     this.passedOn(until);
   }
 
-  /** Deliveries that never arrived here may have gone back to the queue up to then: heartbeats that others receive may have overtaken them. */
+  /**
+   * Deliveries that never arrived here may have gone back to the queue up to then: heartbeats that others receive may have overtaken them.
+   */
   passedOn(until: number): void {
     this.#returnedAt = Math.max(this.#returnedAt, until);
   }

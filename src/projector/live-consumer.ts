@@ -92,7 +92,7 @@ export class LiveConsumer {
     await this.#serially(() => this.#cancel());
   }
 
-  /** Returns deliveries to the queue, everything in hand unless told which. Settling them afterwards does nothing. */
+  /** Returns deliveries to the queue: those given, or everything in hand. Settling them afterwards does nothing. */
   requeue(deliveries?: readonly EventDelivery[]): void {
     const given = deliveries?.flatMap(({ position }) => this.#inHand.get(position) ?? []) ?? [...this.#inHand.values()];
     for (const held of given) this.#forget(held);

@@ -3,7 +3,9 @@ import type { ParkedEvent } from '../order-index/port.ts';
 import type { Unparked } from './work.ts';
 
 export interface ParkedLetters {
-  /** Whether the letter of a parked event is durable. Where the broker takes none now the event stays parked, and a later sweep tries again. */
+  /**
+   * Whether the letter of a parked event is durable. Where the broker takes none now the event stays parked, and a later sweep tries again.
+   */
   readonly deadLetterParked: (parked: Unparked, refusal: Refusal) => Promise<boolean>;
   /** Whether an event stays parked for that reason alone: to offer it to its order again would lead here again, without an end. */
   readonly isKeptParked: (parked: ParkedEvent) => boolean;

@@ -41,7 +41,7 @@ export interface Again {
 export type Fate =
   | { readonly kind: 'open' }
   | Again
-  /** The same, but the world is at fault: after a pause. */
+  /** The same during an outage: after a pause. */
   | { readonly kind: 'outage'; readonly reason: string }
   /** The live generation refuses the document. */
   | { readonly kind: 'refused'; readonly reason: string; readonly path: string };
@@ -75,7 +75,9 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   return works.flatMap((work) => plans.get(work) ?? []);
 }
 
-/** Folds onto a state and keeps the result for the order's next batch, which begins when this one is done with the order (`order-lines.ts`). */
+/**
+ * Folds onto a state and keeps the result for the order's next batch, which begins when this one is done with the order (`order-lines.ts`).
+ */
 function planOf(work: OrderWork, state: OrderState, loadedFrom: string | undefined, deps: PlanDependencies): Plan {
   const sequenced = sequence<Offer>(state, offersOf(work), deps.storageLimits);
   const changed = sequenced.state.version !== state.version;

@@ -14,7 +14,9 @@ export interface BatchDependencies extends RoundDependencies {
   readonly lines: OrderLines;
   /** Keeps early events unsettled, and offers them again later. */
   readonly hold: (jobs: readonly Job[]) => void;
-  /** Told of every round that the world spoilt, and of how many events, with a probe of just that; with undefined once one has gone through. */
+  /**
+   * Told of every round that an outage spoilt, and of how many events, with a probe of just that; with undefined once one has gone through.
+   */
   readonly outage: (reason: string | undefined, spoiltEvents: number, probe: Probe) => void;
   /**
    * Waits before the next round: longer with every outage in a row, briefly where rounds start over too often (a swap holds writers
@@ -43,7 +45,7 @@ const MOVED_ROUNDS = 10;
 
 /**
  * Runs rounds over a batch until every event of it is settled: applied, found to be there already, parked, or dead-lettered.
- * Whatever the world does meanwhile, nothing is settled before it is durable.
+ * Through any outage nothing is settled before it is durable.
  * @throws what `pause` rejects with
  */
 export async function projectBatch(works: readonly OrderWork[], deps: BatchDependencies): Promise<void> {
@@ -98,7 +100,9 @@ function eventsIn(works: readonly OrderWork[]): number {
   return works.length === 0 ? 0 : Math.max(1, delivered);
 }
 
-/** Of what the world has spoilt, what it still keeps from getting through: the same round once more, whatever has become of its deliveries. */
+/**
+ * Of what an outage has spoilt, what it still keeps from getting through: the same round once more, whatever has become of its deliveries.
+ */
 async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies): Promise<SpoiltWorks> {
   const orderIds = works.map(({ orderId }) => orderId);
   const place = deps.lines.enter(orderIds);

@@ -2,7 +2,9 @@ import { BrokerUnavailableError, type Broker } from '../broker/port.ts';
 
 const INTERVAL_MS = 5_000;
 
-/** Looks at the broker's queues now and then: whether messages wait without being taken, and whether all that was declared is there still. */
+/**
+ * Looks at the broker's queues now and then: whether messages wait without being taken, and whether all that was declared is there still.
+ */
 export class QueueWatch {
   readonly #broker: Pick<Broker, 'queueDepth' | 'keepTopology'>;
   #untakenSince: number | undefined;

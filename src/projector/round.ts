@@ -50,8 +50,8 @@ export interface RoundDependencies extends ParkedLetters {
 }
 
 /**
- * One round of the protocol over a batch (design §2, "Acknowledge last"; `docs/model/model.py` explores it): look, load, fold, write with the
- * live generation last, park, look again, drop what was parked and is contained, look for parked successors. A plan whose fate is
+ * One round of the protocol over a batch (design §2, "Acknowledge last"; `docs/model/model.py` explores it): look, load, fold, write with
+ * the live generation last, park, look again, drop what was parked and is contained, look for parked successors. A plan whose fate is
  * `open` at the end may be settled: everything that it says is durable wherever it must be.
  * @throws IndexUnavailableError, BrokerUnavailableError: nothing of the batch may be settled, and the round must be run again
  */

@@ -5,7 +5,9 @@ import type { Arrival } from './read-delivery.ts';
 /** Ten thousand suspects are then some 150 groups, of which the first sixteen are one each. */
 const TRIED_FOR_ONE_MORE = 8;
 const MAX_GROUP = 100;
-/** What was settled has left the process by then. Neither broker sends an acknowledgement in the turn of the event loop in which it is told. */
+/**
+ * What was settled has left the process by then. Neither broker sends an acknowledgement in the turn of the event loop in which it is told.
+ */
 const SETTLING_MS = 10;
 
 export interface SuspectsDependencies {

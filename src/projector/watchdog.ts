@@ -16,7 +16,9 @@ export interface Progress {
   /** What some projector has last said of the index's freshness: this one may be the passive consumer beside it. */
   readonly asOf: number | undefined;
   readonly outage: { readonly reason: string; readonly since: number } | undefined;
-  /** Dead letters that the broker does not take. `isFull` where their deliveries are all that may be held, so that nothing else is taken. */
+  /**
+   * Dead letters that the broker does not take. `isFull` where their deliveries are all that may be held, so that nothing else is taken.
+   */
   readonly letterOutage: (LetterOutage & { readonly isFull: boolean }) | undefined;
 }
 

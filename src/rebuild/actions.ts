@@ -23,7 +23,7 @@ import {
   type RunState,
 } from './state.ts';
 import { chooseSurplus, discard, prune, swap, type Swap } from './swap.ts';
-import { LostTargetError, RefusedError, targetOf } from './write-surely.ts';
+import { LostTargetError, RefusedError, targetOf } from './write-until-stored.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
 export type RebuildPoint = 'rebuild refreshed' | 'rebuild page' | 'rebuild frozen' | 'rebuild fenced' | 'rebuild moved';
@@ -49,7 +49,7 @@ export interface ActionDependencies {
   readonly reached: (point: RebuildPoint) => Promise<void>;
 }
 
-/** Does what a state asks for. Whatever can be expected of the world is an answer; a bug throws. */
+/** Does what a state asks for. An outage or a refusal is an answer; a bug throws. */
 export async function perform(action: Action, run: RunState, deps: ActionDependencies): Promise<Response> {
   try {
     return await attempt(action, run, deps);

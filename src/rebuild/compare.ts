@@ -5,7 +5,7 @@ import type { OrderDocument } from '../order/document.ts';
 import { fold } from './copy.ts';
 import type { FailedOrder } from './model.ts';
 import type { RebuildIndex } from './state.ts';
-import { MAX_NAMED, targetOf, writeSurely } from './write-surely.ts';
+import { MAX_NAMED, targetOf, writeUntilStored } from './write-until-stored.ts';
 
 export interface CompareDependencies {
   readonly index: RebuildIndex;
@@ -30,9 +30,9 @@ const PAGE = 10_000;
 const REPAIR_PAGE = 100;
 
 /**
- * Compares every order of the live generation with another one, by version and the digest of its events, both read in the order of the order ids;
- * what lags is copied, and compared again in real time. The live one is looked at first: whatever is written to it was written to the
- * other one before.
+ * Compares every order of the live generation with another one, by version and the digest of its events, both read in the order of the
+ * order ids; what lags is copied, and compared again in real time. The live one is looked at first: whatever is written to it was written
+ * to the other one before.
  * @throws LostTargetError, RefusedError, SnapshotLostError, IndexUnavailableError, the signal's reason
  */
 export async function compareWithLive(generation: string, deps: CompareDependencies): Promise<Comparison> {
@@ -187,7 +187,7 @@ async function repair(
   const behind = before.filter(({ live, there }) => there === undefined || there.version < live.version);
   const stored = behind.map(({ live }): StoredOrder => live);
   const { writes } = await fold(stored, now());
-  await writeSurely(index, generation, writes, signal);
+  await writeUntilStored(index, generation, writes, signal);
   found.copied += behind.length;
   for (const { live, there } of await pairs(orderIds, generation, index)) {
     const reason = differenceOf(there, live);

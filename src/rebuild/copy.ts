@@ -6,7 +6,7 @@ import { documentWrite } from '../order-index/document-write.ts';
 import { SnapshotLostError } from '../order-index/port.ts';
 import type { DocumentWrite, Snapshot, StoredOrder } from '../order-index/port.ts';
 import type { CopyProgress, RebuildIndex } from './state.ts';
-import { RefusedError, writeSurely } from './write-surely.ts';
+import { RefusedError, writeUntilStored } from './write-until-stored.ts';
 
 export interface CopyDependencies {
   readonly index: RebuildIndex;
@@ -111,7 +111,7 @@ async function copySlice(copy: SliceCopy): Promise<void> {
       const written = { ...(after !== undefined && { after }), done: false };
       size = nextSize(size, orders.length, bytes);
       reading = begin();
-      await writeSurely(copy.index, copy.generation, writes, signal);
+      await writeUntilStored(copy.index, copy.generation, writes, signal);
       await copy.reached('rebuild page');
       report((before) => withSlice(before, slice.number, written, orders.length));
     }

@@ -4,7 +4,10 @@ import type { RebuildIndex } from './state.ts';
 
 export interface HousekeepingDependencies {
   readonly index: RebuildIndex;
-  /** How long what was live before a swap is written to, so that rolling back loses nothing; and how long what nobody can go back to is kept. */
+  /**
+   * How long what was live before a swap is written to, so that rolling back loses nothing; and how long what nobody can go back to is
+   * kept.
+   */
   readonly standbyTtlMs: number;
   /** Whether a run is under way by now. */
   readonly isRunning: () => Promise<boolean>;

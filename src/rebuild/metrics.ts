@@ -1,9 +1,12 @@
 import type { Metrics } from '../observability/metrics.ts';
-import { NO_WISHES, type Kept, type RunRecords } from './records.ts';
+import { NO_INTENT, type Kept, type RunRecords } from './records.ts';
 import { isOver, type RunState } from './state.ts';
 import { viewOf, type RunView } from './view.ts';
 
-/** A rebuild that reaches its end counts once, where it was run. One that fails or is cancelled says nothing of how long they take, nor does an activation. */
+/**
+ * A rebuild that reaches its end counts once, where it was run. One that fails or is cancelled says nothing of how long they take, nor does
+ * an activation.
+ */
 export function observeDuration({ kind, step, startedAt, finishedAt }: RunState, metrics: Metrics): void {
   if (kind !== 'rebuild' || step !== 'DONE' || finishedAt === undefined) return;
   metrics.rebuildDurationSeconds.observe((finishedAt - startedAt) / 1_000);
@@ -20,7 +23,7 @@ export interface RebuildMeasures extends Pick<RunView, 'processed' | 'total'> {
  * @throws IndexUnavailableError
  */
 export async function measureRebuilds(
-  records: Pick<RunRecords, 'ids' | 'read' | 'wishes'>,
+  records: Pick<RunRecords, 'ids' | 'read' | 'intent'>,
   now: number,
 ): Promise<RebuildMeasures> {
   let isStalled = false;
@@ -29,13 +32,13 @@ export async function measureRebuilds(
     // None is begun while another one is not over.
     if (kept && before === 0) isStalled = await isHeldUp(records, kept, now);
     if (kept?.state.kind !== 'rebuild') continue;
-    const { processed, total } = viewOf(kept, NO_WISHES, now);
+    const { processed, total } = viewOf(kept, NO_INTENT, now);
     return { isStalled, processed, total };
   }
   return { isStalled, processed: 0, total: 0 };
 }
 
-async function isHeldUp(records: Pick<RunRecords, 'wishes'>, kept: Kept, now: number): Promise<boolean> {
+async function isHeldUp(records: Pick<RunRecords, 'intent'>, kept: Kept, now: number): Promise<boolean> {
   if (isOver(kept.state)) return false;
-  return viewOf(kept, await records.wishes(kept.state.id), now).stalled !== null;
+  return viewOf(kept, await records.intent(kept.state.id), now).stalled !== null;
 }

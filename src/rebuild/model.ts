@@ -23,7 +23,7 @@ export type Response =
   | { readonly kind: 'cancelled' }
   /** Stopped for now: the same action goes on where it was. */
   | { readonly kind: 'interrupted' }
-  /** The world does not let it; the same again later. `dispensable`: it goes on all the same once that has lasted. */
+  /** An outage does not let it; the same again later. `dispensable`: it goes on all the same once that has lasted. */
   | { readonly kind: 'held'; readonly reason: string; readonly dispensable?: true }
   /** The generation is no write target any more: it lacks writes. */
   | { readonly kind: 'lost target'; readonly reason: string }

@@ -4,7 +4,7 @@ import { divergenceOf } from '../order-index/diverge.ts';
 import { IndexConfigurationError, IndexUnavailableError, type Generation } from '../order-index/port.ts';
 import { viewOf, type RunView } from './view.ts';
 import { isUnder } from './event-source.ts';
-import { NO_WISHES, type Kept, type RunRecords, type Wish } from './records.ts';
+import { NO_INTENT, type Kept, type RunCommand, type RunRecords } from './records.ts';
 import {
   canBeCancelled,
   isEnd,
@@ -28,11 +28,11 @@ export interface OperationsDependencies {
   /** Lets this instance's runner look at once. */
   readonly wake: () => void;
   readonly signal: AbortSignal;
-  /** After how long an activation is given up, whose every order is compared first; a minute unless told. */
+  /** After how long an activation is given up, whose every order is compared first; by default a minute. */
   readonly activationLimitMs?: number;
-  /** How long after that it is waited for what becomes of it; half a minute unless told. */
+  /** How long after that it is waited for what becomes of it; by default half a minute. */
   readonly givingUpLimitMs?: number;
-  /** How long a start waits for the index; ten seconds unless told. */
+  /** How long a start waits for the index; by default ten seconds. */
   readonly startPatienceMs?: number;
 }
 
@@ -61,7 +61,7 @@ export function createRebuildOperations(deps: OperationsDependencies) {
   const { records, now } = deps;
   const view = async (id: string): Promise<RunView | undefined> => {
     const kept = await records.read(id);
-    return kept && viewOf(kept, await records.wishes(id), now());
+    return kept && viewOf(kept, await records.intent(id), now());
   };
   return {
     async start(request: RebuildRequest) {
@@ -70,9 +70,9 @@ export function createRebuildOperations(deps: OperationsDependencies) {
       const run = { id: randomUUID(), kind: 'rebuild', request, startedAt: now() } as const;
       const begun = await openAndBegin(run, deps);
       if (begun.kind === 'refused') return begun;
-      if (begun.kind === 'begun') return { kind: 'started' as const, rebuild: viewOf(begun.kept, NO_WISHES, now()) };
+      if (begun.kind === 'begun') return { kind: 'started' as const, rebuild: viewOf(begun.kept, NO_INTENT, now()) };
       const { state } = begun.by;
-      const by = viewOf(begun.by, await records.wishes(state.id), now());
+      const by = viewOf(begun.by, await records.intent(state.id), now());
       return { kind: 'busy' as const, by, canBeCancelled: canBeCancelled(state) };
     },
     async list(): Promise<readonly RunView[]> {
@@ -80,15 +80,15 @@ export function createRebuildOperations(deps: OperationsDependencies) {
       return views.filter((one) => one !== undefined);
     },
     get: view,
-    async change(id: string, wish: Wish) {
+    async change(id: string, command: RunCommand) {
       const kept = await records.read(id);
       if (!kept) return { kind: 'not_found' as const };
       if (!canBeCancelled(kept.state)) {
-        return { kind: 'over' as const, rebuild: viewOf(kept, await records.wishes(id), now()) };
+        return { kind: 'over' as const, rebuild: viewOf(kept, await records.intent(id), now()) };
       }
-      await records.wish(id, wish);
+      await records.command(id, command);
       deps.wake();
-      return { kind: 'accepted' as const, rebuild: viewOf(kept, await records.wishes(id), now()) };
+      return { kind: 'accepted' as const, rebuild: viewOf(kept, await records.intent(id), now()) };
     },
   };
 }
@@ -106,7 +106,7 @@ function mistakeIn({ source, path = '' }: RebuildRequest, { importDir, runsElsew
 /** The run that is not over, an activation too. @throws IndexUnavailableError */
 export async function runUnderWay(records: RunRecords, now: number): Promise<RunView | undefined> {
   const kept = await keptUnderWay(records);
-  return kept && viewOf(kept, await records.wishes(kept.state.id), now);
+  return kept && viewOf(kept, await records.intent(kept.state.id), now);
 }
 
 async function keptUnderWay(records: RunRecords): Promise<Kept | undefined> {
@@ -290,7 +290,7 @@ async function giveUp(id: string, kept: Kept | undefined, deps: OperationsDepend
   const why = kept?.state.held ? `: ${kept.state.held.reason}` : '';
   const moving = `readers are being moved, which takes longer than ${limit}${why}`;
   if (kept && !canBeCancelled(kept.state)) return moving;
-  await records.wish(id, 'cancel');
+  await records.command(id, 'cancel');
   wake();
   const state = (await whatBecomesOf(id, givingUpLimitMs, deps))?.state;
   if (state?.step === 'CANCELLED') return `it was given up after ${limit}${why}`;

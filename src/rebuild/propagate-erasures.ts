@@ -7,7 +7,7 @@ import { forgetOrder } from '../order-index/forget-order.ts';
 import { parkedPages } from '../order-index/parked-pages.ts';
 import type { WriteTarget } from '../order-index/port.ts';
 import type { RebuildIndex } from './state.ts';
-import { LostTargetError, RefusedError, writeSurely } from './write-surely.ts';
+import { LostTargetError, RefusedError, writeUntilStored } from './write-until-stored.ts';
 
 export interface PropagationDependencies {
   readonly index: RebuildIndex;
@@ -91,6 +91,6 @@ async function bury(standby: string, live: WriteTarget, deps: PropagationDepende
   for await (const suspects of behindLive(standby, live, deps)) {
     const erased = await erasedOf(suspects, live, index);
     const writes = erased.map((document) => ({ orderId: document.orderId, version: document.version, document }));
-    await writeSurely(index, standby, writes, signal);
+    await writeUntilStored(index, standby, writes, signal);
   }
 }

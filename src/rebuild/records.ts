@@ -10,15 +10,15 @@ export interface Kept {
   readonly beatAt: number;
 }
 
-export type Wish = 'pause' | 'resume' | 'cancel';
+export type RunCommand = 'pause' | 'resume' | 'cancel';
 
 /** What operators want of a run. */
-export interface Wishes {
+export interface Intent {
   readonly paused: boolean;
   readonly cancelled: boolean;
 }
 
-export const NO_WISHES: Wishes = { paused: false, cancelled: false };
+export const NO_INTENT: Intent = { paused: false, cancelled: false };
 
 interface Stored {
   readonly state: RunState;
@@ -47,8 +47,8 @@ export interface RunRecords {
   read(id: string): Promise<Kept | undefined>;
   /** Replaces exactly what was read; undefined where another instance has written it since. */
   replace(kept: Kept, state: RunState): Promise<Kept | undefined>;
-  wishes(id: string): Promise<Wishes>;
-  wish(id: string, wish: Wish): Promise<void>;
+  intent(id: string): Promise<Intent>;
+  command(id: string, command: RunCommand): Promise<void>;
 }
 
 export interface RecordOptions {
@@ -89,20 +89,20 @@ export function createRunRecords({ store, writer, now }: RecordOptions): RunReco
       const after = await read(state.id);
       return after?.writer === writer ? after : undefined;
     },
-    wishes: async (id) => wishesIn((await store.readControl(wishId(id)))?.value),
-    wish: (id, wish) => record(store, id, wish),
+    intent: async (id) => intentIn((await store.readControl(intentId(id)))?.value),
+    command: (id, command) => record(store, id, command),
   };
 }
 
-async function record(store: Store, id: string, wish: Wish): Promise<void> {
+async function record(store: Store, id: string, command: RunCommand): Promise<void> {
   for (;;) {
-    const before = await store.readControl(wishId(id));
-    const { paused, cancelled } = wishesIn(before?.value);
+    const before = await store.readControl(intentId(id));
+    const { paused, cancelled } = intentIn(before?.value);
     const after = {
-      paused: wish === 'pause' || (wish !== 'resume' && paused),
-      cancelled: cancelled || wish === 'cancel',
+      paused: command === 'pause' || (command !== 'resume' && paused),
+      cancelled: cancelled || command === 'cancel',
     };
-    if (await store.writeControl(wishId(id), after, before?.revision ?? null)) return;
+    if (await store.writeControl(intentId(id), after, before?.revision ?? null)) return;
   }
 }
 
@@ -116,10 +116,10 @@ function runId(id: string): string {
   return `rebuild:${id}`;
 }
 
-function wishId(id: string): string {
-  return `rebuild-wish:${id}`;
+function intentId(id: string): string {
+  return `rebuild-intent:${id}`;
 }
 
-function wishesIn(value: Readonly<Record<string, unknown>> | undefined): Wishes {
+function intentIn(value: Readonly<Record<string, unknown>> | undefined): Intent {
   return { paused: value?.['paused'] === true, cancelled: value?.['cancelled'] === true };
 }

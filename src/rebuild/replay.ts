@@ -14,7 +14,7 @@ import { EventSourceError, type EventSource, type SourceEvent } from './event-so
 import { EarlyEvents, type Replayed } from './early-events.ts';
 import { markAt, sameSource } from './read-mark.ts';
 import type { RebuildIndex, ReplayProgress, RunState } from './state.ts';
-import { targetOf, writeSurely } from './write-surely.ts';
+import { targetOf, writeUntilStored } from './write-until-stored.ts';
 
 export interface ReplayDependencies {
   readonly index: RebuildIndex;
@@ -25,7 +25,7 @@ export interface ReplayDependencies {
   readonly signal: AbortSignal;
   readonly onProgress: (progress: ReplayProgress) => void;
   readonly reached: (point: 'rebuild page') => Promise<void>;
-  /** At most so many events are folded and written together; 2,000 unless told. */
+  /** At most so many events are folded and written together; by default 2,000. */
   readonly pageEvents?: number;
 }
 
@@ -209,7 +209,7 @@ class Replay {
       this.#states.keep(state);
       if (state.version > before.version) writes.push(documentWrite(state, this.#deps.now(), this.#stringsOf));
     }
-    await writeSurely(this.#deps.index, this.#generation, writes, this.#deps.signal);
+    await writeUntilStored(this.#deps.index, this.#generation, writes, this.#deps.signal);
   }
 
   /** A skip is published after the event that it stands for may have reached the history, and not the queue. */

@@ -1,13 +1,13 @@
 /**
- * Whether something gets on that begins anew after each failure. It may do once more what was done before; from a second failure on only
- * what goes beyond that counts, or what fails at one place for ever would pass for getting on. Attempts that come nowhere, as all do
- * while an outage lasts, are no such failures: they say nothing of the next one.
+ * Whether work that starts over after each failure still gets further. One repetition is granted, which redoes what was done before. From
+ * the second failure on only what goes beyond the farthest place counts: what always fails at one place would seem to be alive for ever.
+ * An attempt that got nowhere, as all do during an outage, is no such failure.
  */
-export class Headway {
+export class RetryProgress {
   #farthest = 0;
-  /** Since it came farthest. */
+  /** Since it reached the farthest place. */
   #failures = 0;
-  /** Whether this attempt has come anywhere. */
+  /** Whether this attempt got anywhere. */
   #hasMoved = false;
 
   failed(): void {
@@ -15,7 +15,7 @@ export class Headway {
     this.#hasMoved = false;
   }
 
-  /** @param place that it has come to, counted from where it begins */
+  /** @param place that it has reached, counted from where it begins */
   isMade(place: number): boolean {
     this.#hasMoved = true;
     const isBeyond = place > this.#farthest;

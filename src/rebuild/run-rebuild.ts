@@ -3,7 +3,7 @@ import type { Logger } from '../observability/logging.ts';
 import type { Lease } from '../order-index/lease.ts';
 import { IndexUnavailableError } from '../order-index/port.ts';
 import { perform, unexpected, type ActionDependencies, type RebuildPoint } from './actions.ts';
-import { Headway } from './headway.ts';
+import { RetryProgress } from './retry-progress.ts';
 import { model, type Patch, type Response } from './model.ts';
 import { next } from './next.ts';
 import type { Kept, RunRecords } from './records.ts';
@@ -24,9 +24,9 @@ export interface RunDependencies extends Omit<
   readonly log: Logger;
 }
 
-/** How often progress is kept, the lease renewed, and the operators' wishes read. */
+/** How often progress is kept, the lease renewed, and the operators' intent read. */
 export const BEAT_MS = 1_000;
-/** Before what the world has held up is tried again. */
+/** Before what an outage has held up is tried again. */
 const HELD_PAUSE_MS = 1_000;
 
 /** Why an action is stopped before its end. */
@@ -59,7 +59,7 @@ class Run {
   #lost = false;
   #rate = new Rate();
   /** Of the comparison of this step. */
-  #headway = new Headway();
+  #compared = new RetryProgress();
 
   constructor(kept: Kept, deps: RunDependencies, stopping: AbortSignal) {
     this.#kept = kept;
@@ -70,10 +70,10 @@ class Run {
 
   async drive(): Promise<void> {
     while (!isOver(this.#state) && !this.#isOut()) {
-      const wishes = await this.#deps.records.wishes(this.#state.id);
-      if (wishes.cancelled && canBeCancelled(this.#state)) {
+      const intent = await this.#deps.records.intent(this.#state.id);
+      if (intent.cancelled && canBeCancelled(this.#state)) {
         await this.#take({ kind: 'cancelled' });
-      } else if (wishes.paused && canBeCancelled(this.#state)) {
+      } else if (intent.paused && canBeCancelled(this.#state)) {
         await this.#beat();
         await this.#pause(BEAT_MS);
       } else {
@@ -96,7 +96,7 @@ class Run {
     if (response.kind === 'held') await this.#pause(HELD_PAUSE_MS);
   }
 
-  /** Beside the action the state's progress is kept, the lease renewed and the wishes read; each of them may stop it. */
+  /** Beside the action the state's progress is kept, the lease renewed and the intent read; each of them may stop it. */
   async #perform(): Promise<Response> {
     const over = new AbortController();
     const stop = new AbortController();
@@ -113,7 +113,7 @@ class Run {
         onCopying: (progress) => this.#learn({ copy: progress }, progress.copied),
         onReplaying: (progress) => this.#learn({ replay: progress }, progress.processed),
         onCompared: (orders) => {
-          if (this.#headway.isMade(orders)) this.#getOn();
+          if (this.#compared.isMade(orders)) this.#getOn();
         },
         onMoved: () => this.#getOn(),
       });
@@ -136,7 +136,7 @@ class Run {
     while (await passed(BEAT_MS, over)) {
       try {
         await this.#beat();
-        const { paused, cancelled } = await this.#deps.records.wishes(this.#state.id);
+        const { paused, cancelled } = await this.#deps.records.intent(this.#state.id);
         if (this.#lost) stop.abort(new Stop('lease lost'));
         else if (cancelled && canBeCancelled(this.#state)) stop.abort(new Stop('cancelled'));
         else if (paused && canBeCancelled(this.#state)) stop.abort(new Stop('paused'));
@@ -159,9 +159,9 @@ class Run {
   async #take(response: Response): Promise<void> {
     const before = this.#state;
     this.#state = model(before, response, Date.now());
-    if (response.kind === 'held') this.#headway.failed();
+    if (response.kind === 'held') this.#compared.failed();
     if (this.#state.step !== before.step) {
-      this.#headway = new Headway();
+      this.#compared = new RetryProgress();
       const { id, step, generation, error } = this.#state;
       this.#deps.log.info(
         { rebuild: id, from: before.step, to: step, generation, ...(error !== undefined && { error }) },

@@ -187,7 +187,7 @@ export interface RebuildRollups {
   rebuild(aggregate: string, run: string): Promise<RollupProgress>;
   /** Lets that rest until `rebuild` is asked for again. */
   pause(aggregate: string, run: string): Promise<void>;
-  /** Takes the wish for it back. */
+  /** Takes the request for it back. */
   withdraw(aggregate: string, run: string): Promise<void>;
 }
 

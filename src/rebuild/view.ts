@@ -1,4 +1,4 @@
-import type { Kept, Wishes } from './records.ts';
+import type { Intent, Kept } from './records.ts';
 import { canBeCancelled, isEnd, type RebuildRequest, type RunState } from './state.ts';
 
 /** A run as operators see it (contract §3). */
@@ -24,10 +24,10 @@ export interface RunView extends RebuildRequest {
 
 /** A run of which nothing is written for so long has no runner; a runner writes every second. */
 const SILENT_MS = 15_000;
-/** What the world holds up for so long is worth saying. */
+/** An outage that holds it up for so long is worth saying. */
 const HELD_MS = 10_000;
 
-export function viewOf({ state, beatAt }: Kept, { paused }: Wishes, now: number): RunView {
+export function viewOf({ state, beatAt }: Kept, { paused }: Intent, now: number): RunView {
   const { id, kind, request, step, generation, replay, error = null, finishedAt } = state;
   const isUnderWay = finishedAt === undefined && !isEnd(step);
   // A pause that was asked for too late has no effect.

@@ -41,11 +41,12 @@ export async function targetOf(
 }
 
 /**
- * Writes documents to a generation until each is there, at its version or a newer one, whatever the world does meanwhile.
+ * Writes documents to a generation until each is there, at its version or a newer one, through any outage and whatever becomes of the
+ * registry meanwhile.
  * @throws RefusedError once all others are written, LostTargetError, the signal's reason
  * @throws IndexUnavailableError where only this generation is unavailable, for longer than a minute
  */
-export async function writeSurely(
+export async function writeUntilStored(
   index: RebuildIndex,
   generation: string,
   writes: readonly DocumentWrite[],

@@ -38,18 +38,19 @@ export function createRollupOperations({ records, index, aggregates, wake }: Ope
       };
     },
     async rebuild(aggregate: string, run: string): Promise<RollupProgress> {
-      const [wish, { state }] = await Promise.all([records.wish(aggregate), records.read(aggregate)]);
+      const [request, { state }] = await Promise.all([records.request(aggregate), records.read(aggregate)]);
       const isDone = state.fulfilled === run;
-      if (!isDone && (wish?.id !== run || wish.paused)) await records.setWish(aggregate, { id: run, paused: false });
-      if (isDone && wish?.id === run) await records.setWish(aggregate, undefined);
+      if (!isDone && (request?.id !== run || request.paused))
+        await records.setRequest(aggregate, { id: run, paused: false });
+      if (isDone && request?.id === run) await records.setRequest(aggregate, undefined);
       wake();
       return progressOf(state, isDone);
     },
     async pause(aggregate: string, run: string): Promise<void> {
-      await records.setWish(aggregate, { id: run, paused: true });
+      await records.setRequest(aggregate, { id: run, paused: true });
     },
     async withdraw(aggregate: string, run: string): Promise<void> {
-      if ((await records.wish(aggregate))?.id === run) await records.setWish(aggregate, undefined);
+      if ((await records.request(aggregate))?.id === run) await records.setRequest(aggregate, undefined);
       wake();
     },
   };

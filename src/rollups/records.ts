@@ -1,5 +1,5 @@
 import type { OrderIndex } from '../order-index/port.ts';
-import type { RollupState, Wish } from './state.ts';
+import type { RollupRequest, RollupState } from './state.ts';
 
 type Store = Pick<OrderIndex, 'readControl' | 'writeControl'>;
 
@@ -15,9 +15,9 @@ export interface RollupRecords {
   read(aggregate: string): Promise<Kept>;
   /** Replaces exactly what was read; undefined where somebody else has since. */
   replace(aggregate: string, kept: Kept, state: RollupState): Promise<Kept | undefined>;
-  wish(aggregate: string): Promise<Wish | undefined>;
+  request(aggregate: string): Promise<RollupRequest | undefined>;
   /** Undefined takes it back. */
-  setWish(aggregate: string, wish: Wish | undefined): Promise<void>;
+  setRequest(aggregate: string, request: RollupRequest | undefined): Promise<void>;
 }
 
 interface Stored {
@@ -40,12 +40,12 @@ export function createRollupRecords(store: Store, writer: string): RollupRecords
       const after = await read(aggregate);
       return after.writer === writer && after.state.round === state.round ? after : undefined;
     },
-    async wish(aggregate) {
-      const { id, paused } = ((await store.readControl(wishId(aggregate)))?.value ?? {}) as Partial<Wish>;
+    async request(aggregate) {
+      const { id, paused } = ((await store.readControl(requestId(aggregate)))?.value ?? {}) as Partial<RollupRequest>;
       return id === undefined ? undefined : { id, paused: paused === true };
     },
-    async setWish(aggregate, wish) {
-      await store.writeControl(wishId(aggregate), { ...wish });
+    async setRequest(aggregate, request) {
+      await store.writeControl(requestId(aggregate), { ...request });
     },
   };
 }
@@ -54,6 +54,6 @@ function stateId(aggregate: string): string {
   return `rollup:${aggregate}`;
 }
 
-function wishId(aggregate: string): string {
-  return `rollup-wish:${aggregate}`;
+function requestId(aggregate: string): string {
+  return `rollup-request:${aggregate}`;
 }

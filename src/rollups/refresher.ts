@@ -221,7 +221,8 @@ export class Refresher {
     const { intervalMs } = this.#options;
     const limits = { firstMs: intervalMs, capMs: Math.max(MAX_BACK_OFF_MS, intervalMs) };
     await this.#loop.pause(outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs));
-    // Who does not lead looks at the lease all the time: it may be free because whoever led has died, and the orders lag for that very reason.
+    // Who does not lead looks at the lease all the time: it may be free because whoever led has died, and the orders lag for that very
+    // reason.
     if (outcome === 'rested' && this.#hasLead) await this.#restWhileBehind(tookMs);
     this.#loop.sleepAgain();
   }

@@ -17,7 +17,7 @@ export interface RollupState {
   readonly newestEventTime?: string;
   /** The highest number that a generation had: no name is ever used again. */
   readonly lastNumber?: number;
-  /** The wish that was carried out last. */
+  /** The request that was carried out last. */
   readonly fulfilled?: string;
 }
 
@@ -57,12 +57,12 @@ export interface BuildingRollup {
   /** All keys are done. */
   readonly isComplete: boolean;
   readonly wholeFrom?: string;
-  /** The wish that it is built for; absent where the orders' generation has changed. */
-  readonly wish?: string;
+  /** The request that it is built for; absent where the orders' generation has changed. */
+  readonly request?: string;
 }
 
-/** What an operator wants: one rebuild of the aggregate, by its id. */
-export interface Wish {
+/** What an operator asks for: one rebuild of the aggregate, by its id. */
+export interface RollupRequest {
   readonly id: string;
   readonly paused: boolean;
 }
@@ -75,7 +75,7 @@ export interface Surroundings {
   readonly isCounted: boolean;
   /** Whether the generation that the live aggregate derives from is still written to. */
   readonly isOriginWritten: boolean;
-  readonly wish: Wish | undefined;
+  readonly request: RollupRequest | undefined;
   /** The first day that is to be kept; undefined: all are. */
   readonly keptFrom: string | undefined;
 }
@@ -83,7 +83,7 @@ export interface Surroundings {
 export type Turn =
   /** Nothing can be derived before the orders are rebuilt by this code. */
   | { readonly kind: 'wait for orders' }
-  | { readonly kind: 'begin'; readonly wish?: string }
+  | { readonly kind: 'begin'; readonly request?: string }
   /** What it was built from, or for, is no longer wanted. */
   | { readonly kind: 'abandon' }
   | { readonly kind: 'build'; readonly building: BuildingRollup }
@@ -92,13 +92,13 @@ export type Turn =
 
 /** What is to be built, if anything; the live one is refreshed besides. Pure. */
 export function nextTurn({ live, building, fulfilled }: RollupState, around: Surroundings): Turn {
-  const { origin, isCounted, wish } = around;
+  const { origin, isCounted, request } = around;
   if (building) return goOn(building, around);
-  const isWished = wish !== undefined && wish.id !== fulfilled && !wish.paused;
+  const isRequested = request !== undefined && request.id !== fulfilled && !request.paused;
   const isDerived = live !== undefined && isSame(live.origin, origin) && !lacksDays(live, around);
-  if (isDerived && !isWished) return { kind: 'rest' };
+  if (isDerived && !isRequested) return { kind: 'rest' };
   if (!isCounted) return { kind: 'wait for orders' };
-  return { kind: 'begin', ...(isWished && { wish: wish.id }) };
+  return { kind: 'begin', ...(isRequested && { request: request.id }) };
 }
 
 /** More is to be kept than was. A day less or more is another instance's clock, and heals by itself as days go by. */
@@ -112,11 +112,11 @@ export function wholeFrom(before: string | undefined, keptFrom: string | undefin
   return day === '' ? {} : { wholeFrom: day };
 }
 
-function goOn(building: BuildingRollup, { origin, wish }: Surroundings): Turn {
-  const isUnwanted = building.wish !== undefined && building.wish !== wish?.id;
+function goOn(building: BuildingRollup, { origin, request }: Surroundings): Turn {
+  const isUnwanted = building.request !== undefined && building.request !== request?.id;
   if (isUnwanted || !isSame(building.origin, origin)) return { kind: 'abandon' };
   if (building.isComplete) return { kind: 'activate', building };
-  return building.wish !== undefined && wish?.paused === true ? { kind: 'rest' } : { kind: 'build', building };
+  return building.request !== undefined && request?.paused === true ? { kind: 'rest' } : { kind: 'build', building };
 }
 
 export function isSame(a: Origin, b: Origin): boolean {

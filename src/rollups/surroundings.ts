@@ -26,7 +26,7 @@ export async function surroundingsOf(
     isCounted: foldVersion >= countedFrom,
     isOriginWritten:
       isTarget && live !== undefined && (await isThatGeneration(live.origin, { orders, createdAt }, index)),
-    wish: await records.wish(aggregate),
+    request: await records.request(aggregate),
     keptFrom: keptFrom(),
   };
 }

@@ -89,7 +89,7 @@ class Turn {
       case 'rest':
         return 'rested';
       case 'begin':
-        return await this.#begin(around.origin, turn.wish, known);
+        return await this.#begin(around.origin, turn.request, known);
       case 'abandon':
         return await this.#abandon();
       case 'build':
@@ -157,7 +157,7 @@ class Turn {
     checkpoint,
     asOf,
     processed,
-    wish,
+    request,
     wholeFrom: from,
   }: BuildingRollup): Partial<RollupState> {
     const refreshedAt = this.#deps.now();
@@ -171,7 +171,7 @@ class Turn {
         built: processed,
         ...(from !== undefined && { wholeFrom: from }),
       },
-      ...(wish !== undefined && { fulfilled: wish }),
+      ...(request !== undefined && { fulfilled: request }),
     };
   }
 
@@ -179,7 +179,7 @@ class Turn {
     return new Date(this.#deps.now() + MAX_AHEAD_MS).toISOString();
   }
 
-  async #begin(origin: Origin, wish: string | undefined, known: string): Promise<TurnOutcome> {
+  async #begin(origin: Origin, request: string | undefined, known: string): Promise<TurnOutcome> {
     const { index, reached } = this.#deps;
     const { source } = index.aggregates;
     const existing = await this.#store.list();
@@ -194,7 +194,7 @@ class Turn {
       ...{ generation: made.name, number, origin, checkpoint, asOf: known, processed: 0, isComplete: false },
       total: await source.countKeys(origin.orders),
       ...whole,
-      ...(wish !== undefined && { wish }),
+      ...(request !== undefined && { request }),
     };
     const newestEventTime = await source.newestEventTime(origin.orders, this.#notAfter());
     const seen = newest(this.#state, newestEventTime);

@@ -22,7 +22,7 @@ export interface VerifyDependencies {
   readonly keptFrom: () => string | undefined;
   /** Has the aggregates refreshed at once. */
   readonly wake: () => void;
-  /** How long to wait for that; 2 min unless told. */
+  /** How long to wait for that; by default 2 min. */
   readonly patienceMs?: number;
 }
 
@@ -56,7 +56,7 @@ const ANY_TIME = '9999-12-31T23:59:59.999Z';
 
 /**
  * Adds up every order anew, from its own events and by no aggregation of the index, and compares that with the rows that readers see. Rows
- * whose orders are written to meanwhile are left out, and counted. What the world does to it in the middle is told as its end.
+ * whose orders are written to meanwhile are left out, and counted. An outage in the middle is told as its end.
  * @throws the signal's reason
  */
 export async function* verify(deps: VerifyDependencies, signal: AbortSignal): AsyncGenerator<Verified> {

@@ -108,7 +108,10 @@ async function known<T>(read: () => Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** With the numbers of dead letters and of parked events, which answers leave out (contract §3); where one cannot be read, the index says why. */
+/**
+ * With the numbers of dead letters and of parked events, which answers leave out (contract §3); where one cannot be read, the index says
+ * why.
+ */
 async function indexHealth(index: OrderIndex): Promise<PartHealth> {
   const part = await index.health();
   if (part.state === 'down') return part;

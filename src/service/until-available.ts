@@ -13,7 +13,9 @@ interface Starting {
 
 const OPEN_RETRY_MS = 2_000;
 
-/** An outage at start is waited out; a mistake that only an operator can mend is thrown. What is waited for is told by whose outage it is. */
+/**
+ * An outage at start is waited out; a mistake that only an operator can mend is thrown. What is waited for is told by whose outage it is.
+ */
 export async function untilAvailable(service: Starting, open: () => Promise<void>): Promise<void> {
   let told: string | undefined;
   for (;;) {

@@ -20,7 +20,7 @@ const item = (sku: string, quantity: number, unitPriceCents: number) => ({
   unitPriceCents,
 });
 
-/** In March 2026, of S-1 unless told: two currencies, a refund days later, one that left, one that was erased, one never paid. */
+/** In March 2026, by default of S-1: two currencies, a refund days later, one that left, one that was erased, one never paid. */
 const ORDERS: readonly DocumentWrite[] = [
   orderOf('A', placed('2026-03-01', { items: [item('LAN', 2, 300), item('TEA', 1, 400)] }), paid('2026-03-01T23:59:59.999Z', 600), paid('2026-03-02T00:00:00.000Z', 400), refunded('2026-03-03', 250)),
   orderOf('B', placed('2026-03-02', { items: [item('TEA', 1, 500)] }), paid('2026-03-02', 500)),

@@ -10,7 +10,7 @@ import { propagateErasures } from '../../src/rebuild/propagate-erasures.ts';
 import type { EventSource, SourceEvent } from '../../src/rebuild/event-source.ts';
 import { replay } from '../../src/rebuild/replay.ts';
 import type { CopyProgress, ReplayProgress, RunState } from '../../src/rebuild/state.ts';
-import { LostTargetError } from '../../src/rebuild/write-surely.ts';
+import { LostTargetError } from '../../src/rebuild/write-until-stored.ts';
 import { refusedSkipMarker } from '../../src/order/refused-skip.ts';
 import { outgoingOf, type CloudEvent } from '../../src/sample/cloud-event.ts';
 import { createRandom } from '../../src/sample/random.ts';

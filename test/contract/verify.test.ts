@@ -182,7 +182,9 @@ describeForEachBackend('the verification of the aggregates', (backend) => {
     }
   });
 
-  /** As an instance that keeps less has left them; another generation that has all days takes their place once a reader has looked so often. */
+  /**
+   * As an instance that keeps less has left them; another generation that has all days takes their place once a reader has looked so often.
+   */
   function lackingDaysBefore(wholeFrom: string, looks: number): VerifyDependencies['records'] {
     const { records } = running.verifying;
     const looked = new Map<string, number>();
@@ -243,7 +245,7 @@ describeForEachBackend('the verification of the aggregates', (backend) => {
       assert.match(refused.reason, /have not caught up with .*: see the part "aggregates" of \/health$/);
     });
 
-    it('says what the world has done to it, as its end', async () => {
+    it('tells an outage as its end', async () => {
       const { index } = running.verifying;
       const registry = () => Promise.reject(new IndexUnavailableError('no connection'));
       assert.deepEqual(await verified({ index: { ...index, registry } }), [

@@ -75,9 +75,9 @@ describe('the console', function () {
 
   /** A rebuild that moves on as the test says. */
   function moving(state: { rebuild: RebuildView }): Partial<HttpDependencies> {
-    const change = (_id: string, wish: 'pause' | 'resume' | 'cancel') => {
+    const change = (_id: string, command: 'pause' | 'resume' | 'cancel') => {
       const over = { state: 'CANCELLED' as const, finishedAt: '2026-03-01T10:01:00.000Z' };
-      state.rebuild = { ...state.rebuild, ...(wish === 'cancel' ? over : { paused: wish === 'pause' }) };
+      state.rebuild = { ...state.rebuild, ...(command === 'cancel' ? over : { paused: command === 'pause' }) };
       return Promise.resolve({ kind: 'accepted', rebuild: state.rebuild } as const);
     };
     const list = () => Promise.resolve([state.rebuild]);
@@ -146,7 +146,7 @@ describe('the console', function () {
     assert.equal(await panel.getByRole('button').count(), 0);
   });
 
-  it('says that a rebuild is over, also where that is known before the wish to cancel it is answered', async () => {
+  it('says that a rebuild is over, also where that is known before the command to cancel it is answered', async () => {
     await open(moving({ rebuild: rebuildView() }));
     const late = Promise.withResolvers<undefined>();
     await page.route('**/cancel', async (route) => {

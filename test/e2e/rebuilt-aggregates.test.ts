@@ -17,7 +17,7 @@ import { testBackend } from '../support/test-backend.ts';
 const ENVIRONMENT: Environment = { ROLLUP_INTERVAL_MS: '200', RATE_LIMIT_PER_MINUTE: '0' };
 const EVENTS = aggregateEvents({ seed: 'rebuilt', events: 600 });
 const REVENUE = `/revenue/daily?from=${EVENT_DAYS.from}&to=${EVENT_DAYS.to}`;
-/** The first that is built because somebody wishes for it, after one of each aggregate. */
+/** The first that is built because somebody asked for it, after one of each aggregate. */
 const HELD = { ORDER_SEARCH_FAULT_POINT: 'rollup created#3:stall=3000' };
 const HELD_AFTERWARDS_MS = 60_000;
 

@@ -154,8 +154,8 @@ async function beginOn(rabbitMq: RabbitMqNodes, elasticsearch: ElasticsearchNode
 }
 
 /**
- * What is published from now on is found, though more is published all the time: several orders, so that each projector has some of them. (By
- * `asOf` it could not be told: a projector that was killed holds it back for two minutes, since nobody knows what was in its hand.)
+ * What is published from now on is found, though more is published all the time: several orders, so that each projector has some of them.
+ * (By `asOf` it could not be told: a projector that was killed holds it back for two minutes, since nobody knows what was in its hand.)
  */
 async function assertGoesOn({ producer, steady }: Stage, after: string): Promise<void> {
   const events = generateEvents({ seed: after, idPrefix: after, orders: 20, eventsPerOrder: { min: 1, max: 1 } });

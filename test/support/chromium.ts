@@ -16,7 +16,7 @@ export interface TestBrowser {
   close(): Promise<void>;
 }
 
-/** What it looks like to who uses it: a desktop in English unless told. */
+/** What it looks like to who uses it: by default a desktop in English. */
 export type Screen = Pick<
   BrowserContextOptions,
   'viewport' | 'deviceScaleFactor' | 'isMobile' | 'hasTouch' | 'colorScheme' | 'reducedMotion' | 'locale' | 'timezoneId'

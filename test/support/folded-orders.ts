@@ -6,7 +6,10 @@ import type { DocumentWrite } from '../../src/order-index/port.ts';
 
 const PROJECTED_AT = '2026-03-01T00:00:00.000Z';
 
-/** The documents of CloudEvents in JSON, each order's events up to its first hole; an order without its first one is left out. @throws Error for an event that the contract refuses */
+/**
+ * The documents of CloudEvents in JSON, each order's events up to its first hole; an order without its first one is left out. @throws Error
+ * for an event that the contract refuses
+ */
 export function foldedOrders(messages: Iterable<string>): DocumentWrite[] {
   const events = [...messages].map(parsed);
   return [...Map.groupBy(events, ({ orderId }) => orderId)].flatMap(([orderId, ofOrder]) => {

@@ -9,7 +9,7 @@ export interface JudgedQuery {
   readonly q: string;
   /** Must be first. */
   readonly best: Judgement;
-  /** All of the first five must be; the same as `best` unless told. */
+  /** All of the first five must be; by default the same as `best`. */
   readonly good?: Judgement;
   /** Must not be found. */
   readonly never?: Judgement;

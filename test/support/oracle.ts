@@ -27,7 +27,10 @@ export interface ExpectedDocument {
   readonly version: number;
   /** Every public field of contract §2 that applies, `projectedAt` aside. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** The stored events in sequence, uncompacted. Of an erased order those since the erasure, without data: which of them are kept is free, but the first and the last. */
+  /**
+   * The stored events in sequence, uncompacted. Of an erased order those since the erasure, without data: which of them are kept is free,
+   * but the first and the last.
+   */
   readonly events: readonly ExpectedEvent[];
   /** Events behind a hole: not part of the document. */
   readonly parked: number;
@@ -45,7 +48,10 @@ export interface ExpectedOutcome {
   readonly documents: Map<string, ExpectedDocument>;
   /** Parked events by order; orders without any are absent. */
   readonly parked: Map<string, number>;
-  /** What is dead-lettered although it is well-formed. Only what lies behind an order's last snapshot or erasure is certain, so only that is told. */
+  /**
+   * What is dead-lettered although it is well-formed. Only what lies behind an order's last snapshot or erasure is certain, so only that is
+   * told.
+   */
   readonly refusals: readonly ExpectedRefusal[];
 }
 

@@ -22,8 +22,8 @@ export interface Shop {
   /** Resolves when the broker has them. */
   publish(messages: readonly OutgoingEvent[]): Promise<void>;
   /**
-   * Lets events of further orders come in: on RabbitMQ some hundreds a second until it is stopped, embedded (where only the service itself can
-   * be a producer) thousands that wait for it at its next start.
+   * Lets events of further orders come in: on RabbitMQ some hundreds a second until it is stopped, embedded (where only the service itself
+   * can be a producer) thousands that wait for it at its next start.
    */
   load(): Promise<Load>;
   /** Stops it and starts it with this in its environment too, at the same address: pages live through it. */
@@ -192,7 +192,7 @@ export function orderEvents({ orderId, sellerId = 'page-seller', name, status }:
   return told.slice(0, count).map(([type, data], at) => eventOf(orderId, at + 1, type, data));
 }
 
-/** A minute ago, unless told. */
+/** By default a minute ago. */
 export function eventOf(
   orderId: string,
   sequence: number,

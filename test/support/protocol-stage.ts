@@ -57,7 +57,7 @@ export interface Stage {
 export interface StageProjectorOptions {
   readonly batchSize?: number;
   readonly prefetch?: number;
-  /** Batches side by side; 1 unless told, so that the sweep at the start comes before everything. */
+  /** Batches side by side; by default 1, so that the sweep at the start comes before everything. */
   readonly concurrency?: number;
   readonly sweepIntervalMs?: number;
 }

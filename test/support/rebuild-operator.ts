@@ -33,7 +33,7 @@ export interface Operator {
   over(id: string, timeoutMs?: number): Promise<Rebuild>;
   /** Once it is in that state. @throws Error once it is over in another one */
   in(id: string, state: string, timeoutMs?: number): Promise<Rebuild>;
-  change(id: string, wish: 'pause' | 'resume' | 'cancel'): Promise<Rebuild>;
+  change(id: string, command: 'pause' | 'resume' | 'cancel'): Promise<Rebuild>;
   generations(): Promise<readonly Generation[]>;
   activate(name: string): Promise<void>;
   /** The detail of the problem that a request must meet. */
@@ -72,7 +72,7 @@ export function operatorOf({ url, log }: Pick<RunningService, 'url' | 'log'>): O
       assert.equal(found.state, state, JSON.stringify(found));
       return found;
     },
-    change: (id, wish) => ask('POST', `/admin/rebuilds/${id}/${wish}`, [200, 202]),
+    change: (id, command) => ask('POST', `/admin/rebuilds/${id}/${command}`, [200, 202]),
     generations: async () =>
       (await ask<{ readonly items: readonly Generation[] }>('GET', '/admin/generations', [200])).items,
     activate: (name) => ask('POST', `/admin/generations/${name}/activate`, [200]),

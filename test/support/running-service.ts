@@ -24,7 +24,7 @@ export interface RunningService {
 export type Environment = Readonly<Record<string, string>>;
 
 export interface ServiceOptions {
-  /** Then its coverage is lost with it: it starts in half the time without. What has a fault point that kills it is, unless told. */
+  /** Then its coverage is lost with it: it starts in half the time without. By default so is what has a fault point that kills it. */
   readonly isToBeKilled?: boolean;
 }
 

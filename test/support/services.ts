@@ -30,13 +30,13 @@ export interface PrivateServicesOptions {
   readonly amqpPort: number;
   /** 100 above it must be free too. */
   readonly esPort: number;
-  /** Elasticsearch's heap, `512m` unless told. */
+  /** Elasticsearch's heap, by default `512m`. */
   readonly esHeap?: string;
   /** Elasticsearch's security is on, and this the password of its superuser `elastic`; natively only. */
   readonly esPassword?: string;
   /** A folder with files for Elasticsearch's configuration; natively only. */
   readonly esConfig?: string;
-  /** Start only these; both unless told. */
+  /** Start only these; by default both. */
   readonly only?: ServiceName;
   /** Natively, also where there is a Docker engine: what is to be joined, and what joins. */
   readonly native?: boolean;

@@ -26,7 +26,10 @@ export interface TcpProxy {
   latency(delayMs: number): void;
   /** At most as many bytes a second a connection and direction; undefined: no limit. */
   throttle(bytesPerSecond: number | undefined): void;
-  /** Writes to every client as if the server had: for what a server says only in trouble. Between two of its own messages, so when it is idle. */
+  /**
+   * Writes to every client as if the server had: for what a server says only in trouble. Between two of its own messages, so when it is
+   * idle.
+   */
   sayToClients(bytes: Buffer): void;
   /** Takes no connections any more, as if the server were down, and cuts those there are. */
   refuse(): Promise<void>;

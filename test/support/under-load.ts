@@ -37,7 +37,7 @@ export interface UnderLoadOptions {
   readonly environment?: Environment;
   /** Of the first one besides. */
   readonly first?: Environment;
-  /** The load holds still while more events wait; unless told, it does not, and is held to its rate. */
+  /** The load holds still while more events wait; by default it does not, and is held to its rate. */
   readonly maxWaiting?: number;
 }
 
@@ -110,8 +110,8 @@ function withoutProjectedAt(documents: ReadonlyMap<string, OrderDocument>) {
 }
 
 /**
- * Below those that connections, and servers that leave it to the system, are given: one of these may be taken at any moment. Away from those of
- * test services too, and what they add to them.
+ * Below those that connections, and servers that leave it to the system, are given: one of these may be taken at any moment. Away from
+ * those of test services too, and what they add to them.
  */
 const FREE_PORTS = { from: 22_000, to: 25_000 };
 

@@ -89,7 +89,7 @@ describe('the health of the aggregates', () => {
     await told('up');
     stage.aggregates.before = (step) =>
       step === 'revenue-daily create' ? Promise.reject(new Error('no room')) : Promise.resolve();
-    await aggregating.rollups.rebuild(REVENUE_DAILY.name, 'wish');
+    await aggregating.rollups.rebuild(REVENUE_DAILY.name, 'request');
     await told('degraded', /^the last turn of revenue-daily has failed: no room$/);
     stage.aggregates.before = () => Promise.resolve();
     await told('up');

@@ -1,6 +1,6 @@
 /**
- * What this Elasticsearch takes: bodies that were made beforehand, every event a write, CONCURRENCY requests in flight over plain HTTP; no broker.
- * `COALESCE=1`: of each body the last event of an order alone. Prints the seconds that it took.
+ * What this Elasticsearch takes: bodies that were made beforehand, every event a write, CONCURRENCY requests in flight over plain HTTP; no
+ * broker. `COALESCE=1`: of each body the last event of an order alone. Prints the seconds that it took.
  */
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';

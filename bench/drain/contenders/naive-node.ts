@@ -1,4 +1,7 @@
-/** What a service often looks like: one `index` request a message, with its version, acknowledged after it; some in flight. It copies ready documents. */
+/**
+ * What a service often looks like: one `index` request a message, with its version, acknowledged after it; some in flight. It copies ready
+ * documents.
+ */
 import { Client, errors } from '@elastic/elasticsearch';
 import { connect } from 'amqplib';
 import { settingsOf, snapshotOf } from './settings.ts';

@@ -9,8 +9,8 @@ export interface DeadLetters {
   list(page: { readonly after?: number; readonly size: number }): readonly (DeadLetter & { readonly id: number })[];
   remove(id: number): void;
   /**
-   * What its body tells, for one of which the broker itself knows only that it gave up on it. It may be what kills the process as soon as it
-   * is looked at: that it is looked at stands on the disk before, and it is done once. What was read stays with the letter.
+   * What its body tells, for one of which the broker itself knows only that it gave up on it. It may be what kills the process as soon as
+   * it is looked at: that it is looked at stands on the disk before, and it is done once. What was read stays with the letter.
    */
   lookInto(id: number, body: Uint8Array): EventHints;
 }

@@ -111,7 +111,10 @@ async function declare(model: ChannelModel, calls: (channel: Channel) => Promise
   }
 }
 
-/** 406: declared differently (a long message is cut off by the server). 405: another's exclusive queue. 403: not allowed. Anything else is not the topology's fault. */
+/**
+ * 406: declared differently (a long message is cut off by the server). 405: another's exclusive queue. 403: not allowed. Anything else is
+ * not the topology's fault.
+ */
 function asTopologyError(error: unknown): unknown {
   const code = codeOf(error);
   if (code !== 403 && code !== 405 && code !== 406) return error;

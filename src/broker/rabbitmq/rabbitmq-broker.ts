@@ -34,7 +34,9 @@ import { within } from './within.ts';
 
 export interface RabbitMqOptions extends ConnectOptions, TopologyOptions {
   readonly log: BrokerLog;
-  /** What a connection declares: everything (`always`, unless said otherwise), or nothing while the live queue is there, for a publisher. */
+  /**
+   * What a connection declares: everything (`always`, unless said otherwise), or nothing while the live queue is there, for a publisher.
+   */
   readonly declares?: 'always' | 'if-absent';
   /** How long a confirm may take before the connection counts as broken; 30 s unless said otherwise. */
   readonly confirmTimeoutMs?: number;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HttpDependencies, RebuildView } from '../dependencies.ts';
+import type { HttpDependencies, RebuildCommand, RebuildView } from '../dependencies.ts';
 import { bodyInstant, oneOf, text } from '../parameters.ts';
 import { ProblemError, noSuchThing } from '../problem-details.ts';
 import { PROGRESS_PACE, progressStreams } from '../rebuild-progress.ts';
@@ -188,38 +188,38 @@ function progressRoute({ rebuilds }: Dependencies, pace: ProgressPace): Route {
   });
 }
 
-function changeRoute({ rebuilds }: Dependencies, wish: 'pause' | 'resume' | 'cancel', summary: string): Route {
+function changeRoute({ rebuilds }: Dependencies, command: RebuildCommand, summary: string): Route {
   return defineRoute({
     method: 'post',
-    path: `/admin/rebuilds/:id/${wish}`,
+    path: `/admin/rebuilds/:id/${command}`,
     summary,
     access: 'admin',
     params: ONE,
     query: NO_QUERY,
     problems: [409],
-    answers: wish === 'cancel' ? { 200: rebuildAnswer, 202: rebuildAnswer } : { 200: rebuildAnswer },
+    answers: command === 'cancel' ? { 200: rebuildAnswer, 202: rebuildAnswer } : { 200: rebuildAnswer },
     handle: async ({ params: { id } }) => {
-      const outcome = await rebuilds.change(id, wish);
+      const outcome = await rebuilds.change(id, command);
       switch (outcome.kind) {
         case 'accepted':
-          return answerOf(wish, outcome.rebuild);
+          return answerOf(command, outcome.rebuild);
         case 'not_found':
           throw notFound();
         case 'over':
-          throw new ProblemError({ status: 409, detail: tooLate(wish, outcome.rebuild) });
+          throw new ProblemError({ status: 409, detail: tooLate(command, outcome.rebuild) });
       }
     },
   });
 }
 
 /** What a cancelled rebuild has built is dropped later. */
-function answerOf(wish: 'pause' | 'resume' | 'cancel', rebuild: RebuildView): Answer {
-  return { status: wish === 'cancel' && !isOver(rebuild) ? 202 : 200, body: rebuild };
+function answerOf(command: RebuildCommand, rebuild: RebuildView): Answer {
+  return { status: command === 'cancel' && !isOver(rebuild) ? 202 : 200, body: rebuild };
 }
 
-function tooLate(wish: 'pause' | 'resume' | 'cancel', { id, state, finishedAt }: RebuildView): string {
+function tooLate(command: RebuildCommand, { id, state, finishedAt }: RebuildView): string {
   const ended = finishedAt === null ? '' : ` since ${finishedAt}`;
-  return `Rebuild ${id} is ${state}${ended}: it is too late to ${wish} it.`;
+  return `Rebuild ${id} is ${state}${ended}: it is too late to ${command} it.`;
 }
 
 function notFound(): ProblemError {

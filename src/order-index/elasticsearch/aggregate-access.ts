@@ -73,7 +73,10 @@ export async function inBackground<T>(
 
 type SearchAnswer<A> = estypes.SearchResponse<unknown, A>;
 
-/** A search of all shards of an index, for what nobody waits for. A shard that does not answer is an outage. @throws see {@link inBackground} */
+/**
+ * A search of all shards of an index, for what nobody waits for. A shard that does not answer is an outage. @throws see {@link
+ * inBackground}
+ */
 export async function searchWhole<A>(
   access: AggregateAccess,
   doing: string,

@@ -6,7 +6,7 @@ import type { AggregateAccess } from './aggregate-access.ts';
 import { READ, serverTimeout } from './client.ts';
 import { causeOf, describeCause, isMissingIndex, MissingIndexError } from './errors.ts';
 
-/** Buckets of one answer; Elasticsearch allows 65,536 unless told otherwise. */
+/** Buckets of one answer; Elasticsearch allows 65,536 by default. */
 const KEYS_A_PAGE = 10_000;
 /** The most that Elasticsearch can be asked for: exact up to so many. */
 const CARDINALITY_PRECISION = 40_000;

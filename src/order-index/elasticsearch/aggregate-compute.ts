@@ -14,7 +14,7 @@ const MEASURES = ['orders', 'revenueCents', 'refundedCents', 'refundCount'] as c
 
 /** Rows that one request is for: a bound for its filters, of which each may have 65,536 values. */
 const ROWS_AT_ONCE = 1_000;
-/** Buckets of one answer, of which a product's holds one more; Elasticsearch allows 65,536 unless told otherwise. */
+/** Buckets of one answer, of which a product's holds one more; Elasticsearch allows 65,536 by default. */
 const BUCKETS_A_PAGE = 10_000;
 
 /** A row's key, and the values of its dimensions. */

@@ -144,7 +144,10 @@ function stateOf(circuit: Circuit): BreakerState {
   return circuit.halfOpen ? 'halfOpen' : 'closed';
 }
 
-/** Once it is half-open whoever wants something has the first turn, since that says most; after a while the probe has it. Returns what ends this. */
+/**
+ * Once it is half-open whoever wants something has the first turn, since that says most; after a while the probe has it. Returns what ends
+ * this.
+ */
 function probeUnasked(circuit: Circuit, afterMs: number, probe: () => Promise<unknown>): () => void {
   let timer: NodeJS.Timeout | undefined;
   const attempt = async () => {

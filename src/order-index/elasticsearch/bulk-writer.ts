@@ -18,7 +18,7 @@ export type BulkOutcome =
   | { readonly kind: 'unavailable'; readonly reason: string; readonly strained?: true };
 
 export interface BulkWriter {
-  /** One outcome an operation, in the same order. Never throws for the world's or a document's fault. */
+  /** One outcome an operation, in the same order. Never throws, neither during an outage nor for a refused document. */
   write(operations: readonly BulkOperation[], priority: WritePriority): Promise<BulkOutcome[]>;
   /** Resolves when everything handed over has its outcome. */
   drained(): Promise<void>;
@@ -55,7 +55,7 @@ export function createBulkWriter({ breaker, concurrency, maxRequestBytes, ...sen
 }
 
 /**
- * Tells the breaker of a request of which nothing got through because of the world, whatever form that took; but not where single
+ * Tells the breaker of a request of which nothing got through because of an outage, whatever form that took; but not where single
  * items were turned away for a strain. Then Elasticsearch answers, and smaller batches after a pause are what helps: a breaker that
  * opened would hold back the very share that gets through.
  */

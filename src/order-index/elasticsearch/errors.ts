@@ -3,7 +3,7 @@ import { IndexUnavailableError, RegistryError } from '../port.ts';
 
 /**
  * Whose fault a failure is (design §2, "Outage is not poison"): the one place that decides it. Whatever is not known to be the
- * document's own fault is the world's.
+ * document's own fault is an outage's.
  */
 export type Fault =
   /** This version or a newer one, or another document under a `create`, is there already. */

@@ -66,7 +66,9 @@ interface Sizes {
   readonly sizeBytes: number;
 }
 
-/** By the name of each index that a pattern covers. Documents are counted by a search, as the statistics count what is nested in them too. */
+/**
+ * By the name of each index that a pattern covers. Documents are counted by a search, as the statistics count what is nested in them too.
+ */
 export async function indexSizes(client: Client, index: string): Promise<(name: string) => Sizes> {
   const aggs = { indices: { terms: { field: '_index', size: MAX_INDICES } } };
   const [{ indices: stats = {} }, { aggregations }] = await Promise.all([

@@ -26,7 +26,7 @@ interface Finding {
 
 const WORST_FIRST: readonly State[] = ['down', 'degraded', 'up'];
 
-/** The worst of what is found, with every reason; never throws for the world's fault. */
+/** The worst of what is found, with every reason; never throws during an outage. */
 export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
   const breakers = { writes: sources.writes.state(), searches: sources.searches.state() };
   const findings = breakerFindings(sources);
@@ -54,8 +54,8 @@ export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
 }
 
 /**
- * Half-open, what is asked is tried: whether it gets through is said by the rest of the findings. While only writes are held back, readers are
- * answered: what they are told gets older, and says so.
+ * Half-open, what is asked is tried: whether it gets through is said by the rest of the findings. While only writes are held back, readers
+ * are answered: what they are told gets older, and says so.
  */
 function breakerFindings({ writes, searches }: HealthSources): Finding[] {
   const told = (what: string, breaker: Breaker, openState: State): Finding[] => {

@@ -32,7 +32,7 @@ import { createTechnicalStore } from './technical-store.ts';
 
 export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizing {
   readonly prefix: string;
-  /** For what readers ask; as for all else unless told. */
+  /** For what readers ask; by default the same as for all else. */
   readonly readTimeoutMs?: number;
   /** Bulk requests under way at once. */
   readonly bulkConcurrency: number;
@@ -41,9 +41,11 @@ export interface ElasticsearchIndexOptions extends ConnectionOptions, IndexSizin
   readonly log: Logger;
   /** `elasticsearch-writes` and `elasticsearch-searches`; called at the start and on each change. */
   readonly onBreakerState?: (name: string, state: BreakerState) => void;
-  /** How long an open breaker waits before it lets one request through, and then for one to come before it makes its own; 5 s unless told. */
+  /**
+   * How long an open breaker waits before it lets one request through, and then for one to come before it makes its own; by default 5 s.
+   */
   readonly breakerResetMs?: number;
-  /** A bulk request of several documents is split above this; 8 MiB unless told. */
+  /** A bulk request of several documents is split above this; by default 8 MiB. */
   readonly maxBulkBytes?: number;
   /** Where spans are made. */
   readonly tracing?: Tracing | undefined;

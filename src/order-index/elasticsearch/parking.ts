@@ -144,7 +144,7 @@ async function lookUp({ client, store, index }: ParkingOptions, places: readonly
   );
 }
 
-/** @param fields all unless told */
+/** @param fields by default all */
 async function listSources<Source extends TakenPlace>(
   options: ParkingOptions,
   { after, size }: Parameters<Parking['listParked']>[0],

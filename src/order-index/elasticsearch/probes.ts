@@ -40,7 +40,10 @@ export async function probeWrites({ client, writer, writes, control }: WriteProb
   });
 }
 
-/** By a search as readers make them: where these are too much for Elasticsearch, a cheaper one would say that all is well. @throws IndexUnavailableError */
+/**
+ * By a search as readers make them: where these are too much for Elasticsearch, a cheaper one would say that all is well. @throws
+ * IndexUnavailableError
+ */
 export async function probeSearches(searching: Searching): Promise<void> {
   await searchOrders(searching, { sort: '-placedAt', size: 1 });
 }

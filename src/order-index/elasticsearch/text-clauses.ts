@@ -77,8 +77,8 @@ function variantsOf({ forms, prefix, edits }: QueryTerm, field: TextField): Vari
 }
 
 /**
- * `index_prefixes` begins with two characters (`mappings/`), but takes a prefix for one of them by its UTF-16 code units, and would look for
- * a single character beyond the Basic Multilingual Plane where none is.
+ * `index_prefixes` begins with two characters (`mappings/`), but takes a prefix for one of them by its UTF-16 code units, and would look
+ * for a single character beyond the Basic Multilingual Plane where none is.
  */
 function beginning(field: TextField, value: string): Query {
   const isOneOfTwoUnits = value.length === 2 && [...value].length === 1;

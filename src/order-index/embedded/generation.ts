@@ -18,7 +18,7 @@ export interface Generation {
   get(orderId: string): OrderDocument | undefined;
   /** As search shows them: without their technical fields. */
   shown(ids: readonly number[]): readonly OrderView[];
-  /** Within a transaction. Throws for the world's faults only. */
+  /** Within a transaction. Throws during an outage only. */
   write(write: DocumentWrite): WriteOutcome;
 }
 

@@ -32,7 +32,7 @@ export interface EmbeddedIndexOptions {
   /** Of the code that writes; an index that newer code writes to is not opened. */
   readonly foldVersion: number;
   readonly log: Logger;
-  /** How long a snapshot that nobody reads or closes is kept at least; 5 min unless told. */
+  /** How long a snapshot that nobody reads or closes is kept at least; by default 5 min. */
   readonly snapshotKeptMs?: number;
 }
 

@@ -98,7 +98,9 @@ export function createGenerationTables(database: DatabaseSync, number: number): 
   createTraceTables(database, number);
 }
 
-/** Of visible orders, the values that filters and facets take and no column of the documents holds. Does nothing where it is there already. */
+/**
+ * Of visible orders, the values that filters and facets take and no column of the documents holds. Does nothing where it is there already.
+ */
 export function createTermsTable(database: DatabaseSync, number: number): void {
   const { terms } = tablesOf(number);
   database.exec(`

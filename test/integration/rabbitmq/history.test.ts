@@ -30,7 +30,7 @@ describe('the history in RabbitMQ', function () {
     await open();
   });
 
-  /** Seldom heartbeats unless told: with short ones a busy machine loses the connection, and what was read is read again. */
+  /** By default few heartbeats: with short ones a busy machine loses the connection, and what was read is read again. */
   async function open({ historyGiveUpMs = 5_000, heartbeatSeconds = 60 } = {}): Promise<void> {
     const urls = [amqpUrlVia(proxy, `heartbeat=${heartbeatSeconds}`)];
     broker = createRabbitMqBroker(rabbitMqOptions(prefix, { urls, historyGiveUpMs }));

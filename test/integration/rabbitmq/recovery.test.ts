@@ -44,7 +44,9 @@ describe('recovering from a lost RabbitMQ', () => {
     await deleteTopology(prefix);
   });
 
-  /** With the shortest heartbeats that there are, since the test is about their missing. On a busy machine some may be late by themselves. */
+  /**
+   * With the shortest heartbeats that there are, since the test is about their missing. On a busy machine some may be late by themselves.
+   */
   async function reopenWithHeartbeats(): Promise<void> {
     await broker.close();
     broker = createRabbitMqBroker(rabbitMqOptions(prefix, { urls: [amqpUrlVia(proxy, 'heartbeat=1')], log }));

@@ -20,21 +20,21 @@ describe('order-search rebuild', function () {
   let server: HttpServer;
   let port = 0;
   let requests: RebuildRequest[];
-  let wishes: string[];
+  let commands: string[];
   let all: readonly RebuildView[];
   let change: RebuildOperations['change'];
   let start: RebuildOperations['start'];
   let get: RebuildOperations['get'];
 
   beforeEach(async () => {
-    [requests, wishes, all] = [[], [], [rebuildView()]];
+    [requests, commands, all] = [[], [], [rebuildView()]];
     start = async (request) => {
       requests.push(request);
       return { kind: 'started', rebuild: rebuildView({ state: 'CREATE' }) };
     };
     get = async (id) => all.find((rebuild) => rebuild.id === id);
-    change = async (id, wish) => {
-      wishes.push(`${wish} ${id}`);
+    change = async (id, verb) => {
+      commands.push(`${verb} ${id}`);
       return { kind: 'accepted', rebuild: rebuildView({ id }) };
     };
     await serve(0);
@@ -47,7 +47,7 @@ describe('order-search rebuild', function () {
       start: (request) => start(request),
       list: async () => all,
       get: (id) => get(id),
-      change: (id, wish) => change(id, wish),
+      change: (id, verb) => change(id, verb),
     };
     const app = createHttpApp(fakeDependencies(new FakeOrders(), { rebuilds }));
     server = await listen(app, { host: '127.0.0.1', port: at });
@@ -215,7 +215,7 @@ describe('order-search rebuild', function () {
       const { exitCode, stderr } = await run(['status', '--follow'], { onOutput }, controller.signal);
       assert.equal(exitCode, 130);
       assert.equal(stderr, 'rebuild r-1 goes on; order-search rebuild cancel r-1 would end it\n');
-      assert.deepEqual(wishes, []);
+      assert.deepEqual(commands, []);
     });
   });
 
@@ -224,7 +224,7 @@ describe('order-search rebuild', function () {
       assert.equal((await run(['pause'])).stdout, 'rebuild r-1 is paused\n');
       assert.equal((await run(['resume', 'r/7'])).stdout, 'rebuild r/7 goes on\n');
       assert.deepEqual(JSON.parse((await run(['cancel', '--json'])).stdout), rebuildView());
-      assert.deepEqual(wishes, ['pause r-1', 'resume r/7', 'cancel r-1']);
+      assert.deepEqual(commands, ['pause r-1', 'resume r/7', 'cancel r-1']);
     });
 
     it('end with 4 where it is too late, with 1 where there is none', async () => {

@@ -6,8 +6,8 @@ import { delimiter, join } from 'node:path';
 import { compose } from '../../support/compose-file.ts';
 
 /**
- * What is known of the real one: it goes to Elasticsearch's own folder before it reads a path (elasticsearch-env does), writes over nothing,
- * and its file is its owner's alone.
+ * What is known of the real one: it goes to Elasticsearch's own folder before it reads a path (elasticsearch-env does), writes over
+ * nothing, and its file is its owner's alone.
  */
 const CERTUTIL = `#!/usr/bin/env bash
 set -euo pipefail

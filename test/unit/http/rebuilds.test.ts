@@ -204,15 +204,15 @@ describe('POST /admin/rebuilds/{id}/pause, resume and cancel', () => {
   const changed = (path: string, outcome: Awaited<ReturnType<RebuildOperations['change']>>) =>
     ask({ change: () => Promise.resolve(outcome) }, `/r-1/${path}`, post());
 
-  it('pass the wish on and answer with the rebuild', async () => {
+  it('pass the command on and answer with the rebuild', async () => {
     for (const [path, status] of [
       ['pause', 200],
       ['resume', 200],
       ['cancel', 202],
     ] as const) {
       const asked: string[][] = [];
-      const change: RebuildOperations['change'] = (id, wish) => {
-        asked.push([id, wish]);
+      const change: RebuildOperations['change'] = (id, command) => {
+        asked.push([id, command]);
         return Promise.resolve({ kind: 'accepted', rebuild: rebuildView() });
       };
       const answered = await ask({ change }, `/r-1/${path}`, post());

@@ -52,7 +52,7 @@ describe('judgeProgress', () => {
     });
   });
 
-  describe('when the world holds it up', () => {
+  describe('when an outage holds it up', () => {
     it('is degraded at first, with the reason, and down once it lasts', () => {
       const reason = 'the index cannot be reached';
       assert.deepEqual(judge({ outage: { reason, since: NOW - 5_000 } }), {

@@ -97,7 +97,7 @@ describe('measureRebuilds', () => {
     it('is not where an operator has paused it', async () => {
       const records = recordsOf(new MemoryControl());
       await run(records, aRebuild({ id: 'r-1', step: 'COPY', ...held }));
-      await records.wish('r-1', 'pause');
+      await records.command('r-1', 'pause');
       assert.equal(await isStalled(records), false);
     });
 
@@ -115,7 +115,7 @@ describe('measureRebuilds', () => {
         now: () => NOW,
       });
       assert.deepEqual(await measureRebuilds(records, NOW), { isStalled: true, processed: 40, total: 100 });
-      assert.deepEqual(read, ['rebuilds', 'rebuild:r-1', 'rebuild-wish:r-1']);
+      assert.deepEqual(read, ['rebuilds', 'rebuild:r-1', 'rebuild-intent:r-1']);
     });
   });
 

@@ -105,7 +105,7 @@ describe('the model of a rebuild', () => {
     }
   });
 
-  describe('when the world does not let it', () => {
+  describe('when an outage does not let it', () => {
     it('stays where it is, and remembers since when and why', () => {
       const held = after(aRebuild({ step: 'REFRESH' }), { kind: 'held', reason: '503' });
       assert.deepEqual(held, aRebuild({ step: 'REFRESH', held: { reason: '503', since: NOW } }));
@@ -154,7 +154,7 @@ describe('the model of a rebuild', () => {
       );
     });
 
-    it('of an aggregate ROLLUPS → CANCELLED, and takes its wish back', () => {
+    it('of an aggregate ROLLUPS → CANCELLED, and takes its request back', () => {
       const run = aRebuild({ step: 'ROLLUPS' }, AGGREGATE);
       assert(canBeCancelled(run));
       const state = after(run, { kind: 'cancelled' });
@@ -185,7 +185,7 @@ describe('the model of a rebuild', () => {
     });
   });
 
-  it('comes to an end, whatever the world answers, once it answers well', () => {
+  it('comes to an end, whatever the services answer, once they answer well', () => {
     const obstacles: readonly Response[] = [
       { kind: 'interrupted' },
       { kind: 'held', reason: '503' },

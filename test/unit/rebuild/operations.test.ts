@@ -253,14 +253,14 @@ describe('what operators do about rebuilds and generations', () => {
     /** Once it is to be given up, and before that is written, its runner goes on with the comparison and begins to move readers. */
     function movingAsItIsGivenUp(freeze: OrderIndex['generations']['freeze']): Partial<OrderIndex['generations']> {
       const [compared, moving] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      const wished = Promise.withResolvers<void>();
+      const commanded = Promise.withResolvers<void>();
       const [writeControl, working] = [index.writeControl.bind(index), { ...generations }];
       index.writeControl = async (id, ...args) => {
-        if (!id.startsWith('rebuild-wish:')) return await writeControl(id, ...args);
+        if (!id.startsWith('rebuild-intent:')) return await writeControl(id, ...args);
         compared.resolve();
         await moving.promise;
         const isWritten = await writeControl(id, ...args);
-        wished.resolve();
+        commanded.resolve();
         return isWritten;
       };
       return {
@@ -270,7 +270,7 @@ describe('what operators do about rebuilds and generations', () => {
         },
         freeze: async (generation) => {
           moving.resolve();
-          await wished.promise;
+          await commanded.promise;
           await freeze(generation);
         },
       };

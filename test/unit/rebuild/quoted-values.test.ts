@@ -3,7 +3,7 @@ import { diverge, divergenceOf } from '../../../src/order-index/diverge.ts';
 import { documentWrite } from '../../../src/order-index/document-write.ts';
 import type { OrderIndex } from '../../../src/order-index/port.ts';
 import { foldStored } from '../../../src/order/fold.ts';
-import { RefusedError, writeSurely } from '../../../src/rebuild/write-surely.ts';
+import { RefusedError, writeUntilStored } from '../../../src/rebuild/write-until-stored.ts';
 import { MemoryControl } from '../../support/memory-control.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
 import { eventAt } from '../../support/protocol.ts';
@@ -36,7 +36,7 @@ describe('what Elasticsearch quotes of an order where it refuses it', () => {
     index.obstacle = () => ({ kind: 'refused', reason: SAID, path: 'customerName' });
     const write = documentWrite(foldStored('A-1', [eventAt(1)]), new Date());
     const { signal } = new AbortController();
-    await assert.rejects(writeSurely(index as unknown as OrderIndex, LIVE, [write], signal), (error) => {
+    await assert.rejects(writeUntilStored(index as unknown as OrderIndex, LIVE, [write], signal), (error) => {
       assert.ok(error instanceof RefusedError);
       assert.deepEqual(error.orders, [{ orderId: 'A-1', reason: `customerName: ${KEPT}` }]);
       return true;

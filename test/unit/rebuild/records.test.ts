@@ -39,13 +39,13 @@ describe('the records of runs', () => {
 
   it('keeps what operators want: a pause until it is taken back, a cancellation for good', async () => {
     const records = recordsOf(new MemoryControl(), 'a');
-    assert.deepEqual(await records.wishes('r-1'), { paused: false, cancelled: false });
-    await records.wish('r-1', 'pause');
-    await records.wish('r-1', 'pause');
-    assert.deepEqual(await records.wishes('r-1'), { paused: true, cancelled: false });
-    await records.wish('r-1', 'cancel');
-    assert.deepEqual(await records.wishes('r-1'), { paused: true, cancelled: true });
-    await records.wish('r-1', 'resume');
-    assert.deepEqual(await records.wishes('r-1'), { paused: false, cancelled: true });
+    assert.deepEqual(await records.intent('r-1'), { paused: false, cancelled: false });
+    await records.command('r-1', 'pause');
+    await records.command('r-1', 'pause');
+    assert.deepEqual(await records.intent('r-1'), { paused: true, cancelled: false });
+    await records.command('r-1', 'cancel');
+    assert.deepEqual(await records.intent('r-1'), { paused: true, cancelled: true });
+    await records.command('r-1', 'resume');
+    assert.deepEqual(await records.intent('r-1'), { paused: false, cancelled: true });
   });
 });

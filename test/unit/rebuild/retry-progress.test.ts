@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
-import { Headway } from '../../../src/rebuild/headway.ts';
+import { RetryProgress } from '../../../src/rebuild/retry-progress.ts';
 
-describe('the headway of what begins anew after a failure', () => {
-  let headway: Headway;
+describe('the progress of what begins anew after a failure', () => {
+  let progress: RetryProgress;
   beforeEach(() => {
-    headway = new Headway();
+    progress = new RetryProgress();
   });
 
   /** Each attempt fails where it has come to. */
   const attempts = (...to: number[]) =>
     to.map((places) => {
-      const made = Array.from({ length: places }, (_, at) => headway.isMade(at + 1));
-      headway.failed();
+      const made = Array.from({ length: places }, (_, at) => progress.isMade(at + 1));
+      progress.failed();
       return made;
     });
 

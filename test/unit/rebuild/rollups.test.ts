@@ -110,7 +110,7 @@ describe("a rebuild's dealings with the aggregates", () => {
       assert.deepEqual(asked, ['rebuild seller-daily for r-1']);
     });
 
-    it('takes its wish back when it is cancelled', async () => {
+    it('takes its request back when it is cancelled', async () => {
       assert.deepEqual(await perform(WITHDRAW), { kind: 'done' });
       assert.deepEqual(asked, ['withdraw seller-daily for r-1']);
     });

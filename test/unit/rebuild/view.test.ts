@@ -7,7 +7,7 @@ const NOW = 60_000;
 const NONE = { paused: false, cancelled: false };
 
 describe('the view of a rebuild', () => {
-  const view = (state: RunState, wishes = NONE, beatAt = NOW) => viewOf({ state, beatAt, revision: '' }, wishes, NOW);
+  const view = (state: RunState, intent = NONE, beatAt = NOW) => viewOf({ state, beatAt, revision: '' }, intent, NOW);
   const copying = (changes: Partial<RunState> = {}, source: 'index' | 'history' = 'index') => {
     const state = aRebuild({ step: 'COPY', rate: 50 }, { source });
     return { ...state, copy: { ...state.copy, total: 1_000, copied: 400 }, ...changes };

@@ -28,12 +28,12 @@ type Happening =
   | { readonly kind: 'event'; readonly order: number }
   /** The orders are rebuilt, and readers moved to the new generation. */
   | { readonly kind: 'swap' }
-  | { readonly kind: 'wish' };
+  | { readonly kind: 'request' };
 
 const happening = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constant('event' as const), order: fc.nat(ORDER_IDS.length - 1) }) },
   { weight: 1, arbitrary: fc.constant<Happening>({ kind: 'swap' }) },
-  { weight: 1, arbitrary: fc.constant<Happening>({ kind: 'wish' }) },
+  { weight: 1, arbitrary: fc.constant<Happening>({ kind: 'request' }) },
 );
 /** Each with how many steps lie before it, so that they are spread over the leaders' turns. */
 const happenings = fc.array(fc.tuple(happening, fc.nat(40)), { minLength: 1, maxLength: 20 });
@@ -91,8 +91,8 @@ class World {
   }
 
   happen(one: Happening): void {
-    if (one.kind === 'wish') {
-      void this.control.writeControl(`rollup-wish:${SELLER_DAILY.name}`, {
+    if (one.kind === 'request') {
+      void this.control.writeControl(`rollup-request:${SELLER_DAILY.name}`, {
         id: `run-${this.#told.join()}`,
         paused: false,
       });

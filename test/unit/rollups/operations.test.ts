@@ -58,14 +58,14 @@ describe('what a rebuild wants of the aggregates', () => {
   });
 
   describe('when one is to be rebuilt', () => {
-    it('is wished for once, until it was carried out', async () => {
+    it('is requested once, until it was carried out', async () => {
       await keep('a', { live });
       assert.deepEqual(await operations.rebuild('a', 'run'), {
         ...{ isDone: false, generation: '', processed: 0, total: 0, pulse: '1' },
       });
-      assert.deepEqual(await records.wish('a'), { id: 'run', paused: false });
-      assert.equal(await records.wish('b'), undefined);
-      await keep('a', { live, building: { ...building, wish: 'run' } });
+      assert.deepEqual(await records.request('a'), { id: 'run', paused: false });
+      assert.equal(await records.request('b'), undefined);
+      await keep('a', { live, building: { ...building, request: 'run' } });
       assert.deepEqual(await operations.rebuild('a', 'run'), {
         ...{ isDone: false, generation: building.generation, processed: 2, total: 9, pulse: '2' },
       });
@@ -73,30 +73,30 @@ describe('what a rebuild wants of the aggregates', () => {
       assert.deepEqual(await operations.rebuild('a', 'run'), {
         ...{ isDone: true, generation: building.generation, processed: 9, total: 9, pulse: '3' },
       });
-      assert.equal(await records.wish('a'), undefined);
+      assert.equal(await records.request('a'), undefined);
       assert.equal(wakes, 3);
     });
 
     it('rests while it is paused, and goes on when it is asked for again', async () => {
       await operations.rebuild('a', 'run');
       await operations.pause('a', 'run');
-      assert.deepEqual(await records.wish('a'), { id: 'run', paused: true });
+      assert.deepEqual(await records.request('a'), { id: 'run', paused: true });
       await operations.rebuild('a', 'run');
-      assert.deepEqual(await records.wish('a'), { id: 'run', paused: false });
+      assert.deepEqual(await records.request('a'), { id: 'run', paused: false });
     });
 
-    it('takes its own wish back, and no other', async () => {
+    it('takes its own request back, and no other', async () => {
       await operations.rebuild('a', 'run');
       await operations.withdraw('a', 'another run');
-      assert.deepEqual(await records.wish('a'), { id: 'run', paused: false });
+      assert.deepEqual(await records.request('a'), { id: 'run', paused: false });
       await operations.withdraw('a', 'run');
-      assert.equal(await records.wish('a'), undefined);
+      assert.equal(await records.request('a'), undefined);
     });
 
-    it('takes the place of a wish that nobody waits for any more', async () => {
+    it('takes the place of a request that nobody waits for any more', async () => {
       await operations.rebuild('a', 'run');
       await operations.rebuild('a', 'next run');
-      assert.deepEqual(await records.wish('a'), { id: 'next run', paused: false });
+      assert.deepEqual(await records.request('a'), { id: 'next run', paused: false });
     });
   });
 });

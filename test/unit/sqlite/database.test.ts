@@ -161,7 +161,7 @@ describe('a SQLite database of the service', () => {
   });
 
   describe('when a statement fails', () => {
-    it('blames the world for a full disk, and is whole afterwards', () => {
+    it('takes a full disk for an outage, and is whole afterwards', () => {
       database.exec('PRAGMA max_page_count = 10');
       const fill = () => inTransaction(database, () => insert(1, 'x'.repeat(100_000)));
       assert.equal(isWorldsFault(thrownBy(fill)), true);
@@ -170,7 +170,7 @@ describe('a SQLite database of the service', () => {
       assert.equal(count(), 1);
     });
 
-    it('blames the world for a database that is closed', () => {
+    it('takes a closed database for an outage', () => {
       const prepared = database.prepare('SELECT 1');
       database.close();
       assert.equal(isWorldsFault(thrownBy(() => prepared.get())), true);
