@@ -198,7 +198,7 @@ describe('what a text query finds', () => {
       const [first, ...others] = given;
       for (const other of others) assert.deepEqual(other.hits, first?.hits, q);
     });
-    await fc.assert(property, { numRuns: 400 });
+    await fc.assert(property, { numRuns: 200 });
   }).timeout(120_000);
 
   it('finds each document by each of its words', async () => {

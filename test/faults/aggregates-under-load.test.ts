@@ -16,7 +16,7 @@ import { watchDashboards, type DashboardWatch } from '../support/watchful-dashbo
 import { RUNS_LONG_TESTS } from '../support/long-tests.ts';
 
 /** By hand: `AGGREGATE_EVENTS=100000 npx mocha test/faults/aggregates-under-load.test.ts`. */
-const EVENTS = Number(process.env['AGGREGATE_EVENTS'] ?? 3_000);
+const EVENTS = Number(process.env['AGGREGATE_EVENTS'] ?? (RUNS_LONG_TESTS ? 3_000 : 1_500));
 const CLI = new URL('../../bin/order-search.js', import.meta.url).pathname;
 const ENVIRONMENT: Environment = { ROLLUP_INTERVAL_MS: '300', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
 /** What is held when a process is killed comes again, and is handled one by one the third time: those that die hold little. */
@@ -80,7 +80,7 @@ describe(`aggregates of ${EVENTS} events whose leader is killed ten times, with 
     try {
       // Before, what is written is counted by nobody, and later all at once.
       await eventually(async () => assert.ok(hasEnded || (await isLeader(victim))), 60_000);
-      for (const portion of portionsOf(events, 5)) {
+      for (const portion of portionsOf(events, 3)) {
         await publish(backend, portion);
         // Each is counted for itself.
         await eventually(async () => assert.ok(hasEnded || (await backend.queues()).live === 0), 120_000 + EVENTS * 8);

@@ -36,7 +36,8 @@ export interface Load {
   stop(): Promise<number>;
 }
 
-const LOAD_EVENTS_PER_SECOND = 300;
+/** As many as the service takes beside what it is asked, on any machine. */
+const LOAD = { perSecond: 300, maxWaiting: 1_000 };
 const BACKLOG_EVENTS = 6_000;
 
 const SOON = { ROLLUP_INTERVAL_MS: '200', REFRESH_INTERVAL: '200ms', RATE_LIMIT_PER_MINUTE: '0' };
@@ -104,7 +105,7 @@ async function servicesShop(more: Environment): Promise<Shop> {
     url: service.url,
     publish: (messages) => publishMessages(backend, messages),
     async load() {
-      const load = await startLoad(backend, loadEvents(), { perSecond: LOAD_EVENTS_PER_SECOND });
+      const load = await startLoad(backend, loadEvents(), LOAD);
       running = load;
       return {
         async stop() {
