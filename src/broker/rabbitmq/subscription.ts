@@ -5,7 +5,7 @@ import type { LiveDelivery, LiveHandlers, LiveSubscription } from '../port.ts';
 import { openChannel } from './connect.ts';
 import { heartbeatTimeOf, redeliveriesOf } from './messages.ts';
 import { SettlementLedger } from './settlement-ledger.ts';
-import type { Instruction } from './settlement-ledger.ts';
+import type { Instruction, ReturnInstructions } from './settlement-ledger.ts';
 import { within } from './within.ts';
 
 /** What one channel has delivered. A new channel begins a new session, and knows nothing of the deliveries of the one before. */
@@ -118,9 +118,7 @@ export class Subscription implements LiveSubscription {
     const session = this.#session;
     if (session === undefined) return;
     this.#settleNow(session);
-    const instructions = session.ledger.requeue(tagsOf(session, deliveries));
-    acknowledge(session, instructions.acknowledge);
-    requeue(session, instructions.requeue);
+    send(session, session.ledger.requeue(tagsOf(session, deliveries)));
     this.#endIfDone(session);
   }
 
@@ -153,7 +151,7 @@ export class Subscription implements LiveSubscription {
     session.ledger.delivered(tag);
     // What was on its way when it was cancelled.
     if (this.#cancelled) {
-      requeue(session, session.ledger.requeue([tag]).requeue);
+      send(session, session.ledger.requeue([tag]));
       return;
     }
     const delivery = toDelivery(this.#options, message);
@@ -237,6 +235,11 @@ function acknowledge(session: Session, instructions: readonly Instruction[]): vo
       session.channel.ack(addressed(tag), multiple);
     });
   }
+}
+
+function send(session: Session, instructions: ReturnInstructions): void {
+  acknowledge(session, instructions.acknowledge);
+  requeue(session, instructions.requeue);
 }
 
 function requeue(session: Session, instructions: readonly Instruction[]): void {
