@@ -60,6 +60,7 @@ export async function projectBatch(works: readonly OrderWork[], deps: BatchDepen
 /** Orders that another batch is at work with wait for their turn; the others go ahead. */
 async function projectInTurn(works: readonly OrderWork[], place: Place, deps: BatchDependencies): Promise<void> {
   let open = works;
+  const refused: RefusedPlan[] = [];
   let outages = 0;
   let moves = 0;
   for (let round = 1; open.length > 0;) {
@@ -71,7 +72,7 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
     const result = await tryRound(ready, deps);
     const again = new Set(result.again.map(({ orderId }) => orderId));
     place.leave(ready.map(({ orderId }) => orderId).filter((orderId) => !again.has(orderId)));
-    for (const plan of result.refused) await blame(plan, deps);
+    refused.push(...result.refused);
     open = [...result.again, ...open.filter((work) => !ready.includes(work))];
     moves = result.moved === undefined ? 0 : moves + 1;
     const outage = result.outage ?? (moves > MOVED_ROUNDS ? result.moved : undefined);
@@ -83,6 +84,8 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
     else if (result.again.length > 0 && round > EAGER_ROUNDS) await deps.pause(round, 'restart');
     round += 1;
   }
+  // Once no order is held any more: who waits for one of these may be first in the line of a refused one.
+  for (const plan of refused) await blame(plan, deps);
 }
 
 function probeOf(spoilt: readonly OrderWork[], deps: BatchDependencies): Probe {
@@ -116,6 +119,7 @@ async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies)
     return { works: spoilt.map(({ work }) => work), reason: spoilt.flatMap(reasonOf)[0] ?? '' };
   } catch (error) {
     if (!(error instanceof IndexUnavailableError) && !(error instanceof BrokerUnavailableError)) throw error;
+    for (const orderId of orderIds) deps.workingSet.drop(orderId);
     return { works, reason: error.message };
   } finally {
     place.leave(orderIds);

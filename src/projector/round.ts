@@ -190,12 +190,14 @@ async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<vo
   const parkedAt = deps.now().toISOString();
   const outcomes = await deps.index.park(early.map(({ plan, job }) => ({ ...storable(plan, job), parkedAt })));
   await deps.reached('parked');
-  early.forEach(({ plan, job }, index) => {
+  const kept = early.map(({ plan, job }, index) => {
     const outcome = outcomes[index];
-    if (outcome?.kind !== 'taken' || sameIdentity(outcome.by, job.event)) return;
+    if (outcome?.kind !== 'taken' || sameIdentity(outcome.by, job.event))
+      return { plan, orderId: job.orderId, event: job.event };
     plan.placements.set(job, { kind: 'refused', refusal: parkedTwice(job.event, outcome.by) });
+    return { plan, orderId: job.orderId, event: outcome.by };
   });
-  await restartWhereFilled(early, parkedAt, deps);
+  await restartWhereFilled(kept, parkedAt, deps);
 }
 
 /** Of an erased order nothing is kept but the places of what came after. */
@@ -220,24 +222,30 @@ function parkedTwice(event: OrderEvent, by: OrderEvent): Refusal {
   return placeTaken(event.sequence, parked, by.type === 'order.skipped.v1');
 }
 
+/** An event that stands at its place among what is parked: the one that was just parked, or who was there before it. */
+interface KeptParked {
+  readonly plan: Plan;
+  readonly orderId: string;
+  readonly event: OrderEvent;
+}
+
 /**
- * The copies just parked go along, so that they are dropped again once their events are in the document. Where another instance has erased
+ * What stands parked goes along, so that it is dropped again once it is in the document. Where another instance has erased
  * the order, it may have looked at what is parked before these were, now or in an earlier round that was interrupted here.
  */
 async function restartWhereFilled(
-  early: readonly { readonly plan: Plan; readonly job: Job }[],
+  kept: readonly KeptParked[],
   parkedAt: string,
   deps: RoundDependencies,
 ): Promise<void> {
   const { live } = await deps.index.registry();
-  const documents = await loadDocuments(deps.index, live, [...new Set(early.map(({ job }) => job.orderId))]);
-  for (const [plan, jobs] of Map.groupBy(early, ({ plan }) => plan)) {
+  const documents = await loadDocuments(deps.index, live, [...new Set(kept.map(({ orderId }) => orderId))]);
+  for (const [plan, events] of Map.groupBy(kept, ({ plan }) => plan)) {
     const { version = 0, erasedAt } = documents.get(plan.state.orderId) ?? {};
     if (erasedAt !== undefined)
-      await deps.index.stripParked(jobs.map(({ job: { orderId, event } }) => ({ orderId, sequence: event.sequence })));
-    if (jobs.every(({ job }) => version < job.event.sequence - 1)) continue;
-    const copies = jobs.map(({ job: { orderId, event } }) => unparked({ orderId, event, parkedAt }));
-    startOver(plan, deps, { parked: copies });
+      await deps.index.stripParked(events.map(({ orderId, event }) => ({ orderId, sequence: event.sequence })));
+    if (events.every(({ event }) => version < event.sequence - 1)) continue;
+    startOver(plan, deps, { parked: events.map(({ orderId, event }) => unparked({ orderId, event, parkedAt })) });
   }
 }
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { IndexUnavailableError, type WriteOutcome } from '../../../src/order-index/port.ts';
 import { projectBatch } from '../../../src/projector/project-batch.ts';
 import type { ProtocolStep } from '../../../src/projector/round.ts';
+import { OrderLines } from '../../../src/projector/order-lines.ts';
 import { dueParked } from '../../../src/projector/sweeper.ts';
 import { workOf, type Job } from '../../../src/projector/work.ts';
 import { MemoryIndex } from '../../support/memory-index.ts';
@@ -123,6 +124,24 @@ describe('projectBatch', () => {
       assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [2, 0]);
     });
 
+    it('applies what is parked, and not another event for its place, when the hole was filled meanwhile', async () => {
+      const index = new MemoryIndex();
+      await projectBatch(worksOf('o', [1, 3]), protocolInstance(index).deps);
+      const stalled = protocolInstance(index, { isKeptParked: () => true });
+      const { deps, deadLetters } = protocolInstance(index);
+      let filled = false;
+      index.before = async (step) => {
+        if (step !== 'park' || filled) return;
+        filled = true;
+        await projectBatch(worksOf('o', [2]), stalled.deps);
+      };
+      await projectBatch(workOf([jobOf('o', eventAt(3, 'other'))]), deps);
+      const refused = deadLetters.map(({ offer: { event }, refusal }) => [event.id, refusal.reason]);
+      assert.deepEqual(refused, [['other', 'sequence_conflict']]);
+      assert.deepEqual([versionIn(index, LIVE, 'o'), index.parked.size], [3, 0]);
+      assert.ok(tagsIn(index, LIVE, 'o')?.includes('e3'));
+    });
+
     it('dead-letters another event for a parked place as a sequence conflict', async () => {
       const index = new MemoryIndex();
       const { deps, deadLetters } = protocolInstance(index);
@@ -168,6 +187,37 @@ describe('projectBatch', () => {
         'before settling',
       ]);
       assert.equal(settled.size, 1);
+    });
+  });
+
+  describe('when the index refuses a document of an order for which another batch waits, which waits for a second order too', () => {
+    it('waits for nobody who waits for it', async () => {
+      const index = new MemoryIndex();
+      const lines = new OrderLines();
+      const refused: WriteOutcome = { kind: 'refused', reason: 'cannot be parsed', path: 'tags' };
+      let moves = 3;
+      index.obstacle = (_, { orderId, document }) => {
+        if (document.tags?.includes('bad')) return refused;
+        return orderId === 'second' && (moves -= 1) > 0 ? { kind: 'moved', reason: 'for a moment' } : undefined;
+      };
+      const { deps, deadLetters } = protocolInstance(index, { lines });
+      const first = projectBatch(
+        workOf([
+          ...[1, 2].map((at) => jobOf('first', eventAt(at, at === 2 ? 'bad' : undefined))),
+          jobOf('second', eventAt(1)),
+        ]),
+        deps,
+      );
+      // As a probe does: it wants both before it begins.
+      const orderIds = ['first', 'second'];
+      const place = lines.enter(orderIds);
+      const waiting = (async () => {
+        while (!orderIds.every((orderId) => place.isFirst(orderId))) await place.turn();
+        place.leave(orderIds);
+      })();
+      await Promise.all([first, waiting]);
+      assert.deepEqual(deadLetters.map(({ offer: { event } }) => event.id), ['bad']); // prettier-ignore
+      assert.deepEqual([versionIn(index, LIVE, 'first'), versionIn(index, LIVE, 'second')], [1, 1]);
     });
   });
 
