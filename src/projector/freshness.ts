@@ -66,11 +66,14 @@ export class SettledHeartbeats {
     return this.#returnedAt;
   }
 
-  /** Publish time of the newest heartbeat that proves something, as far as the other projectors leave it to be believed. */
-  newest({ publishedAfter, receivedBefore }: Trust): number | undefined {
+  /**
+   * Publish time of the newest heartbeat that proves something, as far as the other projectors leave it to be believed. One that was
+   * published after `until` was published by a clock that was wrong: it proves nothing.
+   */
+  newest({ publishedAfter, receivedBefore }: Trust, until = Infinity): number | undefined {
     const [firstOpen = Infinity] = this.#open.keys();
     const trustedFrom = Math.max(publishedAfter, this.#distrustedUntil);
-    this.#heard = this.#heard.filter(({ publishedAt }) => publishedAt > trustedFrom);
+    this.#heard = this.#heard.filter(({ publishedAt }) => publishedAt > trustedFrom && publishedAt <= until);
     const proven = this.#heard.filter((one) => one.position < firstOpen && one.receivedAt < receivedBefore);
     if (proven.length === 0) return undefined;
     this.#heard = this.#heard.filter((one) => !proven.includes(one));

@@ -9,6 +9,7 @@ import { SilenceWatch } from './silence-watch.ts';
 import {
   farewell,
   hasLeft,
+  MOST_AHEAD_MS,
   readFreshness,
   recordProgress,
   SKEW_MS,
@@ -75,7 +76,9 @@ export class Heartbeat {
       const read = await readFreshness(index);
       const predecessor = read.record.instances[this.#instance];
       const noticed = Date.now() + SKEW_MS + (!predecessor || hasLeft(predecessor) ? 0 : lossNoticedMs);
-      this.#settled.returned(Math.max(noticed, predecessor?.returnedAt ?? 0));
+      // None says so of a later time, unless its clock was ahead.
+      const latest = Date.now() + SKEW_MS + lossNoticedMs + CLOSING_MS;
+      this.#settled.returned(Math.max(noticed, Math.min(predecessor?.returnedAt ?? 0, latest)));
       const progress = this.#progress(Date.now());
       if (await recordProgress(index, read, this.#instance, progress, this.#asOf ?? 0)) return;
     }
@@ -155,8 +158,9 @@ export class Heartbeat {
     const instance = this.#instance;
     this.#asOfAnyone = record.asOf;
     const now = Date.now();
+    this.#forgetWhatIsAhead(now);
     this.#noteSilent(this.#silence.silentOthers(record, instance));
-    const newest = this.#settled.newest(trustIn(record, instance, now));
+    const newest = this.#settled.newest(trustIn(record, instance, now), now + MOST_AHEAD_MS);
     const kept = withoutGone(record, instance, now);
     this.#settled.distrust(kept.distrustedUntil);
     const progress = this.#progress(now);
@@ -167,6 +171,11 @@ export class Heartbeat {
     }
     const isRecorded = await recordProgress(index, { ...kept, revision }, instance, progress, this.#asOf ?? 0);
     if (!isRecorded) await this.#recordPatiently(progress);
+  }
+
+  /** The clock was put back: what it said before is no promise any more. */
+  #forgetWhatIsAhead(now: number): void {
+    if (this.#asOf !== undefined && this.#asOf > now + MOST_AHEAD_MS) this.#asOf = undefined;
   }
 
   /**

@@ -39,12 +39,15 @@ const EXPIRY_MS = 130_000;
 const IN_HAND_EXPIRY_MS = 5_000;
 /** Clocks of two machines, and messages on their way. */
 export const SKEW_MS = 1_000;
+/** A time that is further ahead was told by a clock that was wrong. Taken for true, it would promise what is not there until it has come. */
+export const MOST_AHEAD_MS = 120_000;
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
-function parseFreshness(value: Readonly<Record<string, unknown>> | undefined): FreshnessRecord {
+function parseFreshness(value: Readonly<Record<string, unknown>> | undefined, now: number): FreshnessRecord {
   const { asOf, instances } = (value ?? {}) as { asOf?: string; instances?: FreshnessRecord['instances'] };
-  return { asOf: asOf === undefined ? 0 : Date.parse(asOf), instances: instances ?? {} };
+  const known = asOf === undefined ? 0 : Date.parse(asOf);
+  return { asOf: known > now + MOST_AHEAD_MS ? 0 : known, instances: instances ?? {} };
 }
 
 /** The last word of a projector that stops; `returnedAt`: when all that it could not settle is in the queue again. */
@@ -132,5 +135,5 @@ export async function recordProgress(
 
 export async function readFreshness(index: Pick<OrderIndex, 'readControl'>) {
   const found = await index.readControl(FRESHNESS_RECORD);
-  return { record: parseFreshness(found?.value), revision: found?.revision ?? null };
+  return { record: parseFreshness(found?.value, Date.now()), revision: found?.revision ?? null };
 }

@@ -97,6 +97,23 @@ describe('Heartbeat', () => {
       assert.equal(refreshes, 1);
     });
 
+    it('promises nothing by a clock that was far ahead, neither its own nor what the record says', async () => {
+      const hour = 3_600_000;
+      await heartbeat.announce();
+      const progress = instances();
+      await control.writeControl(
+        'freshness',
+        { asOf: new Date(Date.now() + hour).toISOString(), instances: progress },
+        control.records.get('freshness')?.revision ?? null,
+      );
+      heartbeat.start();
+      hears(1, Date.now() + hour);
+      const publishedAt = hears(2);
+      await eventually(() => assert.equal(heartbeat.asOf(), publishedAt));
+      const value = control.records.get('freshness')?.value as { asOf: string };
+      await eventually(() => assert.equal(Date.parse(value.asOf) <= publishedAt, true));
+    });
+
     it('takes another name where another one that lives has the same', async () => {
       const twin = heartbeatOf('own');
       others.push(twin);
