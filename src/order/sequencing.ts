@@ -45,8 +45,10 @@ export function sequence<E extends Offered>(
     }
     const next = one.event.sequence === state.version + 1 ? one : jumpOver(waiting, index, placements);
     if (!next) {
-      placements.set(one, { kind: 'early' });
-      continue;
+      // Nothing fills the hole, so all that is left lies behind it.
+      const left = waiting.slice(index).filter((other) => !placements.has(other));
+      left.forEach((early) => placements.set(early, { kind: 'early' }));
+      break;
     }
     const used = isUsedElsewhere(state, next.event);
     const evolved = used ? { kind: 'refused' as const, refusal: used } : evolve(state, next.event, limits);
