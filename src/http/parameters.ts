@@ -103,7 +103,9 @@ export function parseQueryString(query: string | undefined): Record<string, stri
   const values: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>;
   for (const [name, value] of new URLSearchParams(query ?? '')) {
     const before = values[name];
-    values[name] = before === undefined ? value : [...(typeof before === 'string' ? [before] : before), value];
+    if (before === undefined) values[name] = value;
+    else if (typeof before === 'string') values[name] = [before, value];
+    else before.push(value);
   }
   return values;
 }
