@@ -11,6 +11,9 @@ export interface ServerSentEvent {
 /** How soon a browser comes back after a lost connection. */
 const RECONNECT_MS = 2_000;
 
+/** Keep-alives after which a client that has taken nothing is taken for gone: others wait for its place. */
+const MOST_UNTAKEN = 4;
+
 /** A stream of events as an answer. */
 export interface EventStream {
   readonly source: AsyncIterable<ServerSentEvent>;
@@ -22,7 +25,8 @@ export interface EventStream {
 
 /**
  * Answers with the events as they come, and with comments between them. Ends after the last event, when the client hangs up, or within
- * `keepAliveMs` of `until`, for a client that takes nothing by a cut. What a slow client has not taken is waited for, not piled up.
+ * `keepAliveMs` of `until`, for a client that takes nothing by a cut. What a slow client has not taken is waited for, not piled up; one
+ * that takes nothing at all for some keep-alives is cut.
  * @param until epoch ms: from then on who asked for it may see no more
  */
 export async function sendEvents(
@@ -39,10 +43,13 @@ export async function sendEvents(
   }
   response.write(`retry: ${RECONNECT_MS}\n\n`);
   const isOver = () => Date.now() >= until;
+  let untaken = 0;
+  response.on('drain', () => (untaken = 0));
   const keepAlive = setInterval(() => {
     if (!isOpen(response)) return;
-    if (isOver()) hangUp(response);
-    else if (!response.writableNeedDrain) response.write(': still here\n\n');
+    untaken = response.writableNeedDrain ? untaken + 1 : 0;
+    if (isOver() || untaken > MOST_UNTAKEN) hangUp(response);
+    else if (untaken === 0) response.write(': still here\n\n');
   }, keepAliveMs);
   try {
     for await (const { event, id, data } of source) {
