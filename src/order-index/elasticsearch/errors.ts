@@ -27,10 +27,11 @@ export interface ErrorCause {
 const MAX_REASON_LENGTH = 1_000;
 
 /** Elasticsearch answers these with 400 or 404 though no document is at fault. */
-const WORLDS_FAULT = new Set([
+const OUTAGES = new Set([
   'index_closed_exception',
   'shard_not_found_exception',
   'no_shard_available_action_exception',
+  'routing_missing_exception',
 ]);
 /** Something is forbidden, by an operator, a swap or the disk watermark, however much there is to do. */
 const BLOCK = 'cluster_block_exception';
@@ -47,7 +48,7 @@ export function classify(status: number, error: ErrorCause | undefined): Fault {
   if (status === 409) return { kind: 'conflict' };
   if (status === 413) return { kind: 'too_large', reason };
   if (status === 404 && isMissingIndex(error)) return { kind: 'moved', reason };
-  const refused = status === 400 && error !== undefined && !WORLDS_FAULT.has(error.type) && !isAmbiguousAlias(error);
+  const refused = status === 400 && error !== undefined && !OUTAGES.has(error.type) && !isOfTheIndex(error);
   return refused ? { kind: 'refused', reason, path: fieldOf(error) } : { kind: 'unavailable', reason };
 }
 
@@ -99,13 +100,17 @@ export function isReadOnly(thrown: unknown): boolean {
 /** The index or alias that a read goes to does not exist. */
 export class MissingIndexError extends IndexUnavailableError {}
 
+/** An instance with newer code has a write target. This one must not write under it; readers are answered as ever. */
+export class NewerCodeError extends IndexUnavailableError {}
+
 /** Elasticsearch takes the request itself for wrong: a bug of ours, and no outage. */
 class RefusedRequestError extends IndexUnavailableError {}
 
+const ANSWERED = [MissingIndexError, RefusedRequestError, RegistryError, NewerCodeError];
+
 /** Whether it speaks against Elasticsearch that a request failed so; everything else (a refusal, a conflict) shows that it works. */
 export function isOutage(error: unknown): boolean {
-  const hasAnswered =
-    error instanceof MissingIndexError || error instanceof RefusedRequestError || error instanceof RegistryError;
+  const hasAnswered = ANSWERED.some((kind) => error instanceof kind);
   return !hasAnswered && error instanceof IndexUnavailableError;
 }
 
@@ -144,9 +149,15 @@ function forbidden(error: ErrorCause | undefined, reason: string): Fault {
   return WRITE_BLOCK.test(error.reason ?? '') ? { kind: 'moved', reason } : { kind: 'unavailable', reason };
 }
 
-/** Someone put our write alias on a second index: an operator's mistake, not the document's. */
-function isAmbiguousAlias(error: ErrorCause): boolean {
-  return error.type === 'illegal_argument_exception' && /no write index|more than one ind/.test(error.reason ?? '');
+/**
+ * What any document would be refused for, and is an operator's to mend: our write alias is on a second index, a template names an ingest
+ * pipeline that is not there, a shard has as many documents as there can be.
+ */
+const OF_THE_INDEX =
+  /no write index|more than one ind|pipeline with id \[.*\] does not exist|documents in the (index|shard) can(no|')t exceed/i;
+
+function isOfTheIndex(error: ErrorCause): boolean {
+  return error.type === 'illegal_argument_exception' && OF_THE_INDEX.test(error.reason ?? '');
 }
 
 /** Elasticsearch names the field inside its message only, in one of these ways. */

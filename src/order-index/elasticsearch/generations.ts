@@ -2,10 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@elastic/elasticsearch';
 import type { Logger } from '../../observability/logging.ts';
 import type { Generations } from '../generations-port.ts';
-import { IndexConfigurationError, IndexUnavailableError, RegistryError } from '../port.ts';
+import { IndexConfigurationError, RegistryError } from '../port.ts';
 import type { Registry } from '../port.ts';
 import { READ } from './client.ts';
-import { classifyThrown, thrownType, unavailable } from './errors.ts';
+import { classifyThrown, NewerCodeError, thrownType, unavailable } from './errors.ts';
 import {
   BUILD_SETTINGS,
   dropIndex,
@@ -143,9 +143,7 @@ async function expectRegistry(reading: RegistryReading, { client, names }: Gener
   throw new RegistryError(gone);
 }
 
-/** Thrown by `registry()` while another instance with newer code has a write target: this one must not write under it. */
-class NewerCodeError extends IndexUnavailableError {}
-
+/** @throws NewerCodeError where another instance with newer code has a write target */
 async function refuseNewerCode(
   { client, code, names }: GenerationsOptions,
   { targets }: Pick<Registry, 'targets'>,

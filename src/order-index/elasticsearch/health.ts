@@ -5,7 +5,7 @@ import { LOST_INDICES, lostIndices } from '../lost-indices.ts';
 import type { Breaker } from './breaker.ts';
 import { READ } from './client.ts';
 import type { Control } from './control.ts';
-import { unavailable } from './errors.ts';
+import { NewerCodeError, unavailable } from './errors.ts';
 import type { ElasticsearchGenerations } from './generations.ts';
 import type { IndexNames } from './names.ts';
 
@@ -46,7 +46,8 @@ export async function indexHealth(sources: HealthSources): Promise<PartHealth> {
     };
   } catch (error) {
     if (!(error instanceof IndexUnavailableError)) throw error;
-    findings.push({ state: 'down', reason: error.message });
+    // Newer code writes: this instance must not, and answers readers all the same.
+    findings.push({ state: error instanceof NewerCodeError ? 'degraded' : 'down', reason: error.message });
   }
   const state = WORST_FIRST.find((candidate) => findings.some((finding) => finding.state === candidate)) ?? 'up';
   const reason = findings.map((finding) => finding.reason).join('; ');

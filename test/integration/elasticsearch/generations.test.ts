@@ -225,7 +225,10 @@ describe('generations in Elasticsearch', () => {
       await newer.generations.create(2);
       await newer.generations.renameEpoch(1, { register: [under.names.generation(2)] });
       await assert.rejects(older.registry(), /-000002.* is folded by version 2, and this instance's code is version 1/);
-      assert.equal((await older.health()).state, 'down');
+      // Readers of the older one are still answered: it must not leave service for that.
+      const { state, reason } = await older.health();
+      assert.equal(state, 'degraded');
+      assert.match(reason ?? '', /this instance's code is version 1: upgrade it/);
       await assert.rejects(under.instance({ foldVersion: 1 }).open(), IndexConfigurationError);
       assert.equal((await newer.registry()).epoch, 2);
     });
