@@ -24,7 +24,7 @@ const OWNER_ONLY = 0o700;
 const MAX_LOG_BYTES = 4 * 1024 * 1024;
 
 /** SQLite's primary result codes for what the machine did (a full disk, another process's lock): the statement may succeed later. */
-const OUTAGE: ReadonlySet<number> = new Set([
+const STORAGE_FAULTS: ReadonlySet<number> = new Set([
   5, // SQLITE_BUSY
   6, // SQLITE_LOCKED
   7, // SQLITE_NOMEM
@@ -134,9 +134,9 @@ export function inTransaction<T>(database: DatabaseSync, body: () => T): T {
 }
 
 /** Whether a statement failed for a reason that may pass: a full disk, a lock, an unreadable file, or a database closed by now. */
-export function isWorldsFault(error: unknown): boolean {
+export function isStorageFault(error: unknown): boolean {
   const code = resultCode(error);
-  if (code !== undefined) return OUTAGE.has(code);
+  if (code !== undefined) return STORAGE_FAULTS.has(code);
   return error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_STATE';
 }
 

@@ -1,6 +1,6 @@
 import { backOffMs } from '../../back-off/back-off.ts';
 import { passed } from '../../back-off/pause.ts';
-import { isWorldsFault } from '../../sqlite/database.ts';
+import { isStorageFault } from '../../sqlite/database.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import type { DeadLetter, DeadLetterSubscription } from '../port.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -59,7 +59,7 @@ export class DeadLetterConsumer implements DeadLetterSubscription {
       return this.#letters.list({ after: this.#last, size });
     } catch (error) {
       // A later letter, or the next start, looks again.
-      if (!isWorldsFault(error)) throw error;
+      if (!isStorageFault(error)) throw error;
       this.#log.warn({ err: error }, 'dead letters cannot be read');
       return [];
     }

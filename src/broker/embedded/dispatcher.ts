@@ -1,4 +1,4 @@
-import { isWorldsFault } from '../../sqlite/database.ts';
+import { isStorageFault } from '../../sqlite/database.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import type { LiveDelivery, LiveHandlers, LiveSubscription } from '../port.ts';
 import type { LiveQueue, TakenMessage } from './live-queue.ts';
@@ -98,7 +98,7 @@ export class Dispatcher {
       this.#fault = undefined;
       return messages;
     } catch (error) {
-      if (!isWorldsFault(error)) throw error;
+      if (!isStorageFault(error)) throw error;
       this.#fault = error instanceof Error ? error.message : String(error);
       this.#log.warn({ err: error, retryMs: RETRY_MS }, 'embedded queue cannot be read or written');
       this.#retry = setTimeout(() => {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import type { PartHealth } from '../../observability/health.ts';
-import { inTransaction, isWorldsFault, openDatabase, setDurability } from '../../sqlite/database.ts';
+import { inTransaction, isStorageFault, openDatabase, setDurability } from '../../sqlite/database.ts';
 import { isBound } from '../binding-key.ts';
 import type { BrokerLog } from '../broker-log.ts';
 import { BrokerUnavailableError, UnroutableError } from '../port.ts';
@@ -159,7 +159,7 @@ function blamingTheWorld<T>(path: string, attempt: () => T): T {
   try {
     return attempt();
   } catch (error) {
-    if (!isWorldsFault(error)) throw error;
+    if (!isStorageFault(error)) throw error;
     throw new BrokerUnavailableError(`${path}: ${error instanceof Error ? error.message : String(error)}`, {
       cause: error,
     });

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { DatabaseInUseError, isWorldsFault, openDatabase } from '../../sqlite/database.ts';
+import { DatabaseInUseError, isStorageFault, openDatabase } from '../../sqlite/database.ts';
 import { IndexConfigurationError, IndexUnavailableError } from '../port.ts';
 import { prepareControl } from './control.ts';
 import type { Control } from './control.ts';
@@ -57,7 +57,7 @@ export function openStore({ path, prefix, foldVersion, snapshotKeptMs }: StoreOp
   } catch (error) {
     database?.close();
     if (error instanceof DatabaseInUseError) throw new IndexConfigurationError(error.message, { cause: error });
-    throw isWorldsFault(error) ? unavailable(path, error) : error;
+    throw isStorageFault(error) ? unavailable(path, error) : error;
   }
 }
 
@@ -67,7 +67,7 @@ export function unavailableWhenClosed<T>(store: Store | undefined, path: string,
   try {
     return read(store);
   } catch (error) {
-    throw isWorldsFault(error) ? unavailable(path, error) : error;
+    throw isStorageFault(error) ? unavailable(path, error) : error;
   }
 }
 

@@ -9,7 +9,7 @@ import {
   DatabaseInUseError,
   inTransaction,
   isTooBig,
-  isWorldsFault,
+  isStorageFault,
   openDatabase,
 } from '../../../src/sqlite/database.ts';
 
@@ -164,7 +164,7 @@ describe('a SQLite database of the service', () => {
     it('takes a full disk for an outage, and is whole afterwards', () => {
       database.exec('PRAGMA max_page_count = 10');
       const fill = () => inTransaction(database, () => insert(1, 'x'.repeat(100_000)));
-      assert.equal(isWorldsFault(thrownBy(fill)), true);
+      assert.equal(isStorageFault(thrownBy(fill)), true);
       assert.equal(count(), 0);
       insert(2);
       assert.equal(count(), 1);
@@ -173,21 +173,21 @@ describe('a SQLite database of the service', () => {
     it('takes a closed database for an outage', () => {
       const prepared = database.prepare('SELECT 1');
       database.close();
-      assert.equal(isWorldsFault(thrownBy(() => prepared.get())), true);
-      assert.equal(isWorldsFault(thrownBy(() => database.exec('SELECT 1'))), true);
+      assert.equal(isStorageFault(thrownBy(() => prepared.get())), true);
+      assert.equal(isStorageFault(thrownBy(() => database.exec('SELECT 1'))), true);
     });
 
     it('blames the value for its size', () => {
       const error = thrownBy(() => database.prepare('SELECT zeroblob(2000000000)').get());
       assert.equal(isTooBig(error), true);
-      assert.equal(isWorldsFault(error), false);
+      assert.equal(isStorageFault(error), false);
     });
 
     it('blames nobody for a bug', () => {
       insert(1);
       for (const bug of [() => insert(1), () => database.exec('SELEC'), () => void JSON.parse('{')]) {
         const error = thrownBy(bug);
-        assert.deepEqual([isWorldsFault(error), isTooBig(error)], [false, false]);
+        assert.deepEqual([isStorageFault(error), isTooBig(error)], [false, false]);
       }
     });
   });
