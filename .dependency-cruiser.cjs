@@ -79,7 +79,7 @@ module.exports = {
       to: {
         path: '^src/(broker|order-index)/',
         pathNot:
-          '^src/(broker|order-index)/([^/]*port|diverge|document-write|forget-order|lease|lost-indices|lease-loop|load-documents|parked-pages)[.]ts$',
+          '^src/(broker|order-index)/([^/]*port|diverge|document-write|forget-order|lease|lost-indices|lease-loop|load-documents|page-size|parked-pages)[.]ts$',
       },
     },
     {

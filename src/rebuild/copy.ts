@@ -3,6 +3,7 @@ import type { StringsOf } from '../order/flatten.ts';
 import { foldStored } from '../order/fold.ts';
 import { rememberStrings } from '../order/remember-strings.ts';
 import { documentWrite } from '../order-index/document-write.ts';
+import { nextPageSize } from '../order-index/page-size.ts';
 import { SnapshotLostError } from '../order-index/port.ts';
 import type { DocumentWrite, Snapshot, StoredOrder } from '../order-index/port.ts';
 import type { CopyProgress, RebuildIndex } from './state.ts';
@@ -18,9 +19,6 @@ export interface CopyDependencies {
 }
 
 const FIRST_PAGE = 50;
-const MAX_PAGE = 1_000;
-/** About as much JSON of stored events a page; an order has a megabyte of them at most. */
-const PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * Folds every document of the live generation's own events with the present code, into another generation: in slices side by side,
@@ -109,7 +107,7 @@ async function copySlice(copy: SliceCopy): Promise<void> {
       const { writes, bytes } = await fold(orders, copy.now(), copy.stringsOf);
       after = orders.at(-1)?.orderId;
       const written = { ...(after !== undefined && { after }), done: false };
-      size = nextSize(size, orders.length, bytes);
+      size = nextPageSize(size, orders.length, bytes);
       reading = begin();
       await writeUntilStored(copy.index, copy.generation, writes, signal);
       await copy.reached('rebuild page');
@@ -158,10 +156,4 @@ export async function fold(
   }
   if (failed.length > 0) throw new RefusedError(failed);
   return { writes, bytes };
-}
-
-/** As many orders as hold {@link PAGE_BYTES}, by those of the last page; at most twice as many as then. */
-function nextSize(size: number, orders: number, bytes: number): number {
-  const fitting = Math.floor((orders * PAGE_BYTES) / Math.max(bytes, 1));
-  return Math.max(1, Math.min(fitting, 2 * size, MAX_PAGE));
 }

@@ -1,6 +1,7 @@
 import { pause } from '../back-off/pause.ts';
 import { contribution, parseAggregateKey } from '../order/contribution.ts';
 import { foldStored } from '../order/fold.ts';
+import { nextPageSize } from '../order-index/page-size.ts';
 import { IndexUnavailableError, rowKey, SnapshotLostError } from '../order-index/port.ts';
 import type {
   AggregateDefinition,
@@ -46,7 +47,8 @@ export type Verified =
   /** It cannot be told now. */
   | { readonly kind: 'refused'; readonly reason: string };
 
-const PAGE_ORDERS = 500;
+/** Of the first page of orders; the next ones are as large as their events allow. */
+const FIRST_PAGE_ORDERS = 100;
 const PAGE_ROWS = 1_000;
 const PROGRESS_EVERY = 10_000;
 const PATIENCE_MS = 120_000;
@@ -102,12 +104,14 @@ async function* sumUp(
   for (const aggregate of aggregates) rows.set(aggregate, new Map());
   const sums: Sums = { orders: 0, rows };
   let after: string | undefined;
+  let size = FIRST_PAGE_ORDERS;
   for (;;) {
     signal.throwIfAborted();
-    const page = await snapshot.orders({ slice: { number: 0, slices: 1 }, after, size: PAGE_ORDERS });
+    const page = await snapshot.orders({ slice: { number: 0, slices: 1 }, after, size });
     const last = page.at(-1);
     if (!last) return sums;
-    for (const order of page) add(order, sums);
+    const bytes = page.reduce((sum, order) => sum + add(order, sums), 0);
+    size = nextPageSize(size, page.length, bytes);
     if (Math.floor(sums.orders / PROGRESS_EVERY) > Math.floor((sums.orders - page.length) / PROGRESS_EVERY)) {
       yield { kind: 'progress', orders: sums.orders, total: Math.max(total, sums.orders) };
     }
@@ -115,12 +119,14 @@ async function* sumUp(
   }
 }
 
-function add({ orderId, events }: StoredOrder, sums: Sums): void {
+/** @returns the size of its events as JSON */
+function add({ orderId, events }: StoredOrder, sums: Sums): number {
   sums.orders += 1;
-  const { facts, erasedAt } = foldStored(orderId, events);
-  if (!facts || erasedAt !== undefined) return;
+  const { facts, erasedAt, eventBytes } = foldStored(orderId, events);
+  if (!facts || erasedAt !== undefined) return eventBytes;
   const contributed = contribution(facts);
   for (const [aggregate, rows] of sums.rows) addOrder(contributed, aggregate, rows);
+  return eventBytes;
 }
 
 /** Waits until the rows have everything that was added up. Why they cannot, or undefined. */
