@@ -129,21 +129,24 @@ interface Line {
 }
 
 async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Line> {
-  let rest: Uint8Array = Buffer.alloc(0);
+  /** The beginning of a line, in the pieces in which it came: joined once, however long it is. */
+  let begun: Uint8Array[] = [];
+  let begunBytes = 0;
   let input: ReadStream | undefined;
   try {
     const isGzip = await isCompressed(file);
     input = createReadStream(file, { signal });
     const chunks = (isGzip ? unzipped(input) : input) as AsyncIterable<Uint8Array>;
     for await (const chunk of chunks) {
-      const block = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       let start = 0;
-      for (let end = block.indexOf(NEWLINE); end >= 0; end = block.indexOf(NEWLINE, start)) {
-        yield { line: trimmed(block.subarray(start, end)), bytesRead: input.bytesRead };
+      for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+        yield { line: lineOf([...begun, chunk.subarray(start, end)]), bytesRead: input.bytesRead };
+        [begun, begunBytes] = [[], 0];
         start = end + 1;
       }
-      rest = block.subarray(start);
-      if (rest.length > LINE_BYTES)
+      if (start < chunk.length) begun.push(chunk.subarray(start));
+      begunBytes += chunk.length - start;
+      if (begunBytes > LINE_BYTES)
         throw new EventSourceError(`a line is longer than ${LINE_BYTES} bytes: one event a line`);
     }
   } catch (error) {
@@ -153,7 +156,7 @@ async function* linesOf(file: string, signal: AbortSignal): AsyncGenerator<Line>
   } finally {
     input?.destroy();
   }
-  if (rest.length > 0) yield { line: trimmed(rest), bytesRead: input.bytesRead };
+  if (begunBytes > 0) yield { line: lineOf(begun), bytesRead: input.bytesRead };
 }
 
 const GZIP = Buffer.from([0x1f, 0x8b]);
@@ -176,8 +179,8 @@ function unzipped(input: ReadStream): Gunzip {
 
 const CARRIAGE_RETURN = 0x0d;
 
-/** Without a carriage return at its end; a copy, since blocks are reused. */
-function trimmed(line: Uint8Array): Uint8Array {
-  const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
-  return Uint8Array.prototype.slice.call(line, 0, end);
+/** Without a carriage return at its end; a copy, which does not keep the pieces. */
+function lineOf(pieces: readonly Uint8Array[]): Uint8Array {
+  const line = Buffer.concat(pieces);
+  return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
 }

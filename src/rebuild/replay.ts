@@ -14,6 +14,7 @@ import { EventSourceError, type EventSource, type SourceEvent } from './event-so
 import { EarlyEvents, type Replayed } from './early-events.ts';
 import { markAt, sameSource } from './read-mark.ts';
 import type { RebuildIndex, ReplayProgress, RunState } from './state.ts';
+import { throughShortOutage } from './short-outage.ts';
 import { targetOf, writeUntilStored } from './write-until-stored.ts';
 
 export interface ReplayDependencies {
@@ -227,11 +228,18 @@ class Replay {
       else unknown.push(orderId);
     }
     if (unknown.length === 0) return known;
-    const target = await targetOf(this.#deps.index, this.#generation);
-    const documents = await loadDocuments(this.#deps.index, target, unknown);
+    const documents = await this.#documents(unknown);
     for (const [orderId, { events, aggregateKeys }] of documents)
       known.set(orderId, foldStored(orderId, events, aggregateKeys));
     return known;
+  }
+
+  async #documents(orderIds: readonly string[]): ReturnType<typeof loadDocuments> {
+    const { index, signal } = this.#deps;
+    return await throughShortOutage(
+      async () => await loadDocuments(index, await targetOf(index, this.#generation), orderIds),
+      signal,
+    );
   }
 
   /** Of an order that is erased nothing but their places. */
@@ -244,7 +252,7 @@ class Replay {
       const parked = some.map(({ orderId, event }) => {
         return { orderId, event: isErased(orderId) ? identityOf(event) : event, parkedAt };
       });
-      await this.#deps.index.park(parked);
+      await throughShortOutage(() => this.#deps.index.park(parked), this.#deps.signal);
     }
   }
 
@@ -267,8 +275,7 @@ class Replay {
     const lacking: string[] = [];
     for (let from = 0; from < orderIds.length; from += PAGE_EVENTS) {
       const some = orderIds.slice(from, from + PAGE_EVENTS);
-      const target = await targetOf(this.#deps.index, this.#generation);
-      const documents = await loadDocuments(this.#deps.index, target, some);
+      const documents = await this.#documents(some);
       lacking.push(...some.filter((orderId) => !documents.has(orderId)));
     }
     return lacking;
