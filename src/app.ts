@@ -14,6 +14,7 @@ import { listen, type HttpServer } from './http/server.ts';
 import { createInHandReader } from './service/in-hand-reader.ts';
 import { LagRecorder } from './service/lag-recorder.ts';
 import { createGaugeReader } from './service/gauges.ts';
+import { endingWith } from './back-off/ending.ts';
 import { instanceOf, rebuilderOf } from './service/instance.ts';
 import { sharedRead } from './service/shared-read.ts';
 import { serviceHealth, type SharedKnowledge } from './service/health.ts';
@@ -243,9 +244,8 @@ function gapOptions({ config }: Service) {
 /** What the operator's interface does about parked events. */
 function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrders' | 'repair'> {
   const { config, deps, backends, stopping } = service;
-  const ending = new AbortController();
-  const options = { ...gapOptions(service), signal: ending.signal };
-  stopping.signal.addEventListener('abort', () => ending.abort(new BrokerUnavailableError('the service is stopping')));
+  const signal = endingWith(stopping.signal, new BrokerUnavailableError('the service is stopping'));
+  const options = { ...gapOptions(service), signal };
   const { maxMessageBytes } = config.projector;
   const repair = createRepair({ ...backends, ...options, maxMessageBytes, log: deps.log });
   return {
@@ -257,17 +257,29 @@ function parkedDependencies(service: Service): Pick<HttpDependencies, 'parkedOrd
   };
 }
 
-async function closeAll(
-  { stopping, samples, projector, drainer, gaps, lag, rebuilding, aggregating, server, backends }: Service,
-  limitMs: number,
-): Promise<void> {
+/**
+ * Side by side, since each may wait for a service that does not answer: a rebuild that does must not keep the projector from settling what
+ * it has in hand and saying farewell. All of it together, and then the requests under way, have `limitMs`.
+ * @throws the first failure, once everything has ended
+ */
+async function closeAll(service: Service, limitMs: number): Promise<void> {
+  const { stopping, samples, projector, drainer, gaps, lag, rebuilding, aggregating, server, backends } = service;
+  const until = performance.now() + limitMs;
   stopping.abort();
-  await Promise.all([rebuilding.stop(), aggregating.stop()]);
   await samples?.stop();
-  await Promise.all([projector?.stop(limitMs), drainer?.stop(), gaps?.stop(), lag.stop()]);
-  await server?.close(limitMs);
+  const endings = [rebuilding.stop(), aggregating.stop(), lag.stop()];
+  const ofProjecting = [projector?.stop(limitMs), drainer?.stop(), gaps?.stop()].filter(
+    (ending) => ending !== undefined,
+  );
+  await allEnded([...endings, ...ofProjecting]);
+  await server?.close(Math.max(0, until - performance.now()));
   await backends.broker.close();
   await backends.index.close();
+}
+
+async function allEnded(endings: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(endings);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 function httpDependencies(service: Service, shared: SharedKnowledge): HttpDependencies {

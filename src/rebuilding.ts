@@ -8,7 +8,8 @@ import type { HttpDependencies } from './http/dependencies.ts';
 import type { Logger } from './observability/logging.ts';
 import type { Metrics } from './observability/metrics.ts';
 import { DEFAULT_STORAGE_LIMITS } from './order/fold.ts';
-import { createLease } from './order-index/lease.ts';
+import { endingWith } from './back-off/ending.ts';
+import { createLease, type Lease } from './order-index/lease.ts';
 import { IndexUnavailableError } from './order-index/port.ts';
 import { measureRebuilds, observeDuration, type RebuildMeasures } from './rebuild/metrics.ts';
 import { fileSource, historySource } from './rebuild/event-source.ts';
@@ -56,14 +57,19 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
   const { index } = backends;
   const now = () => Date.now();
   const records = createRunRecords({ store: index, writer: `${instance}/${randomUUID()}`, now });
+  const lease = createLease({
+    ...{ index, instance, name: 'rebuild', expiryMs: LEASE_EXPIRY_MS, renewMs: BEAT_MS },
+    clock: () => performance.now(),
+  });
   const runner = new RebuildRunner({
     ...runnerOptions(deps),
-    records,
-    housekeeping: createHousekeeping(deps, records, (request) => rebuilds.start(request)),
+    ...{ records, lease },
+    housekeeping: createHousekeeping({ ...deps, records, lease, start: (request) => rebuilds.start(request) }),
   });
   const operations = {
     ...{ index, records, now, importDir: config.rebuild.importDir, runsElsewhere: config.role === 'api' },
-    ...{ wake: () => runner.wake(), signal: stopping },
+    wake: () => runner.wake(),
+    signal: endingWith(stopping, new IndexUnavailableError('the service is stopping')),
   };
   const rebuilds = createRebuildOperations(operations);
   return {
@@ -85,17 +91,24 @@ export function createRebuilding(deps: RebuildingDependencies): Rebuilding {
 }
 
 /** Also begins the rebuild that the code needs, where it is to begin by itself. */
-function createHousekeeping(
-  { config, backends: { index }, log }: RebuildingDependencies,
-  records: RunRecords,
-  start: ReturnType<typeof createRebuildOperations>['start'],
-): () => Promise<void> {
+function createHousekeeping({
+  config,
+  backends: { index },
+  log,
+  records,
+  lease,
+  start,
+}: RebuildingDependencies & {
+  readonly records: RunRecords;
+  readonly lease: Lease;
+  readonly start: ReturnType<typeof createRebuildOperations>['start'];
+}): () => Promise<void> {
   const now = () => Date.now();
   const standbyTtlMs = config.rebuild.standbyTtlHours * HOUR_MS;
   const isRunning = async () => (await runUnderWay(records, now())) !== undefined;
   const rebuildByItself = createAutoRebuild({ index, start, log, now });
   return async () => {
-    await keepHouse({ index, standbyTtlMs, isRunning, now, log });
+    await keepHouse({ index, standbyTtlMs, holdsLease: () => lease.hold(), isRunning, now, log });
     const { mapping, reason } = await index.generations.drift();
     if (mapping !== 'rebuild needed') return;
     if (config.rebuild.auto) await rebuildByItself(reason);
@@ -108,20 +121,15 @@ function runnerOptions({
   backends,
   metrics,
   log,
-  instance,
   aggregating: { rollups },
   reached,
-}: RebuildingDependencies): Omit<RunnerOptions, 'records' | 'housekeeping'> {
+}: RebuildingDependencies): Omit<RunnerOptions, 'records' | 'lease' | 'housekeeping'> {
   const { index, broker } = backends;
   const { maxMessageBytes, maxStoredEvents } = config.projector;
   return {
     ...{ index, rollups, log, reached, maxMessageBytes },
     storageLimits: { ...DEFAULT_STORAGE_LIMITS, maxEvents: maxStoredEvents },
     now: () => new Date(),
-    lease: createLease({
-      ...{ index, instance, name: 'rebuild', expiryMs: LEASE_EXPIRY_MS, renewMs: BEAT_MS },
-      clock: () => performance.now(),
-    }),
     openSource: async ({ source, path = '', from }) =>
       source === 'file'
         ? await fileSource(config.rebuild.importDir, path)

@@ -22,7 +22,7 @@ import {
   type ReplayProgress,
   type RunState,
 } from './state.ts';
-import { chooseSurplus, discard, prune, swap, type Swap } from './swap.ts';
+import { chooseSurplus, discard, letGo, prune, swap, type Swap } from './swap.ts';
 import { LostTargetError, RefusedError, targetOf } from './write-until-stored.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
@@ -95,7 +95,7 @@ async function attempt(action: Action, run: RunState, deps: ActionDependencies):
     case 'prune':
       return await prune(index, action);
     case 'discard':
-      return await discard(index, action);
+      return await discard(deps, action);
     case 'nothing to discard':
       return { kind: 'done' };
     case 'await rollups':
@@ -152,8 +152,7 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
     case 'validate':
       return await validate(action.generation, deps);
     case 'thaw':
-      await generations.thaw(action.generation);
-      return { kind: 'done' };
+      return (await letGo(action.generation, deps)) ? { kind: 'done' } : { kind: 'interrupted' };
   }
 }
 

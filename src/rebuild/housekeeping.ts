@@ -9,6 +9,8 @@ export interface HousekeepingDependencies {
    * kept.
    */
   readonly standbyTtlMs: number;
+  /** Whether this instance holds the lease still, as of now. */
+  readonly holdsLease: () => Promise<boolean>;
   /** Whether a run is under way by now. */
   readonly isRunning: () => Promise<boolean>;
   /** Epoch milliseconds. */
@@ -26,6 +28,8 @@ export async function keepHouse(deps: HousekeepingDependencies): Promise<void> {
   const { generations } = deps.index;
   for (const { name, isFrozen } of await generations.list()) {
     if (!isFrozen) continue;
+    // It may be the block of another one's swap by now.
+    if (!(await deps.holdsLease())) return;
     deps.log.warn({ generation: name }, 'lifting the write block that a swap has left behind');
     await generations.thaw(name);
   }

@@ -61,7 +61,9 @@ export function createRebuildOperations(deps: OperationsDependencies) {
   const { records, now } = deps;
   const view = async (id: string): Promise<RunView | undefined> => {
     const kept = await records.read(id);
-    return kept && viewOf(kept, await records.intent(id), now());
+    // Of one that is over nothing is intended any more: a console that lists many asks for half as much.
+    const intent = kept && !isOver(kept.state) ? await records.intent(id) : NO_INTENT;
+    return kept && viewOf(kept, intent, now());
   };
   return {
     async start(request: RebuildRequest) {
@@ -285,17 +287,21 @@ function failureOf({ step, error }: RunState): string | undefined {
  * so it has the last word. Why it failed, or undefined.
  */
 async function giveUp(id: string, kept: Kept | undefined, deps: OperationsDependencies): Promise<string | undefined> {
-  const { records, wake, activationLimitMs = ACTIVATION_LIMIT_MS, givingUpLimitMs = GIVING_UP_LIMIT_MS } = deps;
+  const { records, wake, index, activationLimitMs = ACTIVATION_LIMIT_MS } = deps;
+  const { givingUpLimitMs = GIVING_UP_LIMIT_MS } = deps;
   const limit = `${activationLimitMs / 1_000} s`;
   const why = kept?.state.held ? `: ${kept.state.held.reason}` : '';
   const moving = `readers are being moved, which takes longer than ${limit}${why}`;
-  if (kept && !canBeCancelled(kept.state)) return moving;
+  // Once they are moved, what is left to do changes nothing about that.
+  const whileMoving = async ({ generation }: RunState) =>
+    (await index.registry()).live.generation === generation ? undefined : moving;
+  if (kept && !canBeCancelled(kept.state)) return await whileMoving(kept.state);
   await records.command(id, 'cancel');
   wake();
   const state = (await whatBecomesOf(id, givingUpLimitMs, deps))?.state;
   if (state?.step === 'CANCELLED') return `it was given up after ${limit}${why}`;
   if (state && (isOver(state) || isEnd(state.step))) return failureOf(state);
-  if (state && !canBeCancelled(state)) return moving;
+  if (state && !canBeCancelled(state)) return await whileMoving(state);
   const unheard = 'no instance has heard of that yet: look which generation is live before you go on';
   return `it was given up after ${limit}${why}; ${unheard}`;
 }

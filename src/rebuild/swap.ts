@@ -26,7 +26,7 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
   const { generations } = deps.index;
   const before = await deps.index.registry();
   if (before.live.generation === to) {
-    if (from !== to) await generations.thaw(from);
+    if (from !== to) await letGo(from, deps);
     return { kind: 'done' };
   }
   if (before.epoch !== epoch || before.live.generation !== from) {
@@ -57,10 +57,15 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
 
 /**
  * A runner that has lost its lease may stand in the middle of another one's swap away from the same generation, whose block it must not
- * lift. Of one that is not live any more nobody swaps away.
+ * lift. Of one that is not live any more nobody swaps away. False where it was left to the other one.
  */
-async function letGo(from: string, { index, holdsLease }: SwapDependencies): Promise<void> {
-  if ((await holdsLease()) || (await index.registry()).live.generation !== from) await index.generations.thaw(from);
+export async function letGo(
+  from: string,
+  { index, holdsLease }: Pick<SwapDependencies, 'index' | 'holdsLease'>,
+): Promise<boolean> {
+  const mayLift = (await holdsLease()) || (await index.registry()).live.generation !== from;
+  if (mayLift) await index.generations.thaw(from);
+  return mayLift;
 }
 
 /**
@@ -105,12 +110,13 @@ export async function prune(
  * @throws IndexUnavailableError
  */
 export async function discard(
-  index: RebuildIndex,
+  deps: Pick<SwapDependencies, 'index' | 'holdsLease'>,
   { generation, from, epoch }: { readonly generation: string; readonly from: string; readonly epoch: number },
 ): Promise<Response> {
+  const { index } = deps;
   const registry = await index.registry();
   if (registry.live.generation === generation) throw new Error(`${generation} is live: it must not be discarded`);
-  await index.generations.thaw(from);
+  if (!(await letGo(from, deps))) return { kind: 'interrupted' };
   if (registry.targets.some((target) => target.generation === generation)) {
     if (registry.epoch !== epoch) return { kind: 'registry moved', epoch: registry.epoch };
     const moved = await index.generations.renameEpoch(epoch, { unregister: [generation] });

@@ -290,7 +290,7 @@ describeForEachBackend('generations', (backend) => {
       assert.equal((await index.registry()).targets.length, 1);
       await registerGeneration(index, 2);
       await assert.rejects(index.registry(), IndexUnavailableError);
-      assert.equal((await index.health()).state, 'down');
+      assert.notEqual((await index.health()).state, 'up');
       await index.close();
       await assert.rejects(place.instance().open(), IndexConfigurationError);
     });

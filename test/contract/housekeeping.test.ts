@@ -16,20 +16,38 @@ describeForEachBackend('the housekeeping of generations', (backend) => {
   let index: OrderIndex;
   let time: number;
   let isRunning: boolean;
+  let holdsLease: boolean;
   beforeEach(async () => {
     place = backend.index();
     index = place.instance();
     await index.open();
     time = 1_000_000;
     isRunning = false;
+    holdsLease = true;
   });
   afterEach(() => place.remove());
 
   const keep = (generations = index.generations, log: Logger = createLogger('silent')) =>
     keepHouse({
       ...{ index: { ...index, generations }, standbyTtlMs: TTL_MS, log },
-      ...{ now: () => time, isRunning: () => Promise.resolve(isRunning) },
+      ...{
+        now: () => time,
+        isRunning: () => Promise.resolve(isRunning),
+        holdsLease: () => Promise.resolve(holdsLease),
+      },
     });
+
+  it('leaves a block alone once another one may swap', async () => {
+    const { live } = await index.registry();
+    await index.generations.freeze(live.generation);
+    const isFrozen = async () => (await index.generations.list()).map((generation) => generation.isFrozen);
+    holdsLease = false;
+    await keep();
+    assert.deepEqual(await isFrozen(), [true]);
+    holdsLease = true;
+    await keep();
+    assert.deepEqual(await isFrozen(), [false]);
+  });
 
   /** The numbers of those that there are, once the house was kept so much later. */
   async function keptAfter(ms: number): Promise<number[]> {

@@ -65,6 +65,7 @@ describe('single generations in Elasticsearch', () => {
       await under.elasticsearch.indices.deleteAlias({ index: live.generation, name: '*' });
       const keeping = keepHouse({
         ...{ index, standbyTtlMs: 0, now: () => 0, log: createLogger('silent') },
+        holdsLease: () => Promise.resolve(true),
         isRunning: () => Promise.resolve(false),
       });
       await assert.rejects(keeping, IndexUnavailableError);

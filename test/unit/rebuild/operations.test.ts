@@ -41,6 +41,7 @@ describe('what operators do about rebuilds and generations', () => {
     activationLimitMs = 60_000,
     startPatienceMs = 10_000,
     givingUpLimitMs = 30_000,
+    signal = new AbortController().signal,
   ) {
     Object.assign(generations, broken);
     const records = createRunRecords({ store: index, writer: 'test', now: () => Date.now() });
@@ -62,7 +63,6 @@ describe('what operators do about rebuilds and generations', () => {
       housekeeping: () => Promise.resolve(),
     });
     runner.start();
-    const signal = new AbortController().signal;
     const deps = {
       ...{ index, records, importDir: '/imports', runsElsewhere: false, now: () => Date.now() },
       ...{ wake: () => runner.wake(), signal },
@@ -320,6 +320,33 @@ describe('what operators do about rebuilds and generations', () => {
       await eventually(async () => {
         assert.equal((await index.registry()).live.generation, target.generation);
       });
+    });
+  });
+
+  describe('when an activation has moved readers, and is long about what comes after', () => {
+    it('is told as done', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const { generations: operations } = operated({}, 1_500);
+      const writeControl = index.writeControl.bind(index);
+      // What an activation remembers of the generation that was live.
+      index.writeControl = (id, ...args) =>
+        id === 'standbys' ? Promise.reject(new IndexUnavailableError('slow')) : writeControl(id, ...args);
+      const activated = await operations.activate(target.generation);
+      assert.equal(activated.kind, 'activated', JSON.stringify(activated));
+      assert.equal((await index.registry()).live.generation, target.generation);
+    });
+  });
+
+  describe('when the service stops while an operation waits', () => {
+    it('rejects as in an outage', async () => {
+      const { target } = await registerGeneration(index, 2);
+      const stopping = new AbortController();
+      const { generations: operations } = operated({}, 60_000, 10_000, 30_000, stopping.signal);
+      await runner.stop();
+      const activating = operations.activate(target.generation);
+      const ended = assert.rejects(activating, IndexUnavailableError);
+      stopping.abort(new IndexUnavailableError('the service is stopping'));
+      await ended;
     });
   });
 
