@@ -22,9 +22,9 @@ export interface KnownFailures extends FailureCount {
 }
 
 /**
- * The entry's failures with this one added; undefined where it is known already: a letter may be delivered more than once. An older
- * failure than the last passes for known while the entry is there to be seen. Of one that was settled only the very same does: another
- * machine's clock may be behind, and what failed again must not be lost over it.
+ * The entry's failures with this one added; undefined where it is known already, since a letter may be delivered more than once. Known is
+ * what is not newer than the last failure. Of an entry that was settled only the very same failure is: by the clock of another machine
+ * that is behind, what has failed again would seem older, and be lost.
  */
 export function addFailure(known: KnownFailures | undefined, failed: FailedMessage): FailureCount | undefined {
   const firstFailedAt = new Date(failed.firstFailedAt).toISOString();

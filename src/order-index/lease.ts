@@ -40,6 +40,7 @@ export function createLease({ index, name, instance, expiryMs, renewMs, clock }:
   let seen: { readonly revision: string; readonly at: number } | undefined;
 
   const isOurs = (held: Held) => held.owner === instance && held.process === process;
+  /** Clocks of two machines differ: a holder has given up once its lease has stood still for long enough since it was first seen so here. */
   const isFree = (held: Held, revision: string): boolean => {
     if (held.owner === null || isOurs(held)) return true;
     if (seen?.revision !== revision) seen = { revision, at: clock() };

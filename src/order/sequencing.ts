@@ -83,8 +83,8 @@ function placementBelow(state: OrderState, event: OrderEvent): Placement {
 }
 
 /**
- * What stands first beyond the first place is what compaction has made of all before it, where nothing was placed: a declaration only
- * where the last of these was one of this service's.
+ * Compaction leaves at an order's beginning one event that stands for all before it. That may be an `order.skipped.v1` under a producer's
+ * name, which declares nothing missing; under this service's own name it does.
  */
 function conflict(stored: OrderEvent, { sequence }: OrderEvent, { events }: OrderState): Refusal {
   const by = `by event ${stored.id} of ${stored.source}`;

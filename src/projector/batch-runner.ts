@@ -230,10 +230,10 @@ export class BatchRunner {
   }
 
   /** It lasts until nothing is spoilt any more: what gets through beside it does not end it. */
-  #noteOutage(batch: object, reason: string | undefined, spoiltEvents: number, probe: Probe): void {
-    if (reason === undefined) this.#probes.delete(batch);
+  #noteOutage(outerBatch: object, reason: string | undefined, spoiltEvents: number, probe: Probe): void {
+    if (reason === undefined) this.#probes.delete(outerBatch);
     else {
-      this.#probes.set(batch, probe);
+      this.#probes.set(outerBatch, probe);
       this.#countSpoilt(spoiltEvents);
     }
     if (reason !== undefined || this.#probes.size === 0) this.#deps.outage(reason);

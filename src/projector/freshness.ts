@@ -32,7 +32,7 @@ export class SettledHeartbeats {
    * Deliveries went back to the queue: those given, or all that are open. They stand before whatever is published from now on, and
    * somewhere among what was published before: heartbeats from before prove nothing any more.
    */
-  returned(until: number, positions: Iterable<number> = [...this.#open.keys()]): void {
+  requeued(until: number, positions: Iterable<number> = [...this.#open.keys()]): void {
     for (const position of positions) this.#open.delete(position);
     this.#heard = [];
     this.distrust(until);
@@ -41,13 +41,13 @@ export class SettledHeartbeats {
   /** Heartbeats published up to then prove nothing, whoever receives them. */
   distrust(until: number): void {
     this.#distrustedUntil = Math.max(this.#distrustedUntil, until);
-    this.passedOn(until);
+    this.warnOthers(until);
   }
 
   /**
    * Deliveries that never arrived here may have gone back to the queue up to then: heartbeats that others receive may have overtaken them.
    */
-  passedOn(until: number): void {
+  warnOthers(until: number): void {
     this.#returnedAt = Math.max(this.#returnedAt, until);
   }
 

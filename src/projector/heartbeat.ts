@@ -78,7 +78,7 @@ export class Heartbeat {
       const noticed = Date.now() + SKEW_MS + (!predecessor || hasLeft(predecessor) ? 0 : lossNoticedMs);
       // None says so of a later time, unless its clock was ahead.
       const latest = Date.now() + SKEW_MS + lossNoticedMs + CLOSING_MS;
-      this.#settled.returned(Math.max(noticed, Math.min(predecessor?.returnedAt ?? 0, latest)));
+      this.#settled.requeued(Math.max(noticed, Math.min(predecessor?.returnedAt ?? 0, latest)));
       const progress = this.#progress(Date.now());
       if (await recordProgress(index, read, this.#instance, progress, this.#asOf ?? 0)) return;
     }
@@ -118,18 +118,18 @@ export class Heartbeat {
 
   /** Everything in hand has gone back to the queue; `noticed` where the broker did not do it at our word, but has to find out. */
   returned(how: 'at our word' | 'to be noticed'): void {
-    this.#settled.returned(Date.now() + SKEW_MS + (how === 'to be noticed' ? this.#options.lossNoticedMs : 0));
+    this.#settled.requeued(Date.now() + SKEW_MS + (how === 'to be noticed' ? this.#options.lossNoticedMs : 0));
   }
 
   /** Some of what is in hand has gone back to the queue at our word. */
   returnedSome(deliveries: readonly LiveDelivery[]): void {
     const positions = deliveries.map(({ position }) => position);
-    this.#settled.returned(Date.now() + SKEW_MS, positions);
+    this.#settled.requeued(Date.now() + SKEW_MS, positions);
   }
 
   /** Taking has ended: what was on its way then has gone back to the queue unseen, and comes to whoever takes next. */
   stoppedTaking(): void {
-    this.#settled.passedOn(Date.now() + SKEW_MS);
+    this.#settled.warnOthers(Date.now() + SKEW_MS);
   }
 
   asOf(): number | undefined {
@@ -213,8 +213,9 @@ export class Heartbeat {
   }
 
   /**
-   * Taken before anything is awaited: what is said of then stays true. What the broker had sent by the former look has surely been
-   * received; of what it has sent since then some may still wait in the socket, where the process was stopped for a while.
+   * Taken before anything is awaited: what is said of then stays true. What the broker had sent by the look before has surely been
+   * received. What it has sent since may still wait in the socket, where the process was stopped for a while: so it counts from the next
+   * look on.
    */
   #progress(now: number): InstanceProgress {
     const received = this.#lookedAt ?? now;

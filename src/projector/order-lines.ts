@@ -4,8 +4,8 @@ export interface Place {
   isFirst(orderId: string): boolean;
   /** Lets the next one in. */
   leave(orderIds: readonly string[]): void;
-  /** Resolves when it has become first somewhere since the last time that this resolved. */
-  turn(): Promise<void>;
+  /** Resolves when it may have become first somewhere since the last time that this resolved: `isFirst` tells. */
+  changed(): Promise<void>;
 }
 
 /** Batches that overlap take turns with the orders that they share, first come first served: events are folded as they were sent. */
@@ -24,7 +24,7 @@ export class OrderLines {
       leave: (left) => {
         for (const orderId of left) this.#leave(orderId, waiting);
       },
-      turn: async () => {
+      changed: async () => {
         await waiting.signal.promise;
         waiting.signal = Promise.withResolvers();
       },

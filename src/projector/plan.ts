@@ -59,9 +59,7 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
   for (const work of known) {
     const state = deps.workingSet.state(work.orderId);
     const plan = state && planOf(work, state, undefined, deps);
-    // A gap or a refusal is believed only after a fresh load: the working set may be ahead of what will ever be written. So is a duplicate,
-    // which is acknowledged without a write: the index that it was written to may be gone, and another one be there in its name.
-    if (plan?.changed && !hasEarlyOrRefused(plan)) plans.set(work, plan);
+    if (plan && isBelievable(plan)) plans.set(work, plan);
     else deps.workingSet.drop(work.orderId);
   }
   const toLoad = works.filter((work) => !plans.has(work));
@@ -73,6 +71,14 @@ export async function planAll(works: readonly OrderWork[], view: Registry, deps:
     plans.set(work, planOf(work, state, view.live.generation, deps));
   }
   return works.flatMap((work) => plans.get(work) ?? []);
+}
+
+/**
+ * Whether what the working set has is enough to go by. Not for a gap or a refusal: it may be ahead of what will ever be written. Nor for a
+ * duplicate, which is acknowledged without a write: the index that it was written to may be gone, and another one be there in its name.
+ */
+function isBelievable(plan: Plan): boolean {
+  return plan.changed && !hasEarlyOrRefused(plan);
 }
 
 /**

@@ -66,7 +66,7 @@ async function projectInTurn(works: readonly OrderWork[], place: Place, deps: Ba
   for (let round = 1; open.length > 0;) {
     const ready = open.filter(({ orderId }) => place.isFirst(orderId));
     if (ready.length === 0) {
-      await place.turn();
+      await place.changed();
       continue;
     }
     const result = await tryRound(ready, deps);
@@ -110,7 +110,7 @@ async function stillSpoilt(works: readonly OrderWork[], deps: BatchDependencies)
   const orderIds = works.map(({ orderId }) => orderId);
   const place = deps.lines.enter(orderIds);
   try {
-    while (!orderIds.every((orderId) => place.isFirst(orderId))) await place.turn();
+    while (!orderIds.every((orderId) => place.isFirst(orderId))) await place.changed();
     const plans = await runRound(
       works.map((work) => ({ ...work, fresh: true })),
       deps,

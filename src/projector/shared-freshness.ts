@@ -39,7 +39,9 @@ const EXPIRY_MS = 130_000;
 const IN_HAND_EXPIRY_MS = 5_000;
 /** Clocks of two machines, and messages on their way. */
 export const SKEW_MS = 1_000;
-/** A time that is further ahead was told by a clock that was wrong. Taken for true, it would promise what is not there until it has come. */
+/**
+ * A time that is further ahead was told by a clock that was wrong. Taken for true, it would promise what is not there until it has come.
+ */
 export const MOST_AHEAD_MS = 120_000;
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
 const FOR_EVER = Number.MAX_SAFE_INTEGER;

@@ -22,7 +22,7 @@ import {
   type ReplayProgress,
   type RunState,
 } from './state.ts';
-import { chooseSurplus, discard, letGo, prune, swap, type Swap } from './swap.ts';
+import { chooseSurplus, discard, thawUnlessAnotherSwaps, prune, swap, type Swap } from './swap.ts';
 import { LostTargetError, RefusedError, targetOf } from './write-until-stored.ts';
 
 /** Places inside of actions at which tests stop or kill the process. */
@@ -152,7 +152,7 @@ async function build(action: Building, run: RunState, deps: ActionDependencies):
     case 'validate':
       return await validate(action.generation, deps);
     case 'thaw':
-      return (await letGo(action.generation, deps)) ? { kind: 'done' } : { kind: 'interrupted' };
+      return (await thawUnlessAnotherSwaps(action.generation, deps)) ? { kind: 'done' } : { kind: 'interrupted' };
   }
 }
 

@@ -55,14 +55,18 @@ export async function replay(run: RunState, deps: ReplayDependencies): Promise<R
   const skips = await collectSkips(whole, deps);
   const folding = new Replay(run, skips, deps);
   await folding.readFrom(before.position);
-  const end = folding.next();
+  const endOfFirstReading = folding.next();
   const givenUpAt = performance.now() + LATE_MS;
   // Out of order, an order's first event may stand behind that end, and so be no gap of the history.
-  while (deps.source.grows === true && performance.now() < givenUpAt && (await folding.lacksBeginnings(end))) {
+  while (
+    deps.source.grows === true &&
+    performance.now() < givenUpAt &&
+    (await folding.lacksBeginnings(endOfFirstReading))
+  ) {
     await pause(LOOK_MS, deps.signal);
     await folding.readFrom(folding.next());
   }
-  return await folding.end(end);
+  return await folding.end(endOfFirstReading);
 }
 
 class Replay {
@@ -148,17 +152,17 @@ class Replay {
 
   /**
    * What is left waits for events that are nowhere, or not there yet: it is parked, like what comes early from the queue. Orders count
-   * as lacking their beginning by what stood before the position.
+   * as lacking their beginning by what stood before the end of the first reading: what came later is newer than the rebuild.
    * @throws EventSourceError where nothing of it is an event
    */
-  async end(before: number): Promise<ReplayProgress> {
+  async end(endOfFirstReading: number): Promise<ReplayProgress> {
     const { processed, hasParked = false } = this.#progress;
     if (!this.#hasEvents && this.#firstRefusal !== undefined) {
       throw new EventSourceError(
         `nothing of ${processed} messages is an event of an order; the first, ${this.#firstRefusal}`,
       );
     }
-    const held = new Set(this.#early.heldBefore(before).map(({ orderId }) => orderId));
+    const held = new Set(this.#early.heldBefore(endOfFirstReading).map(({ orderId }) => orderId));
     const lacking = new Set(await this.#withoutBeginning([...held]));
     if (hasParked) for (const orderId of await this.#parkedWithoutBeginning(held)) lacking.add(orderId);
     if (lacking.size > 0) await this.#leaveOutRefused(lacking);

@@ -122,11 +122,11 @@ class Run {
       over.abort();
       await beating;
     }
-    return this.#orBug(response, stop.signal);
+    return this.#orBeatFailure(response, stop.signal);
   }
 
-  /** What has gone wrong beside the action is no stop like the others: the action would only be begun again. */
-  #orBug(response: Response, { aborted, reason }: AbortSignal): Response {
+  /** A bug beside the action, where progress is kept and the lease renewed, fails the run: the action would only be begun again. */
+  #orBeatFailure(response: Response, { aborted, reason }: AbortSignal): Response {
     if (!aborted || reason instanceof Stop) return response;
     const failure = unexpected(reason, this.#state, this.#deps);
     return response.kind === 'interrupted' ? failure : response;

@@ -26,16 +26,16 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
   const { generations } = deps.index;
   const before = await deps.index.registry();
   if (before.live.generation === to) {
-    if (from !== to) await letGo(from, deps);
+    if (from !== to) await thawUnlessAnotherSwaps(from, deps);
     return { kind: 'done' };
   }
   if (before.epoch !== epoch || before.live.generation !== from) {
     // A runner that died in the middle may have left it frozen, and the comparison that comes now takes its time.
-    await letGo(from, deps);
+    await thawUnlessAnotherSwaps(from, deps);
     return { kind: 'registry moved', epoch: before.epoch };
   }
   if (!before.targets.some(({ generation }) => generation === to)) {
-    await letGo(from, deps);
+    await thawUnlessAnotherSwaps(from, deps);
     return { kind: 'lost target', reason: `${to} is no write target any more` };
   }
   let moved: Awaited<ReturnType<typeof generations.renameEpoch>>;
@@ -48,7 +48,7 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
     moved = await generations.renameEpoch(epoch, { live: to });
     await deps.reached('rebuild moved');
   } finally {
-    await letGo(from, deps);
+    await thawUnlessAnotherSwaps(from, deps);
   }
   // Whoever moved the alias there could only do so upon the epoch that was validated, like this runner; something else came after it.
   const isThere = moved.kind === 'moved' || moved.registry.live.generation === to;
@@ -59,7 +59,7 @@ export async function swap({ from, to, epoch }: Swap, deps: SwapDependencies): P
  * A runner that has lost its lease may stand in the middle of another one's swap away from the same generation, whose block it must not
  * lift. Of one that is not live any more nobody swaps away. False where it was left to the other one.
  */
-export async function letGo(
+export async function thawUnlessAnotherSwaps(
   from: string,
   { index, holdsLease }: Pick<SwapDependencies, 'index' | 'holdsLease'>,
 ): Promise<boolean> {
@@ -116,7 +116,7 @@ export async function discard(
   const { index } = deps;
   const registry = await index.registry();
   if (registry.live.generation === generation) throw new Error(`${generation} is live: it must not be discarded`);
-  if (!(await letGo(from, deps))) return { kind: 'interrupted' };
+  if (!(await thawUnlessAnotherSwaps(from, deps))) return { kind: 'interrupted' };
   if (registry.targets.some((target) => target.generation === generation)) {
     if (registry.epoch !== epoch) return { kind: 'registry moved', epoch: registry.epoch };
     const moved = await index.generations.renameEpoch(epoch, { unregister: [generation] });

@@ -103,7 +103,7 @@ export class Refresher {
       const startedAt = performance.now();
       const outcome = await this.#attempt();
       const tookMs = performance.now() - startedAt;
-      if (outcome === 'more') await this.#restWhileBehind(tookMs);
+      if (outcome === 'more') await this.#waitWhileOrdersLag(tookMs);
       else await this.#rest(tookMs, outcome);
     }
     over.abort();
@@ -223,12 +223,15 @@ export class Refresher {
     await this.#loop.pause(outcome === 'failed' ? backOffMs(this.#failures, limits) : restAfter(tookMs, intervalMs));
     // Who does not lead looks at the lease all the time: it may be free because whoever led has died, and the orders lag for that very
     // reason.
-    if (outcome === 'rested' && this.#hasLead) await this.#restWhileBehind(tookMs);
+    if (outcome === 'rested' && this.#hasLead) await this.#waitWhileOrdersLag(tookMs);
     this.#loop.sleepAgain();
   }
 
-  /** Where somebody has woken it who waits for what is built, it does not rest until that is whole. */
-  async #restWhileBehind(tookMs: number): Promise<void> {
+  /**
+   * What is counted now would be counted again soon, and takes from the index what the backlog needs. Where somebody has woken it who
+   * waits for what is built, it does not wait.
+   */
+  async #waitWhileOrdersLag(tookMs: number): Promise<void> {
     const { intervalMs } = this.#options;
     const enoughMs = Math.max(tookMs * REST_TIMES_BEHIND, intervalMs * INTERVALS_BEHIND);
     const until = performance.now() + Math.min(enoughMs, this.#timing.maxRestBehindMs);

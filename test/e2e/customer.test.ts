@@ -28,7 +28,8 @@ describe('a customer', function () {
     await box.fill('');
     await box.pressSequentially('birdbaht zinc');
     await page.waitForURL(/q=birdbaht\+zinc/);
-    // Until it is put away, what is offered may lie over the filters. Where nothing is offered, as for half of a word, Escape empties the box.
+    // Until it is put away, what is offered may lie over the filters. Where nothing is offered, as for half of a word, Escape empties the
+    // box.
     await page.getByRole('option', { name: 'Zinc birdbath' }).waitFor();
     await page.keyboard.press('Escape');
     await count('4 orders');

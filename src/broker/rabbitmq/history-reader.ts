@@ -106,9 +106,9 @@ class HistoryReader {
 
   /** The next message if it is here. */
   take(): HistoryMessage | 'end' | undefined {
-    if (this.#isBehind(this.#next()) && this.#read === this.#buffer.length) return 'end';
+    if (this.#isPastEnd(this.#nextOffset()) && this.#read === this.#buffer.length) return 'end';
     for (let next = this.#shift(); next !== undefined; next = this.#shift()) {
-      if (this.#isBehind(next.offset)) return 'end';
+      if (this.#isPastEnd(next.offset)) return 'end';
       this.#acknowledge(next);
       if (!isBarrier(next.message)) return { offset: next.offset, body: next.message.content };
     }
@@ -116,7 +116,7 @@ class HistoryReader {
   }
 
   /** The lowest offset that can come. */
-  #next(): number {
+  #nextOffset(): number {
     if (this.#last) return this.#last.offset + 1;
     return this.#from.kind === 'offset' ? this.#from.offset : 0;
   }
@@ -133,7 +133,7 @@ class HistoryReader {
     }
   }
 
-  #isBehind(offset: number): boolean {
+  #isPastEnd(offset: number): boolean {
     return this.#end !== undefined && offset >= this.#end;
   }
 

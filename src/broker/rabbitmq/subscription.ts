@@ -17,10 +17,10 @@ interface Session {
   /** Settled in this turn of the event loop. */
   readonly settling: number[];
   /**
-   * Whether something of it has come before: what was in hand with it may hold what kills the process, and if it does again, what is
-   * done by then must not be counted as returned once more.
+   * Something of it has come before, perhaps since the process died: should it die again, what is done by then must not come once more
+   * and be counted as returned.
    */
-  isUrgent: boolean;
+  acknowledgesAtOnce: boolean;
   consumerTag?: string;
 }
 
@@ -70,7 +70,7 @@ export class Subscription implements LiveSubscription {
       ledger: new SettlementLedger(),
       tags: new Map(),
       settling: [],
-      isUrgent: false,
+      acknowledgesAtOnce: false,
     };
     await channel.prefetch(prefetch);
     this.#session = session;
@@ -97,7 +97,7 @@ export class Subscription implements LiveSubscription {
     const session = this.#session;
     if (session === undefined) return;
     session.settling.push(...tagsOf(session, deliveries));
-    session.isUrgent ||= deliveries.some(({ redeliveries }) => redeliveries > 0);
+    session.acknowledgesAtOnce ||= deliveries.some(({ redeliveries }) => redeliveries > 0);
     // A batch is settled delivery by delivery: together they go out in one frame.
     this.#settleSoon ??= setImmediate(() => {
       this.#settleNow(session);
@@ -109,8 +109,8 @@ export class Subscription implements LiveSubscription {
     clearImmediate(this.#settleSoon);
     this.#settleSoon = undefined;
     acknowledge(session, session.ledger.settle(session.settling.splice(0)));
-    if (session.isUrgent || this.#cancelled) acknowledge(session, session.ledger.flush());
-    session.isUrgent = false;
+    if (session.acknowledgesAtOnce || this.#cancelled) acknowledge(session, session.ledger.flush());
+    session.acknowledgesAtOnce = false;
     if (session.ledger.held > 0) this.#flushSoon(session);
   }
 

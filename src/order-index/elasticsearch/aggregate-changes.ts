@@ -14,8 +14,8 @@ const CARDINALITY_PRECISION = 40_000;
 const NOTHING = -1;
 
 /**
- * One shard's writes after `since`, of which the keys up to `after` are known. A document has but the number of its newest write: an upper
- * bound would leave out what was written before it, and again after it.
+ * One shard's writes after `since`, of which the keys up to `after` are known. There is no upper bound: Elasticsearch keeps the sequence
+ * number of a document's newest write alone, so that one which was written within the bounds, and again after them, would be missed.
  */
 interface ShardRange {
   readonly shard: number;

@@ -165,7 +165,11 @@ export async function freeze({ client, requestTimeoutMs }: Care, index: string):
   throw new IndexUnavailableError(`not every shard of ${index} has taken its write block`);
 }
 
-/** Of a generation that refreshes no freezing was begun, and a write block is an operator's own. @throws IndexUnavailableError */
+/**
+ * Freezing stops the refreshes first. So where an index refreshes still, it was not frozen, and a write block on it is an operator's, who
+ * keeps it.
+ * @throws IndexUnavailableError
+ */
 export async function thaw({ client, sizing }: Care, index: string): Promise<void> {
   try {
     if (!isWithoutRefreshes(await settingsOf(client, index, index))) return;

@@ -51,7 +51,7 @@ describe('SettledHeartbeats', () => {
   describe('when deliveries go back to the queue', () => {
     it('trusts only heartbeats that were published after that', () => {
       const settled = heard(event(1), heartbeat(2, 1_000));
-      settled.returned(1_500);
+      settled.requeued(1_500);
       settled.delivered(heartbeat(3, 1_200), 3);
       assert.equal(settled.newest(ALONE), undefined);
       settled.delivered(event(4), 4);
@@ -73,7 +73,7 @@ describe('SettledHeartbeats', () => {
 
     it('trusts its own where only the others have to be careful', () => {
       const settled = heard(heartbeat(2, 1_000));
-      settled.passedOn(1_500);
+      settled.warnOthers(1_500);
       assert.deepEqual([settled.newest(ALONE), settled.returnedAt()], [1_000, 1_500]);
     });
   });

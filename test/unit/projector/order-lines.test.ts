@@ -12,10 +12,10 @@ describe('OrderLines', () => {
       [true, false, true, false],
     );
     first.leave(['b']);
-    await second.turn();
+    await second.changed();
     assert.deepEqual([first.isFirst('a'), second.isFirst('b'), third.isFirst('b')], [true, true, false]);
     second.leave(['b', 'c']);
-    await third.turn();
+    await third.changed();
     assert.equal(third.isFirst('b'), true);
   });
 
@@ -26,7 +26,7 @@ describe('OrderLines', () => {
     const third = lines.enter(['a']);
     second.leave(['a']);
     first.leave(['a']);
-    await third.turn();
+    await third.changed();
     assert.equal(third.isFirst('a'), true);
   });
 });

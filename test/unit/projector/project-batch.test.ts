@@ -212,7 +212,7 @@ describe('projectBatch', () => {
       const orderIds = ['first', 'second'];
       const place = lines.enter(orderIds);
       const waiting = (async () => {
-        while (!orderIds.every((orderId) => place.isFirst(orderId))) await place.turn();
+        while (!orderIds.every((orderId) => place.isFirst(orderId))) await place.changed();
         place.leave(orderIds);
       })();
       await Promise.all([first, waiting]);
