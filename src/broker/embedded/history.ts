@@ -25,6 +25,8 @@ export interface History {
 
 const TRIM_INTERVAL_MS = 3_600_000;
 const PAGE = 200;
+/** A page ends once it has as many; a single message may have more. */
+const PAGE_BYTES = 8 * 1024 * 1024;
 
 export function prepareHistory(database: DatabaseSync, maxAgeMs: number): History {
   const insert = database.prepare('INSERT INTO history (published_at_ms, body) VALUES (?, ?)');
@@ -43,12 +45,20 @@ export function prepareHistory(database: DatabaseSync, maxAgeMs: number): Histor
     offsetAt: (publishedAtMs) => optional(firstAt.get(publishedAtMs)?.['position']),
     newest: () => Number(last.get()?.['position'] ?? 0),
     size: () => Number(count.get()?.['size'] ?? 0),
-    read: ({ from, size }) =>
-      page.all(from, size).map(({ position, publishedAtMs, body }) => ({
-        offset: Number(position),
-        publishedAtMs: Number(publishedAtMs),
-        body: body as Uint8Array,
-      })),
+    read({ from, size }) {
+      const messages = [];
+      let bytes = 0;
+      for (const { position, publishedAtMs, body } of page.iterate(from, size)) {
+        messages.push({
+          offset: Number(position),
+          publishedAtMs: Number(publishedAtMs),
+          body: body as Uint8Array,
+        });
+        bytes += (body as Uint8Array).byteLength;
+        if (bytes >= PAGE_BYTES) break;
+      }
+      return messages;
+    },
     trim(nowMs) {
       if (nowMs - trimmedAtMs < TRIM_INTERVAL_MS) return;
       forget.run(nowMs - maxAgeMs);

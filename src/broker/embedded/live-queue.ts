@@ -1,6 +1,9 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/database.ts';
 import type { DeadLetters } from './dead-letters.ts';
+
+/** Taken at once at most, or one message: what the consumer has no room for is read in vain, and kept in memory meanwhile. */
+const TAKEN_BYTES = 8 * 1024 * 1024;
 
 /** A message that was taken and is now out for delivery. */
 export interface TakenMessage {
@@ -93,14 +96,21 @@ export class LiveQueue {
   }
 
   #peek(count: number): readonly TakenMessage[] {
-    const again = this.#returned.slice(0, count).flatMap((id) => this.#statements.byId.all(id));
-    const fresh = count > again.length ? this.#statements.from.all(this.#next, count - again.length) : [];
-    return [...again, ...fresh].map((row) => ({
-      id: Number(row['id']),
-      redeliveries: Number(row['deliveries']),
-      publishedAtMs: Number(row['publishedAtMs']),
-      body: row['body'] instanceof Uint8Array ? row['body'] : undefined,
-    }));
+    const messages: TakenMessage[] = [];
+    let bytes = 0;
+    for (const row of this.#rows(count)) {
+      const message = toMessage(row);
+      messages.push(message);
+      bytes += message.body?.byteLength ?? 0;
+      if (bytes >= TAKEN_BYTES) break;
+    }
+    return messages;
+  }
+
+  *#rows(count: number): Generator<Row> {
+    const again = this.#returned.slice(0, count);
+    for (const id of again) yield* this.#statements.byId.all(id);
+    if (count > again.length) yield* this.#statements.from.iterate(this.#next, count - again.length);
   }
 
   #isOverLimit({ redeliveries }: TakenMessage): boolean {
@@ -119,6 +129,17 @@ export class LiveQueue {
       lastFailedAt: new Date().toISOString(),
     });
   }
+}
+
+type Row = Record<string, SQLOutputValue>;
+
+function toMessage({ id, deliveries, publishedAtMs, body }: Row): TakenMessage {
+  return {
+    id: Number(id),
+    redeliveries: Number(deliveries),
+    publishedAtMs: Number(publishedAtMs),
+    body: body instanceof Uint8Array ? body : undefined,
+  };
 }
 
 function prepare(database: DatabaseSync) {

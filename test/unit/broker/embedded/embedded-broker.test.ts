@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createEmbeddedBroker } from '../../../../src/broker/embedded/index.ts';
 import type { EmbeddedBrokerOptions } from '../../../../src/broker/embedded/index.ts';
 import { UnroutableError } from '../../../../src/broker/port.ts';
-import type { Broker, DeadLetter } from '../../../../src/broker/port.ts';
+import type { Broker, DeadLetter, LiveDelivery } from '../../../../src/broker/port.ts';
 import { eventIdOf, outgoingEvent, recordingHandlers, recordingLog } from '../../../support/amqp-broker.ts';
 import { eventually } from '../../../support/eventually.ts';
 import { readWholeHistory } from '../../../support/read-whole-history.ts';
@@ -37,6 +37,39 @@ describe('the embedded broker', () => {
   }
 
   const historyIds = async () => (await readWholeHistory(broker)).map(({ body }) => eventIdOf(body));
+
+  describe('when messages of megabytes are waiting', () => {
+    const events = 6;
+    beforeEach(async () => {
+      const ballast = Buffer.alloc(3 * 1024 * 1024, ' ');
+      for (let n = 1; n <= events; n++) {
+        const event = outgoingEvent(n);
+        await broker.publish([{ ...event, body: Buffer.concat([event.body, ballast]) }]);
+      }
+    });
+
+    it('hands over few at once, so that a consumer that has enough is soon left alone', async () => {
+      const taken: LiveDelivery[] = [];
+      const subscription = await broker.consume(
+        { prefetch: 100 },
+        {
+          onDelivery: (delivery) => {
+            taken.push(delivery);
+            void subscription.cancel();
+          },
+          onLost: (reason) => assert.fail(reason),
+        },
+      );
+      await eventually(() => assert.ok(taken.length > 0));
+      assert.equal(taken.length, 3);
+      subscription.requeue(taken);
+      assert.equal(await broker.queueDepth(), events);
+    });
+
+    it('reads all of the history', async () => {
+      assert.equal((await historyIds()).length, events);
+    });
+  });
 
   describe('when events are published', () => {
     it('keeps them in the history, in order, also once they are settled', async () => {
