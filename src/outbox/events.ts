@@ -29,6 +29,10 @@ export interface OutboxEvent {
 }
 
 const MAX_ORDER_ID_BYTES = 512;
+/** What the search takes. One that no queue is bound for is refused by the broker, and would hold up all that is published after it. */
+const ROUTED = /^(order\.|OrderPaid$)/;
+/** AMQP 0-9-1 §4.2.5.3: a routing key is a short string. */
+const MAX_TYPE_BYTES = 255;
 
 /** One statement, so that there is no sequence without its event, whatever happens in between. */
 const APPEND = `
@@ -46,15 +50,19 @@ RETURNING event::text AS body`;
  * there, or neither. From here to the end of the transaction no other one can write an event of this order, so its events have no
  * holes, and are committed in the order of their sequences.
  *
- * The order's id is 1 to 512 bytes of UTF-8, or the search would refuse the event; and no text in it has U+0000 or a lone surrogate,
+ * The order's id is 1 to 512 bytes of UTF-8, and the type one under `order.`, or the search would refuse the event; and no text in it has U+0000 or a lone surrogate,
  * neither of which PostgreSQL's `jsonb` can hold.
  * @throws RangeError that names the field where that is not so, before anything is written
  */
 export async function appendEvent(connection: SqlConnection, event: NewEvent): Promise<OutboxEvent> {
   const { orderId, type, source, data, time = new Date(), traceparent, tracestate } = event;
-  const idBytes = new TextEncoder().encode(orderId).length;
+  const idBytes = bytesOf(orderId);
   if (idBytes < 1 || idBytes > MAX_ORDER_ID_BYTES) {
     throw new RangeError(`orderId has ${idBytes} bytes of UTF-8; use 1 to ${MAX_ORDER_ID_BYTES}`);
+  }
+  if (!ROUTED.test(type) || bytesOf(type) > MAX_TYPE_BYTES) {
+    const remedy = `use one under "order." of at most ${MAX_TYPE_BYTES} bytes, such as order.placed.v2`;
+    throw new RangeError(`type ${JSON.stringify(type)} cannot be routed to the search; ${remedy}`);
   }
   const cloudEvent = {
     specversion: '1.0',
@@ -71,6 +79,10 @@ export async function appendEvent(connection: SqlConnection, event: NewEvent): P
   };
   const { rows } = await connection.query(APPEND, [orderId, jsonbText(cloudEvent)]);
   return storedEvent(rows[0]?.['body']);
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** As JSON that `jsonb` can hold. */

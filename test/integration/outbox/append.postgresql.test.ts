@@ -63,6 +63,11 @@ describe('appendEvent', () => {
         [tagged('A\0'), /^"subject" has/],
         [tagged('ä'.repeat(257)), /^orderId has 514 bytes of UTF-8; use 1 to 512$/],
         [tagged(''), /^orderId has 0 bytes/],
+        [
+          { ...tagged('A'), type: 'ordr.placed.v2' },
+          /^type "ordr\.placed\.v2" cannot be routed to the search; use one under/,
+        ],
+        [{ ...tagged('A'), type: `order.${'x'.repeat(250)}` }, /^type "order\.x+" cannot be routed/],
       ] as const) {
         await transaction('COMMIT', async (client) => {
           await assert.rejects(appendEvent(client, event), { name: 'RangeError', message });
@@ -70,7 +75,7 @@ describe('appendEvent', () => {
         });
       }
       assert.deepEqual(await sequences('A'), []);
-      assert.deepEqual(await sequences('B'), [1, 2, 3, 4, 5, 6, 7]);
+      assert.deepEqual(await sequences('B'), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     });
 
     it('takes what is next to it', async () => {
