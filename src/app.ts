@@ -14,6 +14,7 @@ import { listen, type HttpServer } from './http/server.ts';
 import { createInHandReader } from './service/in-hand-reader.ts';
 import { LagRecorder } from './service/lag-recorder.ts';
 import { createGaugeReader } from './service/gauges.ts';
+import { allEnded } from './back-off/all-ended.ts';
 import { endingWith } from './back-off/ending.ts';
 import { instanceOf, rebuilderOf } from './service/instance.ts';
 import { sharedRead } from './service/shared-read.ts';
@@ -275,11 +276,6 @@ async function closeAll(service: Service, limitMs: number): Promise<void> {
   await server?.close(Math.max(0, until - performance.now()));
   await backends.broker.close();
   await backends.index.close();
-}
-
-async function allEnded(endings: readonly Promise<unknown>[]): Promise<void> {
-  const results = await Promise.allSettled(endings);
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 function httpDependencies(service: Service, shared: SharedKnowledge): HttpDependencies {

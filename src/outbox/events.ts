@@ -50,8 +50,8 @@ RETURNING event::text AS body`;
  * there, or neither. From here to the end of the transaction no other one can write an event of this order, so its events have no
  * holes, and are committed in the order of their sequences.
  *
- * The order's id is 1 to 512 bytes of UTF-8, and the type one under `order.`, or the search would refuse the event; and no text in it has U+0000 or a lone surrogate,
- * neither of which PostgreSQL's `jsonb` can hold.
+ * The order's id is 1 to 512 bytes of UTF-8, and the type one under `order.`, or the search would refuse the event; and no text in it has
+ * U+0000 or a lone surrogate, neither of which PostgreSQL's `jsonb` can hold.
  * @throws RangeError that names the field where that is not so, before anything is written
  */
 export async function appendEvent(connection: SqlConnection, event: NewEvent): Promise<OutboxEvent> {

@@ -9,6 +9,7 @@ import { SilenceWatch } from './silence-watch.ts';
 import {
   farewell,
   hasLeft,
+  isFarAhead,
   MOST_AHEAD_MS,
   readFreshness,
   recordProgress,
@@ -75,9 +76,10 @@ export class Heartbeat {
     for (;;) {
       const read = await readFreshness(index);
       const predecessor = read.record.instances[this.#instance];
-      const noticed = Date.now() + SKEW_MS + (!predecessor || hasLeft(predecessor) ? 0 : lossNoticedMs);
+      const soon = Date.now() + SKEW_MS;
+      const noticed = soon + (!predecessor || hasLeft(predecessor) ? 0 : lossNoticedMs);
       // None says so of a later time, unless its clock was ahead.
-      const latest = Date.now() + SKEW_MS + lossNoticedMs + CLOSING_MS;
+      const latest = soon + lossNoticedMs + CLOSING_MS;
       this.#settled.requeued(Math.max(noticed, Math.min(predecessor?.returnedAt ?? 0, latest)));
       const progress = this.#progress(Date.now());
       if (await recordProgress(index, read, this.#instance, progress, this.#asOf ?? 0)) return;
@@ -175,7 +177,7 @@ export class Heartbeat {
 
   /** The clock was put back: what it said before is no promise any more. */
   #forgetWhatIsAhead(now: number): void {
-    if (this.#asOf !== undefined && this.#asOf > now + MOST_AHEAD_MS) this.#asOf = undefined;
+    if (this.#asOf !== undefined && isFarAhead(this.#asOf, now)) this.#asOf = undefined;
   }
 
   /**

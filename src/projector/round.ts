@@ -192,10 +192,9 @@ async function park(plans: readonly Plan[], deps: RoundDependencies): Promise<vo
   await deps.reached('parked');
   const kept = early.map(({ plan, job }, index) => {
     const outcome = outcomes[index];
-    if (outcome?.kind !== 'taken' || sameIdentity(outcome.by, job.event))
-      return { plan, orderId: job.orderId, event: job.event };
-    plan.placements.set(job, { kind: 'refused', refusal: parkedTwice(job.event, outcome.by) });
-    return { plan, orderId: job.orderId, event: outcome.by };
+    const other = outcome?.kind === 'taken' && !sameIdentity(outcome.by, job.event) ? outcome.by : undefined;
+    if (other) plan.placements.set(job, { kind: 'refused', refusal: parkedTwice(job.event, other) });
+    return { plan, orderId: job.orderId, event: other ?? job.event };
   });
   await restartWhereFilled(kept, parkedAt, deps);
 }

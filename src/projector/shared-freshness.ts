@@ -43,13 +43,19 @@ export const SKEW_MS = 1_000;
  * A time that is further ahead was told by a clock that was wrong. Taken for true, it would promise what is not there until it has come.
  */
 export const MOST_AHEAD_MS = 120_000;
+
+/** Epoch milliseconds. */
+export function isFarAhead(time: number, now: number): boolean {
+  return time > now + MOST_AHEAD_MS;
+}
+
 /** `settledTo` of one that has left in good order: nothing will ever be in its hand again, whatever it says no more. */
 const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
 function parseFreshness(value: Readonly<Record<string, unknown>> | undefined, now: number): FreshnessRecord {
   const { asOf, instances } = (value ?? {}) as { asOf?: string; instances?: FreshnessRecord['instances'] };
   const known = asOf === undefined ? 0 : Date.parse(asOf);
-  return { asOf: known > now + MOST_AHEAD_MS ? 0 : known, instances: instances ?? {} };
+  return { asOf: isFarAhead(known, now) ? 0 : known, instances: instances ?? {} };
 }
 
 /** The last word of a projector that stops; `returnedAt`: when all that it could not settle is in the queue again. */

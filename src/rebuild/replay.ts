@@ -1,3 +1,4 @@
+import { allEnded } from '../back-off/all-ended.ts';
 import { pause } from '../back-off/pause.ts';
 import { foldStored, identityOf, newOrder, type OrderState, type StorageLimits } from '../order/fold.ts';
 import { parseEvent } from '../order/parse-event.ts';
@@ -199,8 +200,7 @@ class Replay {
     const lanes = Array.from({ length: Math.ceil(orders.length / size) }, (_, lane) =>
       this.#fold(new Map(orders.slice(lane * size, (lane + 1) * size))),
     );
-    const results = await Promise.allSettled(lanes);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await allEnded(lanes);
   }
 
   async #fold(byOrder: ReadonlyMap<string, readonly Replayed[]>): Promise<void> {

@@ -2,7 +2,7 @@ import { cachedRead } from './cached-read.ts';
 import type { Freshness } from '../http/dependencies.ts';
 import { withTimeout } from './with-timeout.ts';
 import type { OrderIndex } from '../order-index/port.ts';
-import { MOST_AHEAD_MS, readFreshness, type FreshnessRecord } from '../projector/shared-freshness.ts';
+import { isFarAhead, readFreshness, type FreshnessRecord } from '../projector/shared-freshness.ts';
 import type { SilenceWatch } from '../projector/silence-watch.ts';
 
 /** A projector that is further behind may be a passive one: another instance may know better. */
@@ -36,7 +36,7 @@ export function createFreshnessReader(
   let known = 0;
   const shared = async (): Promise<number> => {
     // Ahead of the clock, which was put back since, it is known no more.
-    if (known > Date.now() + MOST_AHEAD_MS) known = 0;
+    if (isFarAhead(known, Date.now())) known = 0;
     const reading = record().then(({ asOf }) => (known = Math.max(known, asOf)));
     return known === 0 ? await reading : await withTimeout(reading, answerWithinMs, known);
   };

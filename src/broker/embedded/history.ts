@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { HistoryMessage, ReadHistoryOptions } from '../port.ts';
+import { upToBytes, type Row } from './up-to-bytes.ts';
 
 export interface HistoryEntry {
   /** Grows with every event, from 1; gaps are possible. */
@@ -45,26 +46,17 @@ export function prepareHistory(database: DatabaseSync, maxAgeMs: number): Histor
     offsetAt: (publishedAtMs) => optional(firstAt.get(publishedAtMs)?.['position']),
     newest: () => Number(last.get()?.['position'] ?? 0),
     size: () => Number(count.get()?.['size'] ?? 0),
-    read({ from, size }) {
-      const messages = [];
-      let bytes = 0;
-      for (const { position, publishedAtMs, body } of page.iterate(from, size)) {
-        messages.push({
-          offset: Number(position),
-          publishedAtMs: Number(publishedAtMs),
-          body: body as Uint8Array,
-        });
-        bytes += (body as Uint8Array).byteLength;
-        if (bytes >= PAGE_BYTES) break;
-      }
-      return messages;
-    },
+    read: ({ from, size }) => upToBytes(page.iterate(from, size), toEntry, PAGE_BYTES),
     trim(nowMs) {
       if (nowMs - trimmedAtMs < TRIM_INTERVAL_MS) return;
       forget.run(nowMs - maxAgeMs);
       trimmedAtMs = nowMs;
     },
   };
+}
+
+function toEntry({ position, publishedAtMs, body }: Row): HistoryEntry {
+  return { offset: Number(position), publishedAtMs: Number(publishedAtMs), body: body as Uint8Array };
 }
 
 function optional(value: unknown): number | undefined {

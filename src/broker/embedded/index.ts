@@ -53,12 +53,12 @@ export function createEmbeddedBroker(options: EmbeddedBrokerOptions): Broker {
   const using = async <T>(use: (open: Store) => T): Promise<T> => {
     if (!store) throw new BrokerUnavailableError(`${path} is not open`);
     const open = store;
-    return blamingTheWorld(path, () => use(open));
+    return unavailableForStorageFaults(path, () => use(open));
   };
 
   return {
     async open() {
-      store ??= blamingTheWorld(path, () => openStore(path, options));
+      store ??= unavailableForStorageFaults(path, () => openStore(path, options));
     },
     consume: ({ prefetch }, handlers) => using(({ dispatcher }) => dispatcher.consume(prefetch, handlers)),
     publish: (events) => using((open) => publish(open, events, options.bindingKeys)),
@@ -155,7 +155,7 @@ function durably(database: DatabaseSync, body: () => void): void {
   }
 }
 
-function blamingTheWorld<T>(path: string, attempt: () => T): T {
+function unavailableForStorageFaults<T>(path: string, attempt: () => T): T {
   try {
     return attempt();
   } catch (error) {

@@ -1,6 +1,7 @@
-import type { DatabaseSync, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { inTransaction } from '../../sqlite/database.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { upToBytes, type Row } from './up-to-bytes.ts';
 
 /** Taken at once at most, or one message: what the consumer has no room for is read in vain, and kept in memory meanwhile. */
 const TAKEN_BYTES = 8 * 1024 * 1024;
@@ -96,15 +97,7 @@ export class LiveQueue {
   }
 
   #peek(count: number): readonly TakenMessage[] {
-    const messages: TakenMessage[] = [];
-    let bytes = 0;
-    for (const row of this.#rows(count)) {
-      const message = toMessage(row);
-      messages.push(message);
-      bytes += message.body?.byteLength ?? 0;
-      if (bytes >= TAKEN_BYTES) break;
-    }
-    return messages;
+    return upToBytes(this.#rows(count), toMessage, TAKEN_BYTES);
   }
 
   *#rows(count: number): Generator<Row> {
@@ -130,8 +123,6 @@ export class LiveQueue {
     });
   }
 }
-
-type Row = Record<string, SQLOutputValue>;
 
 function toMessage({ id, deliveries, publishedAtMs, body }: Row): TakenMessage {
   return {

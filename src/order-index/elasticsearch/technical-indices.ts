@@ -42,7 +42,8 @@ interface WantedIndices {
  */
 export async function openTechnicalIndices(options: TechnicalIndicesOptions): Promise<void> {
   const { control, parked, deadLetters } = wantedIndices(options);
-  if ((await exists(control, options)) || (await hasOrders(options))) await restoreTechnicalIndices(options);
+  if (await exists(control, options)) await ensureNotingLosses(options);
+  else if (await hasOrders(options)) await restoreTechnicalIndices(options);
   else for (const wanted of [parked, deadLetters, control]) await ensure(wanted, options);
 }
 
