@@ -45,13 +45,13 @@ async function main(): Promise<void> {
     return;
   }
   const tracing = await startTracing(config.otlpEndpoint, 'order-search', log);
-  const { createApp } = await import('./app.ts');
-  const app = await createApp(config, { log, tracing, certificateAuthorities });
-  stopOnSignals(app, tracing, log);
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug: the process ends');
     process.exit(1);
   });
+  const { createApp } = await import('./app.ts');
+  const app = await unlessMisconfigured(() => createApp(config, { log, tracing, certificateAuthorities }));
+  stopOnSignals(app, tracing, log);
   await run(app, log, config);
 }
 
@@ -70,14 +70,23 @@ function refuse(problems: readonly string[]): void {
   process.exitCode = EX_CONFIG;
 }
 
-async function run(app: App, log: Logger, config: Config): Promise<void> {
+/** Ends the process where something has to be configured otherwise. @throws what else the step throws */
+async function unlessMisconfigured<T>(step: () => Promise<T>): Promise<T> {
   try {
-    await app.start();
+    return await step();
   } catch (error) {
-    if ((error as Error).name === 'AbortError') return;
     if (!CONFIGURATION_ERRORS.has((error as { code?: unknown }).code)) throw error;
     process.stderr.write(`${(error as Error).message}\n`);
     process.exit(EX_CONFIG);
+  }
+}
+
+async function run(app: App, log: Logger, config: Config): Promise<void> {
+  try {
+    await unlessMisconfigured(() => app.start());
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') return;
+    throw error;
   }
   if (config.backend.kind === 'embedded') {
     const host = config.http.host.includes(':') ? `[${config.http.host}]` : config.http.host;

@@ -93,10 +93,13 @@ function following(step: Step): Step {
 function afterCopying(state: RunState): RunState {
   if (!isCopied(state) || !state.replay.done) return state;
   const { rate: _, ...copied } = state;
-  const { withoutBeginning } = state.replay;
+  const { withoutBeginning, namedWithoutBeginning = [] } = state.replay;
   if (withoutBeginning === 0 || state.request.allowPartial) return { ...copied, step: 'CATCH_UP' };
-  const lacking = `${withoutBeginning} orders lack their first events in the ${state.request.source}`;
-  return abandoned(copied, 'FAILED', `${lacking}: rebuild from a source that has them, or with allowPartial`);
+  const lacking =
+    withoutBeginning === 1 ? '1 order lacks its first events' : `${withoutBeginning} orders lack their first events`;
+  const more = withoutBeginning > namedWithoutBeginning.length ? ', …' : '';
+  const named = `${lacking} in the ${state.request.source} (${namedWithoutBeginning.join(', ')}${more})`;
+  return abandoned(copied, 'FAILED', `${named}: rebuild from a source that has them, or with allowPartial`);
 }
 
 function refusalOf({ orders, total }: Extract<Response, { kind: 'refused' }>): string {

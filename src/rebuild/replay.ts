@@ -9,14 +9,14 @@ import { WorkingSet } from '../order/working-set.ts';
 import { documentWrite } from '../order-index/document-write.ts';
 import { loadDocuments } from '../order-index/load-documents.ts';
 import { parkedPages } from '../order-index/parked-pages.ts';
-import type { DocumentWrite } from '../order-index/port.ts';
+import { compareOrderIds, type DocumentWrite } from '../order-index/port.ts';
 import { collectSkips, type Skips } from './declared-missing.ts';
 import { EventSourceError, type EventSource, type SourceEvent } from './event-source.ts';
 import { EarlyEvents, type Replayed } from './early-events.ts';
 import { markAt, sameSource } from './read-mark.ts';
 import type { RebuildIndex, ReplayProgress, RunState } from './state.ts';
 import { throughShortOutage } from './short-outage.ts';
-import { targetOf, writeUntilStored } from './write-until-stored.ts';
+import { MAX_NAMED, targetOf, writeUntilStored } from './write-until-stored.ts';
 
 export interface ReplayDependencies {
   readonly index: RebuildIndex;
@@ -170,7 +170,8 @@ class Replay {
     const withoutBeginning = lacking.size;
     const left = this.#early.takeAll();
     if (withoutBeginning === 0 || this.#allowPartial) await this.#park(left);
-    this.#progress = { ...this.#progress, total: processed, withoutBeginning, done: true };
+    const namedWithoutBeginning = [...lacking].sort(compareOrderIds).slice(0, MAX_NAMED);
+    this.#progress = { ...this.#progress, total: processed, withoutBeginning, namedWithoutBeginning, done: true };
     return this.#progress;
   }
 

@@ -99,6 +99,8 @@ export interface ReplayProgress {
   readonly hasParked?: boolean;
   /** Orders whose first events are nowhere. */
   readonly withoutBeginning: number;
+  /** The first of these. */
+  readonly namedWithoutBeginning?: readonly string[];
   /** Epoch milliseconds: when the last event that was read was published. */
   readonly readTo?: number;
 }

@@ -277,9 +277,10 @@ describeForEachBackend('what a rebuild builds from', (backend) => {
       assert.equal((await documents(['O-1'])).size, 1);
     });
 
-    it('counts the orders whose first events are nowhere, and parks nothing unless they are allowed', async () => {
+    it('counts and names the orders whose first events are nowhere, and parks nothing unless they are allowed', async () => {
       const events = [cloudEvent('O-1', eventAt(2)), cloudEvent('O-1', eventAt(3)), cloudEvent('O-2', eventAt(1))];
-      assert.equal((await replaying(events).result).withoutBeginning, 1);
+      const { withoutBeginning, namedWithoutBeginning } = await replaying(events).result;
+      assert.deepEqual([withoutBeginning, namedWithoutBeginning], [1, ['O-1']]);
       assert.equal(await index.countParked(), 0);
       const allowed = aRebuild({ generation: built, step: 'COPY' }, { source: 'history', allowPartial: true });
       assert.equal((await replaying(events, allowed).result).withoutBeginning, 1);

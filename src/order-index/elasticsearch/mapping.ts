@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { estypes } from '@elastic/elasticsearch';
 import type { MappingDrift } from '../generations-port.ts';
+import { IndexConfigurationError } from '../port.ts';
 import { analysisOf, type Analysis } from './analysis.ts';
 
 export type MappingName = 'orders' | 'parked' | 'dead-letters' | 'control';
@@ -23,9 +24,26 @@ export interface GenerationMeta {
   readonly number: number;
 }
 
-export function readDefinition(name: MappingName): IndexDefinition {
-  const file = new URL(`../../../mappings/${name}.json`, import.meta.url);
-  return JSON.parse(readFileSync(file, 'utf8')) as IndexDefinition;
+const MAPPINGS = new URL('../../../mappings/', import.meta.url);
+
+/** @throws IndexConfigurationError where the file is not there, no JSON, or without its two parts: operators change it */
+export function readDefinition(name: MappingName, folder = MAPPINGS): IndexDefinition {
+  const file = `mappings/${name}.json`;
+  let definition: Partial<IndexDefinition> | null;
+  try {
+    definition = JSON.parse(readFileSync(new URL(`${name}.json`, folder), 'utf8')) as Partial<IndexDefinition> | null;
+  } catch (error) {
+    throw new IndexConfigurationError(`${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+  const { settings, mappings } = definition ?? {};
+  if (!isObject(settings)) throw new IndexConfigurationError(`${file}: settings must be an object`);
+  if (!isObject(mappings?.properties))
+    throw new IndexConfigurationError(`${file}: mappings.properties must be an object with the fields`);
+  return { settings, mappings };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Names a mapping, and the analysis that it refers to, by its content, however it is written down. */

@@ -77,12 +77,15 @@ describe('the model of a rebuild', () => {
       assert.equal(after(copied(aRebuild({ step: 'COPY' })), DONE).step, 'CATCH_UP');
     });
 
-    it('COPY → FAILED where orders lack their beginning, saying how many and what can be done', () => {
+    it('COPY → FAILED where orders lack their beginning, saying how many, which ones, and what can be done', () => {
       const state = copied(aRebuild({ step: 'COPY' }, { source: 'history' }));
-      const replay = { ...state.replay, withoutBeginning: 3 };
+      const replay = { ...state.replay, withoutBeginning: 3, namedWithoutBeginning: ['O-1', 'O-2'] };
       const failed = after(state, { kind: 'done', patch: { replay } });
       assert.equal(failed.step, 'FAILED');
-      assert.match(failed.error ?? '', /^3 orders lack their first events in the history: .*allowPartial/);
+      assert.match(
+        failed.error ?? '',
+        /^3 orders lack their first events in the history \(O-1, O-2, …\): .*allowPartial/,
+      );
       assert.equal(isOver(failed), false);
       const allowed = copied(aRebuild({ step: 'COPY' }, { source: 'history', allowPartial: true }));
       assert.equal(after(allowed, { kind: 'done', patch: { replay } }).step, 'CATCH_UP');

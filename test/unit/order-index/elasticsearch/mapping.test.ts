@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import {
   compareProperties,
   driftOf,
@@ -6,6 +10,7 @@ import {
   readDefinition,
 } from '../../../../src/order-index/elasticsearch/mapping.ts';
 import type { Properties } from '../../../../src/order-index/elasticsearch/mapping.ts';
+import { IndexConfigurationError } from '../../../../src/order-index/port.ts';
 import type { OrderDocument, SearchFields } from '../../../../src/order/document.ts';
 
 /** TypeScript holds it to every field that a document may have. */
@@ -155,6 +160,31 @@ describe('the drift of the live generation', () => {
       assert.equal(drift.mapping, mapping);
       if (reason) assert.match(drift.reason ?? '', reason);
       else assert.equal(drift.reason, undefined);
+    });
+  }
+});
+
+describe('a file of mappings/ with a slip in it', () => {
+  let folder: string;
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'order-search-mappings-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  for (const [slip, content, told] of [
+    ['is not there', undefined, /^mappings\/orders\.json cannot be read: ENOENT/],
+    ['is no JSON', '{"settings": {} "mappings": {}}', /^mappings\/orders\.json cannot be read: .*position 16/],
+    ['is no object', 'null', /^mappings\/orders\.json: settings must be an object$/],
+    ['lacks its settings', '{"mappings": {"properties": {}}}', /^mappings\/orders\.json: settings must be an object$/],
+    ['has no fields', '{"settings": {}, "mappings": {"properties": []}}', /mappings\.properties must be an object/],
+  ] as const) {
+    it(`is named where it ${slip}`, () => {
+      if (content !== undefined) writeFileSync(join(folder, 'orders.json'), content);
+      assert.throws(
+        () => readDefinition('orders', pathToFileURL(`${folder}/`)),
+        (error) => error instanceof IndexConfigurationError && told.test(error.message),
+      );
     });
   }
 });
