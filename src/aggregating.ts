@@ -81,6 +81,9 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     return { asOf, watermark: watermarkOf(state, lateGraceSeconds), keptFrom: wholeFrom(from, keptFrom()).wholeFrom };
   };
   let measured: Awaited<ReturnType<typeof eachState>> = [];
+  const observe = () => {
+    for (const [name, state] of measured) observeRollup(name, state, lateGraceSeconds, metrics);
+  };
   const eachState = async () => await Promise.all(names.map(async (name) => [name, await stateOf(name)] as const));
   return {
     reads: createAggregateReader({ stores: index.aggregates, progress }),
@@ -91,12 +94,10 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     stop: () => refresher.stop(),
     health: () => rollupsHealth(eachState, Math.max(SILENT_MS, 4 * intervalMs), failures),
     measure: async () => {
-      try {
-        measured = await eachState();
-      } finally {
-        // What cannot be read now gets no fresher meanwhile.
-        for (const [name, state] of measured) observeRollup(name, state, lateGraceSeconds, metrics);
-      }
+      // What cannot be read now, or not soon enough for who asks, gets no fresher meanwhile.
+      observe();
+      measured = await eachState();
+      observe();
     },
   };
 }

@@ -89,7 +89,7 @@ function keySetFault(cause: unknown): string {
 
 type Verify = (token: string) => Promise<JWTPayload>;
 
-/** Clocks of two machines are never quite the same. */
+/** A token may be new: clocks of two machines are never quite the same. It is none for longer than it says all the same. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 /**
@@ -133,15 +133,18 @@ async function check(verify: Verify, token: string): Promise<AuthResult> {
   try {
     payload = await verify(token);
   } catch (error) {
-    if (isTokensFault(error)) return { kind: 'refused', reason: 'The token is not valid, or no longer.' };
+    if (isTokensFault(error)) return NOT_VALID;
     throw new AuthenticationUnavailableError('cannot verify tokens', { cause: error });
   }
   const caller = CALLER.safeParse(payload);
   if (!caller.success) return { kind: 'refused', reason: 'The token has no subject, or no known role.' };
   // Where there is one, it was checked to be a number.
   if (payload.exp === undefined) return { kind: 'caller', caller: caller.data };
-  return { kind: 'caller', caller: caller.data, expiresAt: (payload.exp + CLOCK_TOLERANCE_SECONDS) * 1_000 };
+  const expiresAt = payload.exp * 1_000;
+  return expiresAt <= Date.now() ? NOT_VALID : { kind: 'caller', caller: caller.data, expiresAt };
 }
+
+const NOT_VALID: AuthResult = { kind: 'refused', reason: 'The token is not valid, or no longer.' };
 
 const CALLER = z.object({ role: z.enum(ROLES), sub: z.string().min(1) });
 

@@ -77,7 +77,11 @@ export function defineRoute<P extends z.ZodObject, Q extends z.ZodObject, B exte
       if (parsedParams.success && parsedQuery.success && parsedBody.success) {
         return spec.handle({ params: parsedParams.data, query: parsedQuery.data, body: parsedBody.data, ...request });
       }
-      throw badInput([parsedParams, parsedQuery, parsedBody].flatMap(({ error }) => inputErrors(error)));
+      throw badInput([
+        ...inputErrors(parsedParams.error, params),
+        ...inputErrors(parsedQuery.error, query),
+        ...inputErrors(parsedBody.error, body),
+      ]);
     },
   };
 }
@@ -87,16 +91,17 @@ export function badInput(errors: readonly InputError[]): ProblemError {
   return new ProblemError(badInputProblem(errors));
 }
 
-function inputErrors(error: z.ZodError | undefined): InputError[] {
+function inputErrors(error: z.ZodError | undefined, given: unknown): InputError[] {
   return (error?.issues ?? []).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys')
       return issue.keys.map((path) => ({ path, message: 'there is no such parameter' }));
     const [name, ...indices] = issue.path;
     // The parameters are an object always, and a body that is JSON may still be a list.
     if (name === undefined) return [MALFORMED_BODY];
-    return [
-      { path: `${String(name)}${indices.map((index) => `[${String(index)}]`).join('')}`, message: issue.message },
-    ];
+    // Of a parameter that may be repeated, and was not, there is no index to tell.
+    const isRepeated = typeof (given as Readonly<Record<PropertyKey, unknown>>)[name] !== 'string';
+    const place = isRepeated ? indices.map((index) => `[${String(index)}]`).join('') : '';
+    return [{ path: `${String(name)}${place}`, message: issue.message }];
   });
 }
 

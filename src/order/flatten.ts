@@ -72,7 +72,7 @@ function flatFacts(facts: OrderFacts) {
 
 function searchFieldsOf(
   orderId: string,
-  { placed: { customer, items, tags } }: OrderFacts,
+  { placed: { customer, sellerId, items, tags } }: OrderFacts,
   stringsOf: StringsOf,
 ): SearchFields {
   const skus = distinct(items.map(({ sku }) => sku));
@@ -82,7 +82,8 @@ function searchFieldsOf(
     all: joinTexts([...[orderId, customer.id].flatMap(searchStrings), ...[...skus, ...tags].flatMap(stringsOf)]),
     items: joinTexts(names.flatMap(stringsOf)),
     customer: joinTexts(searchStrings(customer.name)),
-    exact: distinct([orderId, customer.id, ...skus].map(foldId)),
+    // Its words would make every order of a seller one of what the seller is called after.
+    exact: distinct([orderId, customer.id, sellerId, ...skus].map(foldId)),
     ...(foldedSkus.length > 0 && { foldedSkus }),
     ...(!isPlain(orderId) && { foldedOrderId: foldId(orderId) }),
   };

@@ -8,7 +8,7 @@ import { later } from './instant.ts';
  * `contribution.ts`): a generation remembers the version it was folded by, older code refuses to write into newer generations, and
  * drift is reported.
  */
-export const FOLD_VERSION = 9;
+export const FOLD_VERSION = 10;
 
 /** The fold of events 1…version. Immutable: a batch still needs the state from before its events. */
 export interface OrderState {

@@ -9,8 +9,12 @@ import { parseInstant } from './instant.ts';
  * that they must be asked.
  */
 
-/** RFC 3986 leaves none of these in a URI reference, and a `%` only before two hex digits. */
-export const SOURCE = /^(?!$)[^\s<>"{}|\\^`%]*(?:%[\da-fA-F]{2}[^\s<>"{}|\\^`%]*)*$/;
+/**
+ * RFC 3986 leaves none of these characters in a URI reference, a `%` only before two hex digits, brackets only round the address of a host,
+ * and a colon before the first slash only behind a scheme.
+ */
+export const SOURCE =
+  /^(?!$)(?=[A-Za-z][A-Za-z\d+.-]*:|[^:/?#]*(?:[/?#]|$))(?:(?:[A-Za-z][A-Za-z\d+.-]*:)?\/\/\[[\da-fA-F:.]+\])?[^\s<>"{}|\\^`%[\]]*(?:%[\da-fA-F]{2}[^\s<>"{}|\\^`%[\]]*)*$/;
 export const MAX_SOURCE = 2_048;
 /** Of an order id that has 512 bytes at most in whatever script. */
 const MAX_PLAIN_ORDER_ID = 170;

@@ -13,7 +13,15 @@ export interface Completion {
 }
 
 /** The fields of an order that its completions and corrections are taken from, and by which it shows that a word is right as it is. */
-export const SUGGESTED_FROM = ['orderId', 'customerId', 'customerName', 'skus', 'itemNames', 'tags'] as const;
+export const SUGGESTED_FROM = [
+  'orderId',
+  'customerId',
+  'sellerId',
+  'customerName',
+  'skus',
+  'itemNames',
+  'tags',
+] as const;
 export type SuggestibleOrder = Pick<OrderView, (typeof SUGGESTED_FROM)[number]>;
 
 /** The kinds of completions are told in this order, and of each so many. */
@@ -137,8 +145,8 @@ function checkOf(
   const asTyped = { ...term, edits: 0 as const };
   const isRight = remember((text) => standsIn([asTyped], wordsOnce(text)));
   const nearIn = remember((name) => nearWords(term, name, wordsOnce(name)));
-  return ({ orderId, customerId = '', customerName = '', skus = [], itemNames = [], tags = [] }) => {
-    const all = [orderId, customerId, customerName, ...skus, ...itemNames, ...tags];
+  return ({ orderId, customerId = '', sellerId = '', customerName = '', skus = [], itemNames = [], tags = [] }) => {
+    const all = [orderId, customerId, sellerId, customerName, ...skus, ...itemNames, ...tags];
     if (all.some(isRight)) return { kind: 'right' };
     const [nearest] = itemNames.flatMap(nearIn).sort((a, b) => a.edits - b.edits || (a.word < b.word ? -1 : 1));
     return nearest ? { kind: 'misspelt', better: nearest.word } : { kind: 'unknown' };

@@ -150,7 +150,7 @@ export class BatchRunner {
 
   /** For the broker's dead letters: published beside the batches, and settled once it is there. */
   refuse(delivery: EventDelivery, letter: DeadLetter): void {
-    this.#letters.add(delivery, { letter }, () => this.#settleUnread(delivery));
+    this.#letters.add(delivery, { letter }, () => this.#settleUnread(delivery, letter));
   }
 
   async project(works: readonly OrderWork[]): Promise<void> {
@@ -249,7 +249,7 @@ export class BatchRunner {
     for (const arrival of group) {
       const read = this.#deps.read(arrival);
       if (read.kind === 'event') jobs.push(read.job);
-      else if (await this.#isLetterSent(read)) this.#settleUnread(arrival.delivery);
+      else if (await this.#isLetterSent(read)) this.#settleUnread(arrival.delivery, read.letter);
       else this.refuse(arrival.delivery, read.letter);
     }
     if (jobs.length > 0) await this.project(workOf(jobs));
@@ -265,9 +265,11 @@ export class BatchRunner {
     this.#letters.add(job.delivery, refusedOffer(job, refusal, new Date()), settle);
   }
 
-  #settleUnread(delivery: EventDelivery): void {
+  #settleUnread(delivery: EventDelivery, { eventId, orderId, sequence, firstFailedAt: at }: DeadLetter): void {
+    const outcome = 'dead_lettered';
     this.#deps.settle(delivery);
-    this.#deps.metrics.updates.inc({ projection: 'orders', outcome: 'dead_lettered' });
+    this.#deps.metrics.updates.inc({ projection: 'orders', outcome });
+    this.#deps.log.debug({ eventId, orderId, sequence, at, outcome }, 'event settled');
   }
 
   #settle({ delivery, orderId, event }: Job, outcome: UpdateOutcome): void {

@@ -3,6 +3,7 @@ import type { Aggregating } from '../aggregating.ts';
 import type { Backends } from '../backends.ts';
 import type { Freshness } from '../http/dependencies.ts';
 import { ifAvailable } from './if-available.ts';
+import type { LagRecorder } from './lag-recorder.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Rebuilding } from '../rebuilding.ts';
 
@@ -14,6 +15,8 @@ export interface GaugeSources {
   readonly aggregating: Aggregating;
   /** Events that the projectors have taken and not settled, all of them. */
   readonly inHand: () => Promise<number>;
+  /** Knows the newest `asOf` also where nobody has scraped for long. */
+  readonly lag: Pick<LagRecorder, 'asOf'>;
 }
 
 /**
@@ -36,7 +39,7 @@ export function createGaugeReader(sources: GaugeSources, freshness: () => Promis
       ifAvailable(rebuilding.measure()),
       ifAvailable(aggregating.measure()),
     ]);
-    asOf = Math.max(asOf, Date.parse(fresh?.asOf ?? '') || 0);
+    asOf = Math.max(asOf, sources.lag.asOf, Date.parse(fresh?.asOf ?? '') || 0);
     if (asOf > 0) metrics.lagSeconds.set({ projection: 'orders' }, Math.max(0, Date.now() - asOf) / 1_000);
     setOrLeaveOut(metrics.lagMessages, waiting === undefined ? undefined : waiting + inHand);
     setOrLeaveOut(metrics.deadLetters, deadLetters);

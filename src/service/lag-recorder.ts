@@ -41,6 +41,11 @@ export class LagRecorder {
     this.#timer = setInterval(() => this.#sample(), this.#options.intervalMs);
   }
 
+  /** The newest that is known, epoch milliseconds; 0 before anything is. */
+  get asOf(): number {
+    return this.#asOf;
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.#sampling;

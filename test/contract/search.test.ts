@@ -190,6 +190,12 @@ describeForEachBackend('searching', (backend) => {
       assert.deepEqual(await found('oak ', { status: ['paid'] }), ['A-5']);
     });
 
+    it('finds all orders of a seller by the whole id, and none by a part of it', async () => {
+      assert.deepEqual(await found('s-2'), ['A-7']);
+      assert.deepEqual(await found('s-2', { restrictTo: { field: 'sellerId', value: 'S-1' } }), []);
+      assert.deepEqual(await found('2 '), []);
+    });
+
     it('shows nothing beyond what the caller may see', async () => {
       assert.deepEqual(await found('oak ', { restrictTo: { field: 'customerId', value: 'C-100' } }), ['A-6']);
       assert.deepEqual(await found('C-100', { restrictTo: { field: 'sellerId', value: 'S-2' } }), []);

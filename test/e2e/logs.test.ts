@@ -127,6 +127,9 @@ describe('the logs of a run', function () {
         ofFirst.map(({ orderId, sequence, outcome, at }) => ({ orderId, sequence, outcome, at })),
         [{ orderId: 'L-1', sequence: 1, outcome: 'applied', at: '2026-03-01T00:00:01.000Z' }],
       );
+      const unread = settled.filter(({ outcome, eventId }) => outcome === 'dead_lettered' && eventId === undefined);
+      assert.equal(unread.length, 2);
+      assert.ok(unread.every(({ at }) => typeof at === 'string'));
       for (const { outcome } of settled) assert.ok((UPDATE_OUTCOMES as readonly unknown[]).includes(outcome), outcome);
     });
 

@@ -92,7 +92,7 @@ describe('GET /revenue/daily', () => {
     ['from=9999-12-31', 'from', /after today/],
     ['from=2026-03-01&from=2026-03-02', 'from', /once only/],
     ['to=2026-03-01&to=2026-03-02', 'to', /once only/],
-    ['currency=eur', 'currency[0]', /three capital letters/],
+    ['currency=eur', 'currency', /three capital letters/],
     ['currency=EUR&currency=EURO', 'currency[1]', /three capital letters/],
     ['sellerId=S-1', 'sellerId', /no such parameter/],
   ];

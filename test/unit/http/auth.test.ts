@@ -39,6 +39,9 @@ async function get(path: string, authorization?: string, auth: Authenticate = au
 
 const READS = ['/search', '/orders/A-1', '/orders/A-1/history'];
 
+/** As tokens have it: epoch seconds. */
+const now = () => Math.floor(Date.now() / 1_000);
+
 describe('authentication', () => {
   describe('when the token is valid', () => {
     it('shows support and admins everything', async () => {
@@ -90,6 +93,8 @@ describe('authentication', () => {
         async () => `Bearer ${await token({ sub: 'me', role: 'admin' }, { alg: 'HS512', secret: SECRET.repeat(2) })}`,
       ],
       ['an expired token', async () => `Bearer ${await token({ sub: 'me', role: 'admin' }, { expires: '-1m' })}`],
+      ['a token that has just expired', async () => `Bearer ${await token({ sub: 'me', role: 'admin', exp: now() })}`],
+      ['a token for later', async () => `Bearer ${await token({ sub: 'me', role: 'admin', nbf: now() + 60 })}`],
       ['no subject', async () => `Bearer ${await token({ role: 'admin' })}`],
       ['an empty subject', async () => `Bearer ${await token({ sub: '', role: 'customer' })}`],
       ['no role', async () => `Bearer ${await token({ sub: 'me' })}`],
@@ -108,12 +113,17 @@ describe('authentication', () => {
       });
     }
 
-    it('says until when a token is taken, some seconds for another clock included', async () => {
+    it('takes a token that is valid from now on by a clock that is some seconds ahead', async () => {
+      const signed = await token({ sub: 'me', role: 'admin', nbf: now() + 3 });
+      assert.equal((await get('/search', `Bearer ${signed}`)).status, 200);
+    });
+
+    it('says until when a token is taken', async () => {
       const signed = await token({ sub: 'me', role: 'admin', exp: 2_000_000_000 });
       assert.deepEqual(await authenticate(`Bearer ${signed}`), {
         kind: 'caller',
         caller: { role: 'admin', sub: 'me' },
-        expiresAt: 2_000_000_005_000,
+        expiresAt: 2_000_000_000_000,
       });
     });
 

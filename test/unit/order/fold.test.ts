@@ -70,7 +70,7 @@ describe('the fold', () => {
         all: 'o 1 | | | c 7 | | | sku 1 | | | sku 2 | | | gift | | | vip',
         items: 'paper lantern | | | candle',
         customer: 'zoe angstrom | | | zoe aangstroem',
-        exact: ['o-1', 'c-7', 'sku-1', 'sku-2'],
+        exact: ['o-1', 'c-7', 's-9', 'sku-1', 'sku-2'],
       });
     });
 

@@ -170,10 +170,9 @@ describe('parseEvent', () => {
     const breaches: [attribute: string, value: unknown][] = [
       ...['1.1', 1, '', null, undefined].map((value): [string, unknown] => ['specversion', value]),
       ...['', 'x'.repeat(257), 5, null, undefined].map((value): [string, unknown] => ['id', value]),
-      ...['', 'a b', '/a%zz', '/%', '%4', 'a%%41', 5, null, undefined].map((value): [string, unknown] => [
-        'source',
-        value,
-      ]),
+      ...['', 'a b', '/a%zz', '/%', '%4', 'a%%41', ':a', '1a:b', 'a/[b', 'http://[::1', 5, null, undefined].map(
+        (value): [string, unknown] => ['source', value],
+      ),
       ...['invoice.sent.v1', 'order.', 'order', 'orders.placed.v1', 'OrderShipped', 'orderpaid', '', 7, undefined].map(
         (value): [string, unknown] => ['type', value],
       ),
@@ -227,6 +226,9 @@ describe('parseEvent', () => {
       ['id', 'x'.repeat(256), 'x'.repeat(256)],
       ['id', '🏮'.repeat(256), '🏮'.repeat(256)],
       ['source', 'urn:example:orders', 'urn:example:orders'],
+      ...['shop', '/a:b', 'a/b:c', '?a:b', '//shop', 'http://[::1]:80/a', 'x'].map(
+        (source): [string, unknown, unknown] => ['source', source, source],
+      ),
       ['source', '%41/a%2Fb%c3%A4', '%41/a%2Fb%c3%A4'],
       ['sequence', '1', 1],
       ['sequence', '9007199254740991', Number.MAX_SAFE_INTEGER],

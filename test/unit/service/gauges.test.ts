@@ -14,6 +14,8 @@ function asked() {
     countParked: async () => 7,
     rebuilds: async (): Promise<RebuildMeasures> => ({ isStalled: true, processed: 40, total: 100 }),
     aggregates: async () => undefined,
+    /** What the record of lags knows. */
+    asOf: 0,
   };
 }
 
@@ -25,6 +27,7 @@ function reader(questions: ReturnType<typeof asked>) {
     rebuilding: { measure: () => questions.rebuilds() },
     aggregating: { measure: () => questions.aggregates() },
     inHand: async () => 4,
+    lag: questions,
   } as unknown as GaugeSources;
   const read = createGaugeReader(sources, () => questions.freshness());
   return async (name: string): Promise<number | undefined> => {
@@ -89,6 +92,15 @@ describe('createGaugeReader', () => {
       for (const name of ['stalled', 'processed', 'total']) {
         assert.equal(await value(`projection_rebuild_${name}`), undefined, name);
       }
+    });
+
+    it('lets the lag grow from what was known since the last scrape too', async () => {
+      const questions = asked();
+      const value = reader(questions);
+      await value('projection_lag_seconds');
+      Object.assign(questions, { freshness: indexIsAway, asOf: Date.now() - 1_000 });
+      const lag = (await value('projection_lag_seconds')) ?? 0;
+      assert.ok(lag >= 1 && lag < 3, String(lag));
     });
 
     it('says the values again once it can', async () => {
