@@ -8,7 +8,7 @@ import { createLag } from './lag.js';
 import { createParked } from './parked.js';
 import { explain, reasonOf, showProblem } from './problem.js';
 import { createRebuilds } from './rebuilds.js';
-import { mayAskByItself } from './search-client.js';
+import { mayAskByItself, NoAnswer } from './search-client.js';
 import { createSession } from './session.js';
 
 /**
@@ -33,13 +33,18 @@ async function act(ended, action) {
   } catch (error) {
     if (error instanceof OrderSearchProblem && error.status === 401) askToken(error.message);
     else say(error instanceof NotDone ? error.message : reasonOf(error), true);
+    saysOutage = error instanceof NoAnswer;
   }
   // Not waited for: what was pressed may be pressed again as soon as it has ended.
   void look();
 }
 
+/** Whether what is said is that the service does not answer: true until it does. */
+let saysOutage = false;
+
 /** @param {string} text @param {boolean} isWrong */
 function say(text, isWrong) {
+  saysOutage = false;
   done.textContent = text;
   done.classList.toggle('wrong', isWrong);
 }
@@ -95,6 +100,7 @@ async function look() {
   if (mine !== looks) return;
   const failed = ends.find((end) => end.status === 'rejected');
   if (!failed) {
+    if (saysOutage) say('', false);
     showProblem('');
     session.settled();
     panels.classList.remove('stale', 'waiting');

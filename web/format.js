@@ -17,6 +17,17 @@ export function instant(iso) {
   return new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso));
 }
 
+/** With the computer's zone: days are counted in UTC elsewhere. @param {string} iso */
+export function zonedInstant(iso) {
+  return `${instant(iso)} ${zoneAt(new Date(iso))}`;
+}
+
+/** Such as `GMT+1`. @param {Date} date */
+export function zoneAt(date) {
+  const parts = new Intl.DateTimeFormat(undefined, { timeZoneName: 'short' }).formatToParts(date);
+  return parts.find(({ type }) => type === 'timeZoneName')?.value ?? '';
+}
+
 /** @param {number} value */
 export function whole(value) {
   return new Intl.NumberFormat().format(value);

@@ -1,5 +1,5 @@
 import { element, spoken } from './dom.js';
-import { instant, money } from './format.js';
+import { money, zonedInstant } from './format.js';
 
 /** @import { Hit, Order } from './client/index.ts' */
 
@@ -75,7 +75,7 @@ function skuLine(highlighted) {
  * @param {string[]} tags
  * @param {string[]} highlighted
  */
-function tagLine(tags, highlighted) {
+export function tagLine(tags, highlighted) {
   if (tags.length === 0) return [];
   const byText = new Map(highlighted.map((html) => [plainText(html), html]));
   const entries = tags.map((tag) => element('li', {}, marked(byText.get(tag), tag)));
@@ -116,11 +116,11 @@ function facts(order) {
     ['Email', order.customerEmail],
     ['Paid', order.paidCents > 0 ? money(order.paidCents, order.currency) : undefined],
     ['Refunded', order.refundedCents > 0 ? money(order.refundedCents, order.currency) : undefined],
-    ['Placed', instant(order.placedAt)],
-    ['First paid', order.paidAt && instant(order.paidAt)],
-    ['Shipped', order.shippedAt && instant(order.shippedAt)],
-    ['Delivered', order.deliveredAt && instant(order.deliveredAt)],
-    ['Cancelled', order.cancelledAt && instant(order.cancelledAt)],
+    ['Placed', zonedInstant(order.placedAt)],
+    ['First paid', order.paidAt && zonedInstant(order.paidAt)],
+    ['Shipped', order.shippedAt && zonedInstant(order.shippedAt)],
+    ['Delivered', order.deliveredAt && zonedInstant(order.deliveredAt)],
+    ['Cancelled', order.cancelledAt && zonedInstant(order.cancelledAt)],
     ['Version', String(order.version)],
   ];
   return all.flatMap(([name, value]) =>
@@ -132,7 +132,7 @@ function facts(order) {
 function time(iso) {
   const node = element('time', {}, [new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' }).format(new Date(iso))]);
   node.dateTime = iso;
-  node.title = instant(iso);
+  node.title = zonedInstant(iso);
   return node;
 }
 

@@ -1,6 +1,6 @@
 import { button, element, find, spoken } from './dom.js';
-import { instant, money, whole } from './format.js';
-import { itemTable, orderFacts, statusAndTotal } from './order-card.js';
+import { money, whole, zoneAt, zonedInstant } from './format.js';
+import { itemTable, orderFacts, statusAndTotal, tagLine } from './order-card.js';
 import { explain } from './problem.js';
 import { mayAskByItself, service } from './search-client.js';
 
@@ -84,7 +84,14 @@ export function createOrderDrawer(session) {
     const timeline = element(
       'ol',
       { className: 'timeline' },
-      events.map((event) => timelineItem(event, order, currency, (time) => follow(orderId, time))),
+      events.map((event, at) =>
+        timelineItem(
+          event,
+          order,
+          currency,
+          asOfButton(events, at, (time) => follow(orderId, time)),
+        ),
+      ),
     );
     body.replaceChildren(
       ...(order ? [summaryOf(order), itemTable(order), orderFacts(order)] : [before]),
@@ -158,6 +165,7 @@ export function createOrderDrawer(session) {
   dialog.addEventListener('click', (event) => isPressedBeside && isBeside(dialog, event) && dialog.close());
   find('#drawer-close', HTMLButtonElement).addEventListener('click', () => dialog.close());
   find('#drawer-now', HTMLButtonElement).addEventListener('click', () => open && follow(open.orderId, ''));
+  find('#drawer-zone', HTMLElement).textContent = `(${zoneAt(new Date())})`;
   at.addEventListener('change', () => {
     // What is not yet a time, as while its year is typed, is none.
     if (!open || !at.validity.valid) return;
@@ -204,11 +212,13 @@ function localInstant(iso) {
 function summaryOf(order) {
   const customer = element('p', { className: 'customer' }, [
     element('span', { className: 'name' }, [order.customerName]),
+    element('span', { className: 'id' }, [order.customerId]),
     element('span', { className: 'id' }, [`version ${whole(order.version)}`]),
   ]);
   return element('div', { className: 'summed' }, [
     element('p', { className: 'head' }, [statusAndTotal(order)]),
     customer,
+    ...tagLine(order.tags, []),
   ]);
 }
 
@@ -216,21 +226,48 @@ function summaryOf(order) {
  * @param {HistoryEvent} event
  * @param {Order | undefined} order as it is shown: what happened after it is dimmed
  * @param {string | undefined} currency
- * @param {(time: string) => void} showAt
+ * @param {HTMLElement[]} look
  */
-function timelineItem({ sequence, type, time, changes }, order, currency, showAt) {
-  const name = type
+function timelineItem({ sequence, type, time, changes, data }, order, currency, look) {
+  const moment = element('time', {}, [zonedInstant(time)]);
+  moment.dateTime = time;
+  const said = Object.entries(Object(data)).filter(([name, value]) => !(name in changes) && isPlain(value));
+  const texts = [
+    changesText(changes, currency),
+    said.map(([name, value]) => saidText(name, value, currency)).join(' · '),
+  ];
+  return element('li', { className: order && sequence <= order.version ? '' : 'later' }, [
+    element('div', { className: 'head' }, [element('strong', {}, [nameOf(type)]), moment, ...look]),
+    ...texts.filter((text) => text !== '').map((text) => element('p', { className: 'soft' }, [text])),
+  ]);
+}
+
+/** @param {string} type */
+function nameOf(type) {
+  return type
     .replace(/^order\./, '')
     .replace(/\.v\d+$/, '')
     .replaceAll('_', ' ');
-  const look = button(['As of then', spoken(`: ${name}, ${instant(time)}`)], () => showAt(time));
-  look.dataset['sequence'] = String(sequence);
-  const moment = element('time', {}, [instant(time)]);
-  moment.dateTime = time;
-  return element('li', { className: order && sequence <= order.version ? '' : 'later' }, [
-    element('div', { className: 'head' }, [element('strong', {}, [name]), moment, look]),
-    element('p', { className: 'soft' }, [changesText(changes, currency)]),
-  ]);
+}
+
+/**
+ * Shows the order as this event left it; none where no time does, since the next event is no later than one up to here.
+ * @param {HistoryEvent[]} events
+ * @param {number} at
+ * @param {(time: string) => void} showAt
+ */
+function asOfButton(events, at, showAt) {
+  const { time } = events.slice(0, at + 1).reduce((one, other) => (isLater(other, one) ? other : one));
+  const [event, next] = events.slice(at);
+  if (!event || (next && !isLater(next, { time }))) return [];
+  const look = button(['As of then', spoken(`: ${nameOf(event.type)}, ${zonedInstant(time)}`)], () => showAt(time));
+  look.dataset['sequence'] = String(event.sequence);
+  return [look];
+}
+
+/** @param {Pick<HistoryEvent, 'time'>} one @param {Pick<HistoryEvent, 'time'>} other */
+function isLater(one, other) {
+  return Date.parse(one.time) > Date.parse(other.time);
 }
 
 /** A field's name for people: `paidCents` is “paid”, `paidAt` “paid at”. @param {string} name */
@@ -243,13 +280,27 @@ function changesText(changes, currency) {
   const all = Object.entries(changes);
   if (all.length === 0) return 'Nothing changed by it.';
   if (all.length > MOST_CHANGES) return `${whole(all.length)} fields were set.`;
-  const text = (/** @type {string} */ name, /** @type {unknown} */ value) => {
-    if (value === null || value === undefined) return '–';
-    if (name.endsWith('Cents') && currency !== undefined) return money(Number(value), currency);
-    if (name.endsWith('At')) return instant(String(value));
-    return typeof value === 'string' ? value : JSON.stringify(value);
-  };
   return all
-    .map(([name, { before, after }]) => `${wordsOf(name)}: ${text(name, before)} → ${text(name, after)}`)
+    .map(([name, { before, after }]) => {
+      return `${saidText(name, before, currency)} → ${valueText(name, after, currency)}`;
+    })
     .join(' · ');
+}
+
+/** Neither empty nor a list or an object, which the order itself shows. @param {unknown} value */
+function isPlain(value) {
+  return value !== '' && ['string', 'number', 'boolean'].includes(typeof value);
+}
+
+/** @param {string} name @param {unknown} value @param {string | undefined} currency */
+function saidText(name, value, currency) {
+  return `${wordsOf(name)}: ${valueText(name, value, currency)}`;
+}
+
+/** @param {string} name @param {unknown} value @param {string | undefined} currency */
+function valueText(name, value, currency) {
+  if (value === null || value === undefined) return '–';
+  if (name.endsWith('Cents') && currency !== undefined) return money(Number(value), currency);
+  if (name.endsWith('At')) return zonedInstant(String(value));
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }

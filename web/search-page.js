@@ -44,6 +44,11 @@ const view = {
   total: 0,
   /** Whether it is what was shown before, brought up to date. */
   isRefreshed: false,
+  /** What would move the orders under the mouse, and waits until it has left them. @type {SearchAnswer | undefined} */
+  held: undefined,
+  isPointedAt: false,
+  /** Whether what is typed next is a new question, to which the way back does not lead by letters. */
+  isSettled: true,
   /** The question that these hits answer. */
   answered: '',
   /** @type {string | null} */
@@ -108,7 +113,7 @@ function show(purpose, answer) {
   const hadFocus = document.activeElement === page.more;
   if (isCurrent) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(form, answer.facets, purpose === 'search');
-  page.count.textContent = countText(view.total);
+  page.count.textContent = `${countText(view.total)}${heldText()}`;
   showEmpty(view.total, view.query);
   const isNews = purpose === 'search' || (purpose === 'refresh' && hadFailed);
   if (isNews) page.announcement.textContent = `${countText(view.total)} found`;
@@ -122,15 +127,44 @@ function show(purpose, answer) {
  * @param {Purpose} purpose
  * @param {SearchAnswer} answer
  */
-function showHits(purpose, { hits, nextCursor }) {
-  const known = new Set(view.hits.map(({ order }) => order.orderId));
-  const shown = purpose === 'more' ? [...view.hits, ...hits.filter(({ order }) => !known.has(order.orderId))] : hits;
+function showHits(purpose, answer) {
+  const { hits, nextCursor } = answer;
+  const isHeld = purpose === 'refresh' && view.isPointedAt && idsOf(hits).join() !== idsOf(view.hits).join();
+  view.held = isHeld ? answer : undefined;
+  const shown = isHeld ? inPlace(hits) : purpose === 'more' ? [...view.hits, ...newOf(hits)] : hits;
   view.hits = shown;
   view.nextCursor = nextCursor;
   view.answered = toParameters(view.query).toString();
   view.isRefreshed = purpose === 'refresh';
   page.more.hidden = nextCursor === null;
   cards.show(shown);
+}
+
+const idsOf = (/** @type {Hit[]} */ hits) => hits.map(({ order }) => order.orderId);
+
+/** Those that are not shown yet. @param {Hit[]} hits */
+function newOf(hits) {
+  const known = new Set(idsOf(view.hits));
+  return hits.filter(({ order }) => !known.has(order.orderId));
+}
+
+/** What is shown, as it is now: a click must not meet another order than the one that was aimed at. @param {Hit[]} hits */
+function inPlace(hits) {
+  const newer = new Map(hits.map((hit) => [hit.order.orderId, hit]));
+  return view.hits.map((hit) => newer.get(hit.order.orderId) ?? hit);
+}
+
+function heldText() {
+  const count = view.held ? newOf(view.held.hits).length : 0;
+  return count === 0 ? '' : `, ${whole(count)} new once the pointer has left the list`;
+}
+
+/** @param {boolean} isPointedAt */
+function pointerMoved(isPointedAt) {
+  view.isPointedAt = isPointedAt;
+  if (isPointedAt || !view.held) return;
+  showHits('refresh', view.held);
+  page.count.textContent = countText(view.total);
 }
 
 const cards = createKeptList({
@@ -160,6 +194,7 @@ function countText(total) {
 /** What is shown is the answer to another question, or another's: nothing of it stays. */
 function forget() {
   view.hits = [];
+  view.held = undefined;
   view.nextCursor = null;
   freshness.forget();
   page.more.hidden = true;
@@ -190,12 +225,15 @@ function askToken(why) {
   session.ask(why);
 }
 
-/** @param {'push' | 'replace'} way */
-function queryChanged(way) {
+/** @param {{ isSettled: boolean }} how whether it is chosen or entered, or only typed so far */
+function queryChanged({ isSettled }) {
+  const way = isSettled || view.isSettled ? 'push' : 'replace';
   const query = readForm();
-  if (toParameters(query).toString() === toParameters(view.query).toString() && page.problem.hidden) return;
+  const isSame = toParameters(query).toString() === toParameters(view.query).toString();
+  if (!isSame) view.isSettled = isSettled;
+  if (isSame && page.problem.hidden) return;
   view.query = query;
-  writeAddress(view.query, way);
+  if (!isSame) writeAddress(view.query, way);
   void ask('search');
   suggestions.ask();
 }
@@ -208,7 +246,7 @@ const suggestions = createSuggestions({
   choose: (q) => {
     box.value = q;
     box.focus();
-    queryChanged('push');
+    queryChanged({ isSettled: true });
   },
 });
 
@@ -241,19 +279,24 @@ function start() {
     clearTimeout(typing);
     typing = setTimeout(() => {
       typing = undefined;
-      queryChanged('replace');
+      queryChanged({ isSettled: false });
     }, TYPING_PAUSE_MS);
   });
+  const entered = () => {
+    clearTimeout(typing);
+    typing = undefined;
+    queryChanged({ isSettled: false });
+    view.isSettled = true;
+  };
+  box.addEventListener('blur', () => (typing === undefined ? (view.isSettled = true) : entered()));
   find('#clear', HTMLButtonElement).addEventListener('click', () => {
     clear(box);
     box.focus();
   });
-  form.addEventListener('change', (event) => event.target !== box && queryChanged('push'));
+  form.addEventListener('change', (event) => event.target !== box && queryChanged({ isSettled: true }));
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    clearTimeout(typing);
-    typing = undefined;
-    queryChanged('replace');
+    entered();
   });
   page.results.addEventListener('click', (event) => {
     const link = event.target instanceof Element ? event.target.closest('a.open') : undefined;
@@ -262,6 +305,8 @@ function start() {
     event.preventDefault();
     drawer.open(/** @type {HTMLElement} */ (link.closest('.card')).dataset['orderId'] ?? '');
   });
+  page.results.addEventListener('pointerenter', ({ pointerType }) => pointerMoved(pointerType === 'mouse'));
+  page.results.addEventListener('pointerleave', () => pointerMoved(false));
   // While a new question is open, the cursor is that of the old one.
   page.more.addEventListener('click', more);
   nearEnd.observe(page.more);
@@ -270,6 +315,7 @@ function start() {
     drawer.readAddress();
     if (toParameters(readAddress()).toString() === toParameters(view.query).toString()) return;
     view.query = readAddress();
+    view.isSettled = true;
     writeForm(view.query);
     void ask('search');
     suggestions.ask();

@@ -2,6 +2,9 @@ import { OrderSearchProblem } from './client/index.ts';
 import { createCombobox } from './combobox.js';
 import { NoAnswer, service } from './search-client.js';
 
+/** What was offered for another text stays for as long as most answers take. */
+const STALE_MS = 1_000;
+
 /** @import { SuggestAnswer } from './client/index.ts' */
 
 /**
@@ -25,24 +28,30 @@ export function createSuggestions({ box, completions, told, meant, choose }) {
     button.value = button.textContent = answer.didYouMean ?? '';
   }
 
+  function nothing() {
+    combobox.offer([]);
+    meant.hidden = true;
+  }
+
   return {
     /** Offers nothing: it was another's. */
     forget() {
       asking?.abort();
-      combobox.offer([]);
-      meant.hidden = true;
+      nothing();
     },
     /** Asks for the box's text; an older question is aborted. */
     ask() {
       asking?.abort();
       asking = new AbortController();
       const { signal } = asking;
-      update(box.value, signal).catch((error) => {
-        if (signal.aborted) return;
-        if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
-        combobox.offer([]);
-        meant.hidden = true;
-      });
+      const stale = setTimeout(() => signal.aborted || nothing(), STALE_MS);
+      update(box.value, signal)
+        .catch((error) => {
+          if (signal.aborted) return;
+          if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
+          nothing();
+        })
+        .finally(() => clearTimeout(stale));
     },
   };
 }

@@ -196,7 +196,9 @@ function endOf(rebuild: Rebuild): string {
     return `rebuild ${id} failed: ${printable(error ?? 'for an unknown reason')}; what was live is live still\n`;
   const seconds = finishedAt === null ? 0 : (Date.parse(finishedAt) - Date.parse(startedAt)) / 1_000;
   const leftOut = [
-    ...(withoutBeginning === 0 ? [] : [`${withoutBeginning} orders without a beginning were left out, and their events parked`]),
+    ...(withoutBeginning === 0
+      ? []
+      : [`${withoutBeginning} orders without a beginning were left out, and their events parked`]),
     ...(unparseable === 0 ? [] : [`${unparseable} messages that are no events were left out`]),
   ];
   const readers = rebuild.activate ? `${generation} is live` : `${generation} stands by`;

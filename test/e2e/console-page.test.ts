@@ -581,6 +581,17 @@ describe('the console', function () {
     await health.getByText('! degraded').waitFor();
   });
 
+  it('says that something could not be begun with only until the service answers', async () => {
+    await open();
+    await page.getByText('orders-000003', { exact: true }).waitFor();
+    await page.route(/\/(health|admin)/, (route) => route.abort());
+    await page.getByRole('button', { name: 'Start', exact: true }).click();
+    const done = page.locator('#done');
+    await done.filter({ hasText: 'The service does not answer' }).waitFor();
+    await page.unrouteAll();
+    await done.filter({ hasText: /^$/ }).waitFor({ state: 'attached' });
+  });
+
   it('asks an operator to sign in, and tells others that it is not for them', async () => {
     await open({ authenticate });
     const signIn = async (authorization: string) => {

@@ -276,6 +276,15 @@ describe('the search page', function () {
       assert.deepEqual(await page.evaluate('window.recorded'), []);
     });
 
+    it('offers nothing of another text for longer than an answer takes', async () => {
+      const never = new Promise<Suggestions>(() => undefined);
+      await open('/', { suggest: (query) => (query.q === 'tea' ? never : orders.suggest(query)) });
+      await box().fill('white v');
+      await list().getByText('White Vase').waitFor();
+      await box().fill('tea');
+      await offered().first().waitFor({ state: 'detached' });
+    });
+
     it('does not open by itself: neither on a shared address nor after its answer came too late', async () => {
       const late = Promise.withResolvers<Suggestions>();
       await open('/?q=white', { suggest: (query) => (query.q === 'tea' ? late.promise : orders.suggest(query)) });
@@ -339,6 +348,30 @@ describe('the search page', function () {
         assert.deepEqual(await cards().first().boundingBox(), before);
       });
     }
+  });
+
+  describe('when one text was searched after the other', () => {
+    const searches = () => new URL(page.url()).searchParams.get('q');
+
+    it('leads back from one to the other, not by letters', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2', { itemNames: ['Teapot'] }));
+      await open();
+      await countIs('2 orders');
+      for (const text of ['lantern', 'teapot']) {
+        await box().fill('');
+        await box().pressSequentially(text, { delay: 150 });
+        await page.keyboard.press('Enter');
+        await page.waitForURL(new RegExp(`q=${text}$`));
+      }
+      for (const text of ['lantern', null]) {
+        await page.goBack();
+        await page.waitForURL((url) => url.searchParams.get('q') === text);
+        assert.equal(await box().inputValue(), text ?? '');
+      }
+      await page.goForward();
+      await countIs('1 order');
+      assert.equal(searches(), 'lantern');
+    });
   });
 
   describe('when nothing is said about sorting', () => {
@@ -521,6 +554,24 @@ describe('the search page', function () {
       await shown('shipped');
       assert.equal(await page.locator('details[open]').count(), 1);
     });
+
+    it('moves nothing under a pointer, says what waits for it to leave, and shows what has changed in its place', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2'));
+      await open();
+      await countIs('2 orders');
+      await cards().nth(1).hover();
+      const before = await cards().nth(1).boundingBox();
+      orders.add(orderDocument('A-3'));
+      orders.documents[1] = orderDocument('A-1', { status: 'shipped', version: 2 });
+      await shown('shipped');
+      await page.getByText('3 orders, 1 new once the pointer has left the list').waitFor();
+      assert.deepEqual(await shownIds(), ['A-1', 'A-2']);
+      assert.deepEqual(await cards().nth(1).boundingBox(), before);
+      await box().hover();
+      await cards().nth(2).waitFor();
+      assert.deepEqual(await shownIds(), ['A-3', 'A-1', 'A-2']);
+      await countIs('3 orders');
+    });
   });
 
   describe('when there are more orders than a page', () => {
@@ -622,6 +673,39 @@ describe('the search page', function () {
       await page.goBack();
       await drawer().waitFor({ state: 'hidden' });
       assert.equal(new URL(page.url()).search, '?q=lantern');
+    });
+
+    it('tells what an event says beside what it changes', async () => {
+      const order = orders.get('A-1')!;
+      const data = { carrier: 'Correos', trackingNumber: 'TR1', parts: { of: 2 }, note: '' };
+      const shipped = { id: 'A-1-3', source: '/shop', type: 'order.shipped.v1', time: '2025-03-03T09:00:00.000Z' };
+      orders.documents[1] = { ...order, events: [...order.events, { ...shipped, sequence: 3, data }] };
+      await open('/?order=A-1');
+      await drawer().getByText('carrier: Correos · tracking number: TR1', { exact: true }).waitFor();
+    });
+
+    it('offers how it was then only where that is how the event left it', async () => {
+      const order = orders.get('A-1')!;
+      const [placed, paid] = order.events;
+      const later = (sequence: number, time: string) => ({ ...paid!, sequence, id: `A-1-${sequence}`, time });
+      const events = [
+        placed!,
+        later(2, '2025-03-02T09:00:00.000Z'),
+        later(3, '2025-03-02T09:00:00.000Z'),
+        later(4, '2025-03-02T08:00:00.000Z'),
+        later(5, '2025-03-03T09:00:00.000Z'),
+      ];
+      orders.documents[1] = { ...order, version: 5, events };
+      await open('/?order=A-1');
+      const looks = drawer().getByRole('button', { name: /As of then/ });
+      await looks.last().waitFor();
+      assert.deepEqual(await Promise.all((await looks.all()).map((look) => look.getAttribute('data-sequence'))), [
+        '1',
+        '4',
+        '5',
+      ]);
+      await looks.nth(1).click();
+      await drawer().getByText('version 4').waitFor();
     });
 
     it('stays in its place when the order comes late', async () => {
