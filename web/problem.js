@@ -11,7 +11,21 @@ import { NoAnswer } from './search-client.js';
 export function explain(error) {
   if (!(error instanceof OrderSearchProblem || error instanceof NoAnswer)) throw error;
   const status = error instanceof NoAnswer ? undefined : error.status;
-  return { status, text: `${error.message}${againText(error)}` };
+  return { status, text: `${inThePagesWords(error)}${againText(error)}` };
+}
+
+/** What the pages call the parameters. @type {Readonly<Record<string, string>>} */
+const LABELS = {
+  ...{ q: 'Search', minTotalCents: 'Total from', maxTotalCents: 'Total to' },
+  ...{ placedFrom: 'Placed from', placedTo: 'Placed to', from: 'From', to: 'To' },
+};
+
+/** @param {OrderSearchProblem | NoAnswer} error */
+function inThePagesWords(error) {
+  if (error instanceof NoAnswer || error.errors.length === 0) return error.message;
+  const named = (/** @type {string} */ message) =>
+    message.replaceAll(/\b[a-z]+[A-Z]\w+/g, (name) => LABELS[name] ?? name);
+  return error.errors.map(({ path, message }) => `${LABELS[path] ?? path}: ${named(message)}`).join('; ');
 }
 
 /** @param {OrderSearchProblem | NoAnswer} error */

@@ -10,6 +10,8 @@ const TOTALS = /** @type {const} */ (['minTotalCents', 'maxTotalCents']);
 const RANGES = [...DAYS, ...TOTALS];
 /** Of an amount where no currency, or more than one, is chosen. */
 const USUAL_DECIMALS = 2;
+/** The service compares minor units, whichever they are of. */
+const ANY_CURRENCY = 'in any currency, as if of two decimals';
 
 /** @param {URLSearchParams | FormData} source @returns {Ranges} */
 export function readRanges(source) {
@@ -50,7 +52,7 @@ export function writeRanges(form, ranges, currencies) {
 /** Says in which currency totals are written. @param {HTMLFormElement} form @param {string[]} currencies */
 export function nameCurrency(form, currencies) {
   const name = form.querySelector('#total-currency');
-  if (name) name.textContent = currencies.length === 1 ? `in ${currencies[0]}` : 'in any currency';
+  if (name) name.textContent = currencies.length === 1 ? `in ${currencies[0]}` : ANY_CURRENCY;
 }
 
 /** @param {string[]} currencies */

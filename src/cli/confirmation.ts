@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline';
-import type { CliContext } from './context.ts';
+import { EXIT, type CliContext, type ExitCode } from './context.ts';
 
 export type Confirmation = 'confirmed' | 'declined' | 'nobody to ask';
 
@@ -23,4 +23,10 @@ export async function confirm(
   } finally {
     lines.close();
   }
+}
+
+/** What is told of what was declined. */
+export function unchanged({ stderr, interrupted }: CliContext): ExitCode {
+  stderr.write('nothing was changed\n');
+  return interrupted.aborted ? EXIT.interrupted : EXIT.refused;
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { z } from 'zod';
 import { generationAnswer } from '../http/rebuild-answers.ts';
-import { confirm } from './confirmation.ts';
+import { confirm, unchanged } from './confirmation.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { useService, withServiceFlags } from './service-client.ts';
@@ -61,7 +61,8 @@ function changeCommand(context: CliContext, what: keyof typeof CHANGES, descript
     .option('-y, --yes', 'do not ask', false)
     .action((name: string, flags: ChangeFlags) =>
       useService(context, flags, async (client) => {
-        const isMeant = flags.yes ? 'confirmed' : await confirm(await questionOn(name, what, client), name, context);
+        const question = flags.yes ? undefined : await questionOn(name, what, client);
+        const isMeant = question === undefined ? 'confirmed' : await confirm(question, name, context);
         if (isMeant === 'confirmed') return CHANGES[what](name, client, flags, context);
         return notDone(isMeant, context);
       }),
@@ -69,22 +70,23 @@ function changeCommand(context: CliContext, what: keyof typeof CHANGES, descript
   return withServiceFlags(command);
 }
 
-function notDone(why: 'declined' | 'nobody to ask', { stderr, interrupted }: CliContext): ExitCode {
-  if (why === 'declined') {
-    stderr.write('nothing was changed\n');
-    return interrupted.aborted ? EXIT.interrupted : EXIT.refused;
-  }
-  stderr.write('there is nobody to ask here: say --yes if it is meant\n');
+function notDone(why: 'declined' | 'nobody to ask', context: CliContext): ExitCode {
+  if (why === 'declined') return unchanged(context);
+  context.stderr.write('there is nobody to ask here: say --yes if it is meant\n');
   return EXIT.misconfigured;
 }
 
-async function questionOn(name: string, what: keyof typeof CHANGES, client: ServiceClient): Promise<string> {
+/** None on what is not there: the service says so. */
+async function questionOn(
+  name: string,
+  what: keyof typeof CHANGES,
+  client: ServiceClient,
+): Promise<string | undefined> {
   const { items } = await client.request({ path: PATH, answer: generationsSchema });
   const live = items.find(({ state }) => state === 'live');
   const known = items.find((generation) => generation.name === name);
-  const shown = known
-    ? `${name} (${known.state}, ${known.documents} documents, created at ${known.createdAt})`
-    : printable(name);
+  if (!known) return undefined;
+  const shown = `${name} (${known.state}, ${known.documents} documents, created at ${known.createdAt})`;
   if (what === 'delete') return `${shown} will be deleted for good.`;
   const instead = live && live.name !== name ? ` instead of ${live.name} (${live.documents} documents)` : '';
   return `Readers will be moved to ${shown}${instead}.`;

@@ -1,5 +1,6 @@
 import { Argument, Command, Option } from 'commander';
 import { z } from 'zod';
+import { confirm, unchanged, type Confirmation } from './confirmation.ts';
 import { EXIT } from './context.ts';
 import type { CliContext, ExitCode } from './context.ts';
 import { ALL_DONE_MS, useService, withServiceFlags } from './service-client.ts';
@@ -37,6 +38,7 @@ type Report = z.output<typeof reportSchema>;
 interface RepairFlags extends ServiceFlags {
   readonly all?: true;
   readonly missing: 'history' | 'skip';
+  readonly yes: boolean;
 }
 
 const PAGE = 100;
@@ -65,12 +67,28 @@ function repairCommand(context: CliContext): Command {
       new Option('--missing <how>', 'history: publish what the history has once more; skip: go on without it, for good')
         .choices(['history', 'skip'])
         .makeOptionMandatory(),
-    );
+    )
+    .option('-y, --yes', 'do not ask before something is skipped, as a script is not', false);
   command.action((orderId: string | undefined, flags: RepairFlags) => {
     if ((orderId === undefined) === (flags.all === undefined)) command.error('error: name one order, or use --all');
-    return useService(context, flags, (client) => repair(client, orderId, flags, context));
+    return useService(context, flags, async (client) => {
+      if ((await ask(orderId, flags, context)) === 'declined') return unchanged(context);
+      return repair(client, orderId, flags, context);
+    });
   });
   return withServiceFlags(command);
+}
+
+/** `--missing skip` is one word away from `--missing history`, and cannot be taken back. Scripts have thought about it before. */
+async function ask(
+  orderId: string | undefined,
+  { missing, yes }: RepairFlags,
+  context: CliContext,
+): Promise<Confirmation> {
+  if (missing === 'history' || yes) return 'confirmed';
+  const orders = orderId === undefined ? 'every order that has waited longer than the grace' : printable(orderId);
+  const question = `What is missing of ${orders} will be left out for good: it is refused when it comes later.`;
+  return confirm(question, 'skip', context);
 }
 
 async function list(client: ServiceClient, flags: ServiceFlags, { stdout }: CliContext): Promise<void> {

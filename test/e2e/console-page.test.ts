@@ -581,15 +581,17 @@ describe('the console', function () {
     await health.getByText('! degraded').waitFor();
   });
 
-  it('says that something could not be begun with only until the service answers', async () => {
+  it('says of what was asked for in an outage nothing that is not so after it', async () => {
     await open();
     await page.getByText('orders-000003', { exact: true }).waitFor();
     await page.route(/\/(health|admin)/, (route) => route.abort());
-    await page.getByRole('button', { name: 'Start', exact: true }).click();
-    const done = page.locator('#done');
-    await done.filter({ hasText: 'The service does not answer' }).waitFor();
+    await page.getByRole('button', { name: 'Pause', exact: true }).click();
+    await page.locator('#done.wrong').filter({ hasText: 'see whether it was done' }).waitFor();
+    const alert = page.getByRole('alert').filter({ hasText: 'The service does not answer' });
+    await alert.waitFor();
     await page.unrouteAll();
-    await done.filter({ hasText: /^$/ }).waitFor({ state: 'attached' });
+    await alert.waitFor({ state: 'hidden' });
+    await page.locator('#done.wrong').filter({ hasText: 'see whether it was done' }).waitFor();
   });
 
   it('asks an operator to sign in, and tells others that it is not for them', async () => {

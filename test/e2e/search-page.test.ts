@@ -534,7 +534,7 @@ describe('the search page', function () {
       await countIs('1 order');
       await page.getByLabel('Total from').fill('11');
       await page.keyboard.press('Tab');
-      await page.getByRole('alert').waitFor();
+      await page.getByRole('alert').filter({ hasText: 'Total to: must not be less than Total from' }).waitFor();
       // Not the answer to the question before.
       assert.equal(await cards().count(), 0);
     });
@@ -546,6 +546,7 @@ describe('the search page', function () {
       await open();
       await countIs('1 order');
       await page.getByText('Details').click();
+      await box().hover();
       orders.add(orderDocument('A-2', { customerName: 'Ann Newcomer' }));
       await shown('Ann Newcomer');
       await countIs('2 orders');

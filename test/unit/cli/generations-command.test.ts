@@ -109,6 +109,8 @@ describe('order-search generations', () => {
     it('tell a refusal from what is not there', async () => {
       const unknown = await run(['delete', 'orders-000009', '--yes']);
       assert.deepEqual([unknown.exitCode, unknown.stdout], [1, '']);
+      // Nobody is asked about what cannot be.
+      assert.deepEqual(await run(['activate', 'orders-000009'], { isTTY: true }), unknown);
       refusal = 'it is live';
       for (const what of ['activate', 'delete']) {
         const { exitCode, stdout, stderr } = await run([what, LIVE.name, '--yes']);
