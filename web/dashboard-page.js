@@ -97,8 +97,20 @@ function question() {
 /** @param {Question} asked @param {AbortSignal} signal @returns {Promise<Answer | undefined>} */
 async function answerFor({ seller, ...range }, signal) {
   if (readCaller().role === 'customer') return undefined;
-  if (seller !== '') return service.sellerDashboard(seller, range, { signal });
-  return service.revenueDaily(range, { signal });
+  if (seller === '') return service.revenueDaily(range, { signal });
+  const answer = await service.sellerDashboard(seller, range, { signal });
+  const offered = currenciesOf(answer?.days ?? []);
+  if (!answer || offered.length < 2) return answer;
+  // Ten of all currencies may have none of the one that is shown: minor units of one are worth more than those of another.
+  const [first = ''] = offered;
+  const currency = offered.includes(page.currency.value) ? page.currency.value : first;
+  const shown = await service.sellerDashboard(seller, { ...range, currency }, { signal });
+  return { ...answer, topProducts: shown?.topProducts ?? [] };
+}
+
+/** @param {Answer['days']} days */
+function currenciesOf(days) {
+  return [...new Set(days.map(({ currency }) => currency))];
 }
 
 /** @param {Question} asked @param {Answer} answer */
@@ -115,7 +127,7 @@ function show(asked, answer) {
 
 /** @param {Answer} answer */
 function offerCurrencies({ days }) {
-  const offered = [...new Set(days.map(({ currency }) => currency))];
+  const offered = currenciesOf(days);
   const before = page.currency.value;
   if (offered.join() === [...page.currency.options].map(({ value }) => value).join()) return;
   page.currency.replaceChildren(...offered.map((currency) => new Option(currency, currency)));
@@ -135,7 +147,8 @@ function showCurrency() {
   chart.show(shown);
   keepScroll(find('#days', HTMLElement), dayTable(shown));
   page.products.hidden = topProducts === undefined;
-  keepScroll(find('#products .rows', HTMLElement), productTable(topProducts ?? []));
+  const products = (topProducts ?? []).filter(({ currency }) => currency === page.currency.value);
+  keepScroll(find('#products .rows', HTMLElement), productTable(products));
 }
 
 /** @param {{ asked: Question, answer: Answer }} shown */
@@ -268,6 +281,7 @@ function start() {
     if (target !== page.currency) return;
     writeAddress('push');
     showCurrency();
+    void ask('refresh');
   });
   for (const preset of page.form.querySelectorAll('button[data-days]')) {
     preset.addEventListener('click', () => {

@@ -1,7 +1,6 @@
 import { isProblem, OrderSearchProblem, problemOf, saysThereIsNone } from './problem.ts';
 import type {
   CustomerOrdersAnswer,
-  DayRange,
   HistoryAnswer,
   Hit,
   LagAnswer,
@@ -62,7 +61,11 @@ export interface OrderSearchClient {
   /** What was paid and refunded on each day, over all sellers. */
   revenueDaily(query?: RevenueQuery, options?: CallOptions): Promise<RevenueDailyAnswer>;
   /** Undefined where it is not the caller's to see. */
-  sellerDashboard(sellerId: string, days?: DayRange, options?: CallOptions): Promise<SellerDashboardAnswer | undefined>;
+  sellerDashboard(
+    sellerId: string,
+    query?: RevenueQuery,
+    options?: CallOptions,
+  ): Promise<SellerDashboardAnswer | undefined>;
   /** For admins: how far answers are behind, and were. `since`: RFC 3339, only what was seen after that. */
   lag(options?: CallOptions & { readonly since?: string | undefined }): Promise<LagAnswer>;
   /** The order once it has arrived at the version, or at a newer one; undefined where it has not in time. */
@@ -87,8 +90,8 @@ export function createClient(options: ClientOptions): OrderSearchClient {
     customerOrders: async (customerId, { signal, ...page } = {}) =>
       orNothing(get(`customers/${segmentOf(customerId)}/orders`, page, signal)),
     revenueDaily: (query = {}, { signal } = {}) => get('revenue/daily', { ...query }, signal),
-    sellerDashboard: async (sellerId, { from, to } = {}, { signal } = {}) =>
-      orNothing(get(`sellers/${segmentOf(sellerId)}/dashboard`, { from, to }, signal)),
+    sellerDashboard: async (sellerId, { from, to, currency } = {}, { signal } = {}) =>
+      orNothing(get(`sellers/${segmentOf(sellerId)}/dashboard`, { from, to, currency }, signal)),
     lag: ({ since, signal } = {}) => get('admin/lag', { since }, signal),
     async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
       const path = `orders/${segmentOf(orderId)}`;

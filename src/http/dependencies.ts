@@ -116,7 +116,10 @@ export interface AggregateReads {
     query: DayRange & { readonly currencies: readonly string[] },
     signal: AbortSignal,
   ): Promise<DailyRevenues>;
-  sellerDashboard(query: DayRange & { readonly sellerId: string }, signal: AbortSignal): Promise<SellerDashboard>;
+  sellerDashboard(
+    query: DayRange & { readonly sellerId: string; readonly currencies: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<SellerDashboard>;
 }
 
 /** All reject with IndexUnavailableError or BrokerUnavailableError while these are away. */

@@ -3,6 +3,7 @@ import type {
   AggregateRow,
   AggregateStore,
   Aggregates,
+  RowQuery,
   TopProduct,
 } from '../order-index/aggregates-port.ts';
 import { AggregatesNotBuiltError } from '../order-index/port.ts';
@@ -53,8 +54,11 @@ export interface AggregateReader {
     query: DayRange & { readonly currencies: readonly string[] },
     signal: AbortSignal,
   ): Promise<RevenueDaily>;
-  /** Without rows for a seller of whom nothing is known. */
-  sellerDashboard(query: DayRange & { readonly sellerId: string }, signal: AbortSignal): Promise<SellerDashboard>;
+  /** Without rows for a seller of whom nothing is known, but for those of the currencies that are asked for. */
+  sellerDashboard(
+    query: DayRange & { readonly sellerId: string; readonly currencies: readonly string[] },
+    signal: AbortSignal,
+  ): Promise<SellerDashboard>;
 }
 
 export interface AggregateReaderDependencies {
@@ -67,25 +71,28 @@ export interface AggregateReaderDependencies {
 export function createAggregateReader(dependencies: AggregateReaderDependencies): AggregateReader {
   return {
     revenueDaily: async ({ currencies, ...asked }, signal) => {
-      const narrowed = currencies.length > 0 ? { currencies } : {};
       const { found, view, standing } = await readKept(dependencies, REVENUE_DAILY, asked, async (store, range) => ({
-        rows: await store.rows({ ...range, ...narrowed }, signal),
+        rows: await store.rows({ ...range, ...narrowedTo(currencies) }, signal),
       }));
       return { days: dailyRows(found.rows, { ...view, currencies }), ...standing };
     },
-    sellerDashboard: async ({ sellerId, ...asked }, signal) => {
+    sellerDashboard: async ({ sellerId, currencies, ...asked }, signal) => {
       const { found, view, standing } = await readKept(dependencies, SELLER_DAILY, asked, async (store, range) => {
-        const query = { ...range, sellerId };
+        const query = { ...range, sellerId, ...narrowedTo(currencies) };
         const [rows, topProducts] = await Promise.all([
           store.rows(query, signal),
           store.topProducts({ ...query, size: TOP_PRODUCTS }, signal),
         ]);
         return { rows, topProducts };
       });
-      const days = dailyRows(found.rows, { ...view, currencies: [] });
+      const days = dailyRows(found.rows, { ...view, currencies });
       return { days, totals: totalsOf(days), topProducts: found.topProducts, ...standing };
     },
   };
+}
+
+function narrowedTo(currencies: readonly string[]): Pick<RowQuery, 'currencies'> {
+  return currencies.length > 0 ? { currencies } : {};
 }
 
 /** What an answer is made of. */

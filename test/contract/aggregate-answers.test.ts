@@ -99,6 +99,15 @@ describeForEachBackend('revenue and dashboards, asked for over HTTP', (backend) 
       assert.equal(answer.days.length, 3 * 2);
     }); // prettier-ignore
 
+    it("tell a seller's totals and products in the currency that is asked for", async () => {
+      const days = { from: '2026-03-01', to: '2026-03-03' };
+      const answer = await client.sellerDashboard('S-1', { ...days, currency: 'EUR' });
+      assert.deepEqual(answer?.totals.map(({ currency, orders }) => [currency, orders]), [['EUR', 3]]);
+      assert.deepEqual(answer.topProducts.map(({ sku, currency }) => [sku, currency]), [['TEA', 'EUR'], ['LAN', 'EUR']]);
+      assert.equal(answer.days.length, 3);
+      assert.deepEqual((await client.sellerDashboard('S-1', { ...days, currency: 'CHF' }))?.topProducts, []);
+    }); // prettier-ignore
+
     it('tell of a range only what belongs to it', async () => {
       const answer = await client.sellerDashboard('S-1', { from: '2026-03-02', to: '2026-03-02' });
       assert.deepEqual(answer?.totals.map(({ currency, orders, revenueCents }) => [currency, orders, revenueCents]), [['EUR', 2, 900]]);

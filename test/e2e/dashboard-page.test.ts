@@ -86,6 +86,22 @@ describe('the dashboard', function () {
     assert.equal(await currency.inputValue(), 'EUR');
   });
 
+  it('shows the products that brought the most in the currency that is chosen', async () => {
+    const { aggregates } = shownDependencies();
+    const sellerDashboard: typeof aggregates.sellerDashboard = async (query, signal) => {
+      const currency = query.currencies[0] ?? 'HUF';
+      const topProducts = [{ sku: 'P-1', name: `Sold for ${currency}`, currency, quantity: 1, revenueCents: 100 }];
+      return { ...(await aggregates.sellerDashboard(query, signal)), topProducts };
+    };
+    await open('/dashboard?seller=S-1&from=2026-02-01&to=2026-02-02', {
+      aggregates: { ...aggregates, sellerDashboard },
+    });
+    await page.getByText('Sold for EUR').waitFor();
+    await page.getByRole('combobox', { name: 'Currency' }).selectOption('JPY');
+    await page.getByText('Sold for JPY').waitFor();
+    assert.equal(await page.getByText('Sold for HUF').count(), 0);
+  });
+
   it('says in the address which currency is shown where there is none of the one that it named', async () => {
     const { aggregates } = shownDependencies();
     const sellerDashboard: typeof aggregates.sellerDashboard = async (query, signal) => {

@@ -68,14 +68,14 @@ export function shownDependencies(replaced: Partial<HttpDependencies> = {}): Htt
       ),
     aggregates: {
       revenueDaily: ({ from, to }) => Promise.resolve({ days: days(from, to), asOf: new Date().toISOString() }),
-      sellerDashboard: ({ from, to }) =>
+      sellerDashboard: ({ from, to, currencies: [currency = 'EUR'] }) =>
         Promise.resolve({
           ...{ days: days(from, to), asOf: new Date().toISOString() },
           totals: ['EUR', 'JPY'].map((currency) => ({
             ...{ currency, orders: 9, revenueCents: 100_000, refundedCents: 1_200, refundCount: 1, netCents: 98_800 },
             refundRate: 0.012,
           })),
-          topProducts: [{ sku: 'LAN-1', name: 'Brass Lantern', currency: 'EUR', quantity: 4, revenueCents: 10_000 }],
+          topProducts: [{ sku: 'LAN-1', name: 'Brass Lantern', currency, quantity: 4, revenueCents: 10_000 }],
         }),
     },
     lag: () =>

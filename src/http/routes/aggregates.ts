@@ -20,6 +20,10 @@ const range = {
     .optional(),
 };
 
+const currencies = repeatable(currency())
+  .optional()
+  .meta({ description: 'Those in which there is anything unless given.' });
+
 export function aggregateRoutes(dependencies: Dependencies): Route[] {
   return [revenueRoute(dependencies), dashboardRoute(dependencies)];
 }
@@ -31,15 +35,10 @@ function revenueRoute({ aggregates }: Dependencies): Route {
     summary: 'What was paid and refunded on each day, in each currency',
     access: 'staff',
     params: z.object({}),
-    query: z.strictObject({
-      ...range,
-      currency: repeatable(currency())
-        .optional()
-        .meta({ description: 'Those in which there is anything unless given.' }),
-    }),
+    query: z.strictObject({ ...range, currency: currencies }),
     answers: { 200: revenueDailyAnswer },
-    handle: async ({ query: { currency: currencies = [], ...asked }, signal }) => {
-      const query = { ...dayRange(asked, today()), currencies };
+    handle: async ({ query: { currency = [], ...asked }, signal }) => {
+      const query = { ...dayRange(asked, today()), currencies: currency };
       const { asOf, ...answer } = await aggregates.revenueDaily(query, signal);
       return { body: { ...answer, ...freshnessAt(asOf) } };
     },
@@ -53,13 +52,14 @@ function dashboardRoute({ aggregates }: Dependencies): Route {
     summary: "A seller's days, what they come to in each currency, and the products that brought the most",
     access: 'reader',
     params: z.object({ id: text(256).meta({ examples: ['s-1001'] }) }),
-    query: z.strictObject(range),
+    query: z.strictObject({ ...range, currency: currencies }),
     answers: { 200: sellerDashboardAnswer },
     problems: [404],
-    handle: async ({ params, query, caller, signal }) => {
-      const days = dayRange(query, today());
+    handle: async ({ params, query: { currency = [], ...asked }, caller, signal }) => {
+      const days = dayRange(asked, today());
       if (!maySee(caller, params.id)) throw noSuchThing('There is no such seller.');
-      const { asOf, ...answer } = await aggregates.sellerDashboard({ ...days, sellerId: params.id }, signal);
+      const query = { ...days, sellerId: params.id, currencies: currency };
+      const { asOf, ...answer } = await aggregates.sellerDashboard(query, signal);
       return { body: { ...answer, ...freshnessAt(asOf) } };
     },
   });

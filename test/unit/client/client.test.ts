@@ -139,12 +139,14 @@ describe('createClient', () => {
     await client.revenueDaily({ from: '2026-03-01', to: '2026-03-02', currency: ['EUR', 'JPY'] });
     await client.revenueDaily();
     await client.sellerDashboard('s/1', { from: '2026-03-01' });
+    await client.sellerDashboard('s', { currency: 'EUR' });
     assert.deepEqual(
       asked.map(({ url }) => url.replace('http://x.example', '')),
       [
         '/revenue/daily?from=2026-03-01&to=2026-03-02&currency=EUR&currency=JPY',
         '/revenue/daily',
         '/sellers/s%2F1/dashboard?from=2026-03-01',
+        '/sellers/s/dashboard?currency=EUR',
       ],
     );
   });

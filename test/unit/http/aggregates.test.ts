@@ -132,7 +132,14 @@ describe('GET /sellers/:id/dashboard', () => {
     const { days, totals, topProducts, keptFrom, lagSeconds } = sellerDashboardAnswer.parse(answered.json());
     assert.deepEqual([days, totals, topProducts, keptFrom], [DAYS, TOTALS, PRODUCTS, '2026-01-01']);
     assert.ok(lagSeconds >= 2);
-    assert.deepEqual(queries, [{ ...RANGE, sellerId: 'S/1' }]);
+    assert.deepEqual(queries, [{ ...RANGE, sellerId: 'S/1', currencies: [] }]);
+  });
+
+  it('narrows all of it to the currencies that are asked for', async () => {
+    const { queries } = await get('/sellers/S-1/dashboard?from=2026-03-01&to=2026-03-01&currency=EUR&currency=JPY');
+    assert.deepEqual(queries, [{ ...RANGE, sellerId: 'S-1', currencies: ['EUR', 'JPY'] }]);
+    const wrong = await get('/sellers/S-1/dashboard?currency=eur');
+    assert.equal(errorsOf(wrong)[0]?.path, 'currency');
   });
 
   it('takes as long an id as an event may have, in emoji too', async () => {
@@ -161,7 +168,7 @@ describe('GET /sellers/:id/dashboard', () => {
   }
 
   it('refuses wrong parameters', async () => {
-    for (const query of ['from=x', 'to=2026-02-29', 'currency=EUR', 'from=2026-03-02&to=2026-03-01', 'to=2026-03-01&to=2026-03-01']) {
+    for (const query of ['from=x', 'to=2026-02-29', 'currency=EURO', 'top=5', 'from=2026-03-02&to=2026-03-01', 'to=2026-03-01&to=2026-03-01']) {
       assert.equal((await get(`/sellers/S-1/dashboard?${query}`)).answered.status, 400, query);
     }
     assert.equal((await get(`/sellers/${'x'.repeat(257)}/dashboard`)).answered.status, 400);

@@ -68,7 +68,7 @@ describe('the reader of aggregates', () => {
       dailyRow('2026-03-01', 'EUR', { refundedCents: 25, refundCount: 1 }),
       dailyRow('2026-03-02', 'EUR'),
     ]);
-    const { days, totals, topProducts, ...standing } = await reader.sellerDashboard({ ...RANGE, sellerId: 'S-1' }, signal);
+    const { days, totals, topProducts, ...standing } = await reader.sellerDashboard({ ...RANGE, sellerId: 'S-1', currencies: [] }, signal);
     assert.equal(days.length, 2);
     assert.deepEqual(totals, [
       { currency: 'EUR', orders: 2, revenueCents: 200, refundedCents: 25, netCents: 175, refundCount: 1, refundRate: 0.125 },
@@ -87,7 +87,7 @@ describe('the reader of aggregates', () => {
       const { reader, did } = readerOver([], [undefined]);
       for (const answer of [
         () => reader.revenueDaily({ ...RANGE, currencies: [] }, signal),
-        () => reader.sellerDashboard({ ...RANGE, sellerId: 'S-1' }, signal),
+        () => reader.sellerDashboard({ ...RANGE, sellerId: 'S-1', currencies: [] }, signal),
       ]) {
         await assert.rejects(answer, (error) => {
           assert.ok(error instanceof AggregatesNotBuiltError && error instanceof IndexUnavailableError);
@@ -118,7 +118,10 @@ describe('the reader of aggregates', () => {
 
     it('has no zeros for a day that is dropped while it reads', async () => {
       const { reader } = readerOver([dailyRow('2026-03-02', 'EUR')], [kept('2026-02-01'), kept('2026-03-02')]);
-      const { days, totals, keptFrom } = await reader.sellerDashboard({ ...RANGE, sellerId: 'S-1' }, signal);
+      const { days, totals, keptFrom } = await reader.sellerDashboard(
+        { ...RANGE, sellerId: 'S-1', currencies: [] },
+        signal,
+      );
       assert.deepEqual([days.map(({ day }) => day), totals[0]?.orders], [['2026-03-02'], 1]);
       assert.equal(keptFrom, '2026-03-02');
     });
