@@ -12,7 +12,7 @@ import { AggregateMovedError, IndexUnavailableError, type AggregateDefinition } 
 import type { RebuildRollups } from './rebuild/state.ts';
 import { AGGREGATES } from './rollups/aggregates.ts';
 import { rollupsHealth } from './rollups/health.ts';
-import { beginMeasuring, observeRollup } from './rollups/metrics.ts';
+import { beginMeasuring, measuring } from './rollups/metrics.ts';
 import { createRollupOperations } from './rollups/operations.ts';
 import { createAggregateReader, type AggregateProgress, type AggregateReader } from './rollups/reader.ts';
 import { createRollupRecords, type RollupRecords } from './rollups/records.ts';
@@ -80,10 +80,6 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     // What another instance was told not to keep, or this one before, is not there.
     return { asOf, watermark: watermarkOf(state, lateGraceSeconds), keptFrom: wholeFrom(from, keptFrom()).wholeFrom };
   };
-  let measured: Awaited<ReturnType<typeof eachState>> = [];
-  const observe = () => {
-    for (const [name, state] of measured) observeRollup(name, state, lateGraceSeconds, metrics);
-  };
   const eachState = async () => await Promise.all(names.map(async (name) => [name, await stateOf(name)] as const));
   return {
     reads: createAggregateReader({ stores: index.aggregates, progress }),
@@ -93,12 +89,7 @@ export function createAggregating(deps: AggregatingDependencies): Aggregating {
     start: () => refresher.start(),
     stop: () => refresher.stop(),
     health: () => rollupsHealth(eachState, Math.max(SILENT_MS, 4 * intervalMs), failures),
-    measure: async () => {
-      // What cannot be read now, or not soon enough for who asks, gets no fresher meanwhile.
-      observe();
-      measured = await eachState();
-      observe();
-    },
+    measure: measuring(eachState, lateGraceSeconds, metrics),
   };
 }
 

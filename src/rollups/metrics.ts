@@ -18,13 +18,27 @@ export function beginMeasuring(
   }
 }
 
-/** Sets the gauges of one aggregate's lag and watermark. */
-export function observeRollup(
-  projection: string,
-  state: RollupState,
+/**
+ * Sets the gauges of each aggregate's lag and watermark. What cannot be read now, or not soon enough for who asks, gets no fresher
+ * meanwhile: its lag is told from what was read last.
+ */
+export function measuring(
+  read: () => Promise<readonly (readonly [projection: string, state: RollupState])[]>,
   lateGraceSeconds: number,
   metrics: Metrics,
-): void {
+): () => Promise<void> {
+  let known: Awaited<ReturnType<typeof read>> = [];
+  const observeAll = () => {
+    for (const [projection, state] of known) observeRollup(projection, state, lateGraceSeconds, metrics);
+  };
+  return async () => {
+    observeAll();
+    known = await read();
+    observeAll();
+  };
+}
+
+function observeRollup(projection: string, state: RollupState, lateGraceSeconds: number, metrics: Metrics): void {
   const watermark = watermarkOf(state, lateGraceSeconds);
   const asOf = Date.parse(state.live?.asOf ?? '');
   if (watermark !== undefined) metrics.watermarkSeconds.set({ projection }, Date.parse(watermark) / 1_000);
