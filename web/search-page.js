@@ -154,9 +154,11 @@ function inPlace(hits) {
   return view.hits.map((hit) => newer.get(hit.order.orderId) ?? hit);
 }
 
+/** What is shown is not what there is by now: it is said. */
 function heldText() {
-  const count = view.held ? newOf(view.held.hits).length : 0;
-  return count === 0 ? '' : `, ${whole(count)} new once the pointer has left the list`;
+  if (!view.held) return '';
+  const count = newOf(view.held.hits).length;
+  return `, ${count === 0 ? 'changes' : `${whole(count)} new`} once the pointer has left the list`;
 }
 
 /** @param {boolean} isPointedAt */

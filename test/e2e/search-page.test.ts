@@ -573,6 +573,19 @@ describe('the search page', function () {
       assert.deepEqual(await shownIds(), ['A-3', 'A-1', 'A-2']);
       await countIs('3 orders');
     });
+
+    it('leaves one that is found no more under a pointer, and says so', async () => {
+      orders.add(orderDocument('A-1'), orderDocument('A-2'));
+      await open('/?status=placed');
+      await countIs('2 orders');
+      await cards().nth(1).hover();
+      orders.documents[0] = orderDocument('A-1', { status: 'paid', version: 2 });
+      await page.getByText('1 order, changes once the pointer has left the list').waitFor();
+      assert.deepEqual(await shownIds(), ['A-1', 'A-2']);
+      await box().hover();
+      await countIs('1 order');
+      assert.deepEqual(await shownIds(), ['A-2']);
+    });
   });
 
   describe('when there are more orders than a page', () => {
