@@ -8,7 +8,7 @@ import { createLag } from './lag.js';
 import { createParked } from './parked.js';
 import { explain, reasonOf, showProblem } from './problem.js';
 import { createRebuilds } from './rebuilds.js';
-import { mayAskByItself, NoAnswer, NotInTime } from './search-client.js';
+import { mayAskByItself } from './search-client.js';
 import { createSession } from './session.js';
 
 /**
@@ -32,18 +32,10 @@ async function act(ended, action) {
     if (text !== undefined) say(text, false);
   } catch (error) {
     if (error instanceof OrderSearchProblem && error.status === 401) askToken(error.message);
-    else say(whyNotDone(error), true);
+    else say(error instanceof NotDone ? error.message : reasonOf(error), true);
   }
   // Not waited for: what was pressed may be pressed again as soon as it has ended.
   void look();
-}
-
-/** It stays there: by the time that it is read the service may answer again. @param {unknown} error */
-function whyNotDone(error) {
-  if (error instanceof NotDone) return error.message;
-  const reason = reasonOf(error);
-  if (!(error instanceof NoAnswer) || error instanceof NotInTime) return reason;
-  return 'There was no answer to what you asked for: see whether it was done before you ask for it again.';
 }
 
 /** @param {string} text @param {boolean} isWrong */

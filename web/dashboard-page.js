@@ -15,6 +15,8 @@ import { createSession } from './session.js';
 const REFRESH_MS = 3_000;
 const DAY_MS = 86_400_000;
 const USUAL_DAYS = 30;
+/** With fewer an answer has all that were sold, in whichever currency. */
+const TOP_PRODUCTS = 10;
 /** Longer than most answers take: what takes longer is said. */
 const SLOW_MS = 600;
 /** The aggregates follow the orders a little later. */
@@ -100,8 +102,8 @@ async function answerFor({ seller, ...range }, signal) {
   if (seller === '') return service.revenueDaily(range, { signal });
   const answer = await service.sellerDashboard(seller, range, { signal });
   const offered = currenciesOf(answer?.days ?? []);
-  if (!answer || offered.length < 2) return answer;
-  // Ten of all currencies may have none of the one that is shown: minor units of one are worth more than those of another.
+  if (!answer || offered.length < 2 || answer.topProducts.length < TOP_PRODUCTS) return answer;
+  // All of these may be of another currency than the one that is shown: minor units of one are worth more than those of another.
   const [first = ''] = offered;
   const currency = offered.includes(page.currency.value) ? page.currency.value : first;
   const shown = await service.sellerDashboard(seller, { ...range, currency }, { signal });

@@ -84,13 +84,8 @@ export function createOrderDrawer(session) {
     const timeline = element(
       'ol',
       { className: 'timeline' },
-      events.map((event, at) =>
-        timelineItem(
-          event,
-          order,
-          currency,
-          asOfButton(events, at, (time) => follow(orderId, time)),
-        ),
+      timesAsLeft(events).map(([event, at]) =>
+        timelineItem(event, order, currency, at === undefined ? undefined : { at, show: () => follow(orderId, at) }),
       ),
     );
     body.replaceChildren(
@@ -226,48 +221,51 @@ function summaryOf(order) {
  * @param {HistoryEvent} event
  * @param {Order | undefined} order as it is shown: what happened after it is dimmed
  * @param {string | undefined} currency
- * @param {HTMLElement[]} look
+ * @param {{ at: string, show: () => void } | undefined} asLeft shows the order as this event left it
  */
-function timelineItem({ sequence, type, time, changes, data }, order, currency, look) {
+function timelineItem({ sequence, type, time, changes, data }, order, currency, asLeft) {
+  const name = type
+    .replace(/^order\./, '')
+    .replace(/\.v\d+$/, '')
+    .replaceAll('_', ' ');
   const moment = element('time', {}, [zonedInstant(time)]);
   moment.dateTime = time;
+  /** @type {HTMLElement[]} */
+  const head = [element('strong', {}, [name]), moment];
+  if (asLeft) {
+    const look = button(['As of then', spoken(`: ${name}, ${zonedInstant(asLeft.at)}`)], asLeft.show);
+    look.dataset['sequence'] = String(sequence);
+    head.push(look);
+  }
   const said = Object.entries(Object(data)).filter(([name, value]) => !(name in changes) && isPlain(value));
   const texts = [
     changesText(changes, currency),
     said.map(([name, value]) => saidText(name, value, currency)).join(' · '),
   ];
   return element('li', { className: order && sequence <= order.version ? '' : 'later' }, [
-    element('div', { className: 'head' }, [element('strong', {}, [nameOf(type)]), moment, ...look]),
+    element('div', { className: 'head' }, head),
     ...texts.filter((text) => text !== '').map((text) => element('p', { className: 'soft' }, [text])),
   ]);
 }
 
-/** @param {string} type */
-function nameOf(type) {
-  return type
-    .replace(/^order\./, '')
-    .replace(/\.v\d+$/, '')
-    .replaceAll('_', ' ');
-}
-
 /**
- * Shows the order as this event left it; none where no time does, since the next event is no later than one up to here.
+ * Each event with the time as of which the order is seen as the event left it; there is none where the next event is no later than one up
+ * to here.
  * @param {HistoryEvent[]} events
- * @param {number} at
- * @param {(time: string) => void} showAt
+ * @returns {[event: HistoryEvent, at: string | undefined][]}
  */
-function asOfButton(events, at, showAt) {
-  const { time } = events.slice(0, at + 1).reduce((one, other) => (isLater(other, one) ? other : one));
-  const [event, next] = events.slice(at);
-  if (!event || (next && !isLater(next, { time }))) return [];
-  const look = button(['As of then', spoken(`: ${nameOf(event.type)}, ${zonedInstant(time)}`)], () => showAt(time));
-  look.dataset['sequence'] = String(event.sequence);
-  return [look];
+function timesAsLeft(events) {
+  let latest = '';
+  return events.map((event, at) => {
+    if (latest === '' || isLater(event.time, latest)) latest = event.time;
+    const next = events[at + 1];
+    return [event, next && !isLater(next.time, latest) ? undefined : latest];
+  });
 }
 
-/** @param {Pick<HistoryEvent, 'time'>} one @param {Pick<HistoryEvent, 'time'>} other */
+/** @param {string} one @param {string} other */
 function isLater(one, other) {
-  return Date.parse(one.time) > Date.parse(other.time);
+  return Date.parse(one) > Date.parse(other);
 }
 
 /** A field's name for people: `paidCents` is “paid”, `paidAt` “paid at”. @param {string} name */

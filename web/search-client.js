@@ -21,6 +21,9 @@ export function mayAskByItself() {
 /** There was no answer at all, or none that can be read. */
 export class NoAnswer extends Error {}
 
+/** Of what was to be done. By the time that it is read the service may answer again. */
+const UNKNOWN_END = 'There was no answer to what you asked for: see whether it was done before you ask for it again.';
+
 /** To what was to be done there was no answer for so long: it may have been done, or be under way still. */
 export class NotInTime extends NoAnswer {
   /** @param {number} limitMs */
@@ -108,7 +111,8 @@ export async function operate(method, path, { body, signal, limitMs = method ===
     if (!response.ok) throw await problemOf(response);
     return response.status === 204 ? /** @type {T} */ (undefined) : await response.json();
   } catch (error) {
-    throw method !== 'GET' && late.aborted && error instanceof NoAnswer ? new NotInTime(limitMs) : error;
+    if (method === 'GET' || !(error instanceof NoAnswer)) throw error;
+    throw late.aborted ? new NotInTime(limitMs) : new NoAnswer(UNKNOWN_END);
   }
 }
 

@@ -113,7 +113,7 @@ function show(purpose, answer) {
   const hadFocus = document.activeElement === page.more;
   if (isCurrent) showHits(purpose, answer);
   if (purpose !== 'more') showFacets(form, answer.facets, purpose === 'search');
-  page.count.textContent = `${countText(view.total)}${heldText()}`;
+  sayCount();
   showEmpty(view.total, view.query);
   const isNews = purpose === 'search' || (purpose === 'refresh' && hadFailed);
   if (isNews) page.announcement.textContent = `${countText(view.total)} found`;
@@ -154,11 +154,11 @@ function inPlace(hits) {
   return view.hits.map((hit) => newer.get(hit.order.orderId) ?? hit);
 }
 
-/** What is shown is not what there is by now: it is said. */
-function heldText() {
-  if (!view.held) return '';
-  const count = newOf(view.held.hits).length;
-  return `, ${count === 0 ? 'changes' : `${whole(count)} new`} once the pointer has left the list`;
+/** Where what is shown is not what there is by now, that too. */
+function sayCount() {
+  const count = view.held ? newOf(view.held.hits).length : 0;
+  const held = `, ${count === 0 ? 'changes' : `${whole(count)} new`} once the pointer has left the list`;
+  page.count.textContent = `${countText(view.total)}${view.held ? held : ''}`;
 }
 
 /** @param {boolean} isPointedAt */
@@ -166,7 +166,7 @@ function pointerMoved(isPointedAt) {
   view.isPointedAt = isPointedAt;
   if (isPointedAt || !view.held) return;
   showHits('refresh', view.held);
-  page.count.textContent = countText(view.total);
+  sayCount();
 }
 
 const cards = createKeptList({
@@ -214,7 +214,8 @@ function fail(error) {
   // It says that it is searching, or what another answer had.
   page.announcement.textContent = '';
   if (view.answered !== toParameters(view.query).toString()) forget();
-  page.count.textContent = view.hits.length > 0 ? countText(view.total) : '\u00a0';
+  if (view.hits.length > 0) sayCount();
+  else page.count.textContent = '\u00a0';
   if (status === 401) {
     showProblem('');
     askToken(text);
@@ -229,13 +230,14 @@ function askToken(why) {
 
 /** @param {{ isSettled: boolean }} how whether it is chosen or entered, or only typed so far */
 function queryChanged({ isSettled }) {
-  const way = isSettled || view.isSettled ? 'push' : 'replace';
   const query = readForm();
   const isSame = toParameters(query).toString() === toParameters(view.query).toString();
-  if (!isSame) view.isSettled = isSettled;
   if (isSame && page.problem.hidden) return;
   view.query = query;
-  if (!isSame) writeAddress(view.query, way);
+  if (!isSame) {
+    writeAddress(query, isSettled || view.isSettled ? 'push' : 'replace');
+    view.isSettled = isSettled;
+  }
   void ask('search');
   suggestions.ask();
 }

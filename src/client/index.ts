@@ -90,8 +90,8 @@ export function createClient(options: ClientOptions): OrderSearchClient {
     customerOrders: async (customerId, { signal, ...page } = {}) =>
       orNothing(get(`customers/${segmentOf(customerId)}/orders`, page, signal)),
     revenueDaily: (query = {}, { signal } = {}) => get('revenue/daily', { ...query }, signal),
-    sellerDashboard: async (sellerId, { from, to, currency } = {}, { signal } = {}) =>
-      orNothing(get(`sellers/${segmentOf(sellerId)}/dashboard`, { from, to, currency }, signal)),
+    sellerDashboard: async (sellerId, query = {}, { signal } = {}) =>
+      orNothing(get(`sellers/${segmentOf(sellerId)}/dashboard`, { ...query }, signal)),
     lag: ({ since, signal } = {}) => get('admin/lag', { since }, signal),
     async waitForVersion(orderId, minVersion, { waitMs = MAX_WAIT_MS, signal } = {}) {
       const path = `orders/${segmentOf(orderId)}`;

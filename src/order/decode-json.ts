@@ -7,6 +7,11 @@ export function textOf(body: Uint8Array): string {
     .replace(/^\uFEFF/, '');
 }
 
+/** As JSON has objects: a list is none. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** `value` also beside a problem, as far as there is one. */
 export type DecodedJson = { readonly value: object } | { readonly problem: string; readonly value?: object };
 
@@ -19,7 +24,7 @@ export function decodeJson(body: Uint8Array): DecodedJson {
   } catch (error) {
     return { problem: `the message is not JSON: ${(error as Error).message}` };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isObject(value)) {
     return { problem: 'the message is not a JSON object', ...(Array.isArray(value) && { value }) };
   }
   // Only an escape can bring a lone surrogate into valid UTF-8. It has no UTF-8 form, so two such ids would become one.

@@ -1,4 +1,5 @@
 import { isCurrency } from './currency.ts';
+import { isObject } from './decode-json.ts';
 import { MAX_ID, MAX_ITEMS, MAX_NAME } from './event-schemas.ts';
 import type { Customer, Item, OrderEvent, PlacedData } from './event.ts';
 import { parseInstant } from './instant.ts';
@@ -9,12 +10,17 @@ import { parseInstant } from './instant.ts';
  * that they must be asked.
  */
 
+const SCHEME = /[A-Za-z][A-Za-z\d+.-]*:/.source;
+const ADDRESS = /\[[\da-fA-F:.]+\]/.source;
+const CHARACTERS = /[^\s<>"{}|\\^`%[\]]*/.source;
+
 /**
  * RFC 3986 leaves none of these characters in a URI reference, a `%` only before two hex digits, brackets only round the address of a host,
  * and a colon before the first slash only behind a scheme.
  */
-export const SOURCE =
-  /^(?!$)(?=[A-Za-z][A-Za-z\d+.-]*:|[^:/?#]*(?:[/?#]|$))(?:(?:[A-Za-z][A-Za-z\d+.-]*:)?\/\/\[[\da-fA-F:.]+\])?[^\s<>"{}|\\^`%[\]]*(?:%[\da-fA-F]{2}[^\s<>"{}|\\^`%[\]]*)*$/;
+export const SOURCE = new RegExp(
+  `^(?!$)(?=${SCHEME}|[^:/?#]*(?:[/?#]|$))(?:(?:${SCHEME})?//${ADDRESS})?${CHARACTERS}(?:%[\\da-fA-F]{2}${CHARACTERS})*$`,
+);
 export const MAX_SOURCE = 2_048;
 /** Of an order id that has 512 bytes at most in whatever script. */
 const MAX_PLAIN_ORDER_ID = 170;
@@ -91,10 +97,6 @@ function refundedData({ refundId, amountCents, reason, items }: Json): object | 
   if (!isId(refundId) || !isWhole(amountCents, 0) || !isNone(items)) return undefined;
   if (isNone(reason)) return { refundId, amountCents };
   return typeof reason === 'string' ? { refundId, amountCents, reason } : undefined;
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Code units are never fewer than characters: of a longer one the schemas count them. */

@@ -93,13 +93,15 @@ function following(step: Step): Step {
 function afterCopying(state: RunState): RunState {
   if (!isCopied(state) || !state.replay.done) return state;
   const { rate: _, ...copied } = state;
-  const { withoutBeginning, namedWithoutBeginning = [] } = state.replay;
-  if (withoutBeginning === 0 || state.request.allowPartial) return { ...copied, step: 'CATCH_UP' };
-  const lacking =
-    withoutBeginning === 1 ? '1 order lacks its first events' : `${withoutBeginning} orders lack their first events`;
-  const more = withoutBeginning > namedWithoutBeginning.length ? ', …' : '';
-  const named = `${lacking} in the ${state.request.source} (${namedWithoutBeginning.join(', ')}${more})`;
-  return abandoned(copied, 'FAILED', `${named}: rebuild from a source that has them, or with allowPartial`);
+  if (state.replay.withoutBeginning === 0 || state.request.allowPartial) return { ...copied, step: 'CATCH_UP' };
+  const reason = `${lackingBeginnings(state)}: rebuild from a source that has them, or with allowPartial`;
+  return abandoned(copied, 'FAILED', reason);
+}
+
+function lackingBeginnings({ replay: { withoutBeginning: total, namedWithoutBeginning }, request }: RunState): string {
+  const orders = total === 1 ? '1 order lacks its first events' : `${total} orders lack their first events`;
+  const named = namedWithoutBeginning.join(', ');
+  return `${orders} in the ${request.source} (${named}${total > namedWithoutBeginning.length ? ', …' : ''})`;
 }
 
 function refusalOf({ orders, total }: Extract<Response, { kind: 'refused' }>): string {

@@ -100,7 +100,7 @@ export interface ReplayProgress {
   /** Orders whose first events are nowhere. */
   readonly withoutBeginning: number;
   /** The first of these. */
-  readonly namedWithoutBeginning?: readonly string[];
+  readonly namedWithoutBeginning: readonly string[];
   /** Epoch milliseconds: when the last event that was read was published. */
   readonly readTo?: number;
 }
@@ -135,7 +135,10 @@ export function newRun({ target = NO_TARGET, ...run }: NewRun): RunState {
     ...target,
     step: firstStep(run),
     copy: { copied: 0, slices: Array.from({ length: SLICES }, () => ({ done: false })) },
-    replay: { processed: 0, position: 0, done: run.request.source === 'index', unparseable: 0, withoutBeginning: 0 },
+    replay: {
+      ...{ processed: 0, position: 0, done: run.request.source === 'index', unparseable: 0 },
+      ...{ withoutBeginning: 0, namedWithoutBeginning: [] },
+    },
   };
 }
 

@@ -89,8 +89,10 @@ describe('the dashboard', function () {
   it('shows the products that brought the most in the currency that is chosen', async () => {
     const { aggregates } = shownDependencies();
     const sellerDashboard: typeof aggregates.sellerDashboard = async (query, signal) => {
-      const currency = query.currencies[0] ?? 'HUF';
-      const topProducts = [{ sku: 'P-1', name: `Sold for ${currency}`, currency, quantity: 1, revenueCents: 100 }];
+      const [currency = 'HUF'] = query.currencies;
+      const product = { name: `Sold for ${currency}`, currency, quantity: 1, revenueCents: 100 };
+      const count = currency === 'HUF' ? 10 : 1;
+      const topProducts = Array.from({ length: count }, (_, at) => ({ ...product, sku: `P-${at}` }));
       return { ...(await aggregates.sellerDashboard(query, signal)), topProducts };
     };
     await open('/dashboard?seller=S-1&from=2026-02-01&to=2026-02-02', {

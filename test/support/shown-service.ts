@@ -68,14 +68,16 @@ export function shownDependencies(replaced: Partial<HttpDependencies> = {}): Htt
       ),
     aggregates: {
       revenueDaily: ({ from, to }) => Promise.resolve({ days: days(from, to), asOf: new Date().toISOString() }),
-      sellerDashboard: ({ from, to, currencies: [currency = 'EUR'] }) =>
+      sellerDashboard: ({ from, to, currencies }) =>
         Promise.resolve({
           ...{ days: days(from, to), asOf: new Date().toISOString() },
           totals: ['EUR', 'JPY'].map((currency) => ({
             ...{ currency, orders: 9, revenueCents: 100_000, refundedCents: 1_200, refundCount: 1, netCents: 98_800 },
             refundRate: 0.012,
           })),
-          topProducts: [{ sku: 'LAN-1', name: 'Brass Lantern', currency, quantity: 4, revenueCents: 10_000 }],
+          topProducts: ['EUR', 'JPY']
+            .filter((currency) => currencies.length === 0 || currencies.includes(currency))
+            .map((currency) => ({ sku: 'LAN-1', name: 'Brass Lantern', currency, quantity: 4, revenueCents: 10_000 })),
         }),
     },
     lag: () =>

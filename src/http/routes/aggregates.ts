@@ -11,18 +11,15 @@ import type { Route } from '../route.ts';
 
 type Dependencies = Pick<HttpDependencies, 'aggregates'>;
 
-const range = {
+const narrowed = z.strictObject({
   from: day()
     .meta({ examples: ['2026-01-01'], description: 'A UTC day; 29 days before `to` unless given, 365 at most.' })
     .optional(),
   to: day()
     .meta({ examples: ['2026-01-31'], description: 'A UTC day, included; today unless given.' })
     .optional(),
-};
-
-const currencies = repeatable(currency())
-  .optional()
-  .meta({ description: 'Those in which there is anything unless given.' });
+  currency: repeatable(currency()).optional().meta({ description: 'Those in which there is anything unless given.' }),
+});
 
 export function aggregateRoutes(dependencies: Dependencies): Route[] {
   return [revenueRoute(dependencies), dashboardRoute(dependencies)];
@@ -35,10 +32,10 @@ function revenueRoute({ aggregates }: Dependencies): Route {
     summary: 'What was paid and refunded on each day, in each currency',
     access: 'staff',
     params: z.object({}),
-    query: z.strictObject({ ...range, currency: currencies }),
+    query: narrowed,
     answers: { 200: revenueDailyAnswer },
-    handle: async ({ query: { currency = [], ...asked }, signal }) => {
-      const query = { ...dayRange(asked, today()), currencies: currency };
+    handle: async ({ query: { currency: currencies = [], ...asked }, signal }) => {
+      const query = { ...dayRange(asked, today()), currencies };
       const { asOf, ...answer } = await aggregates.revenueDaily(query, signal);
       return { body: { ...answer, ...freshnessAt(asOf) } };
     },
@@ -52,13 +49,13 @@ function dashboardRoute({ aggregates }: Dependencies): Route {
     summary: "A seller's days, what they come to in each currency, and the products that brought the most",
     access: 'reader',
     params: z.object({ id: text(256).meta({ examples: ['s-1001'] }) }),
-    query: z.strictObject({ ...range, currency: currencies }),
+    query: narrowed,
     answers: { 200: sellerDashboardAnswer },
     problems: [404],
-    handle: async ({ params, query: { currency = [], ...asked }, caller, signal }) => {
+    handle: async ({ params, query: { currency: currencies = [], ...asked }, caller, signal }) => {
       const days = dayRange(asked, today());
       if (!maySee(caller, params.id)) throw noSuchThing('There is no such seller.');
-      const query = { ...days, sellerId: params.id, currencies: currency };
+      const query = { ...days, sellerId: params.id, currencies };
       const { asOf, ...answer } = await aggregates.sellerDashboard(query, signal);
       return { body: { ...answer, ...freshnessAt(asOf) } };
     },

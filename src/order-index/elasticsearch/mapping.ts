@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { estypes } from '@elastic/elasticsearch';
 import type { MappingDrift } from '../generations-port.ts';
+import { isObject } from '../../order/decode-json.ts';
 import { IndexConfigurationError } from '../port.ts';
 import { analysisOf, type Analysis } from './analysis.ts';
 
@@ -40,10 +41,6 @@ export function readDefinition(name: MappingName, folder = MAPPINGS): IndexDefin
   if (!isObject(mappings?.properties))
     throw new IndexConfigurationError(`${file}: mappings.properties must be an object with the fields`);
   return { settings, mappings };
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Names a mapping, and the analysis that it refers to, by its content, however it is written down. */
